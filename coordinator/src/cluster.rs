@@ -1,0 +1,159 @@
+//! The cluster as the metadata log describes it: sessions, topics, and who owns which shard.
+//!
+//! Entry k of the log is a list of [`Op`]s and a function of the entries before it (I11). An op names what
+//! it presumes; where that no longer holds when it is applied, it is void, and the rest of its entry is
+//! still applied. Whoever proposed it looks at the state to learn what became of it.
+
+mod apply;
+mod op;
+mod plan;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use apply::{ApplyError, Outcome};
+pub use op::{Address, Format, Op, ShardRun, Unassigned};
+pub use plan::{TopicPlan, TopicReject};
+pub use session::{CheckpointRef, Session, SessionEnd, SessionState};
+
+use crate::{
+    ClusterId, Epoch, NodeId, PartitionId, ProcessId, SessionId, ShardId, Shards, TopicId, topic::Topic,
+};
+
+/// The format level that this build writes, and the highest that it reads.
+pub const FORMAT_LEVEL: u16 = 1;
+
+/// How many producer ids a block has (`docs/formats.md`, "Producer ids").
+pub const PRODUCER_BLOCK: u64 = 1 << 20;
+
+/// One holding of a shard by a session. Its records carry `epoch`; readers skip records that do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The metadata entry that granted it.
+    pub epoch: Epoch,
+    /// The session that got it.
+    pub session: SessionId,
+    /// The epoch as clients see it; one more than before unless the same process held the shard.
+    pub leader_epoch: i32,
+    /// The slots of this holding that count are those before this one: the cut, or the slot after the
+    /// RELEASE. `None` while the session holds the shard.
+    pub end: Option<u64>,
+}
+
+/// The state after some number of entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    next: Epoch,
+    format: Format,
+    sessions: BTreeMap<SessionId, Session>,
+    topics: BTreeMap<TopicId, Topic>,
+    names: BTreeMap<String, TopicId>,
+    /// Per shard its holdings, oldest first, from the last one that a checkpoint covers on. Shards that were
+    /// always held together share them until that ends.
+    grants: Vec<Arc<Vec<Grant>>>,
+}
+
+impl Cluster {
+    /// The state that entry 0, FORMAT, makes.
+    pub fn new(format: Format) -> Self {
+        let grants = vec![Arc::default(); format.shards.count() as usize];
+        let (sessions, topics, names) = Default::default();
+        Self { next: Epoch(1), format, sessions, topics, names, grants }
+    }
+
+    /// Rebuilds a state from a snapshot's parts.
+    pub fn restore(
+        next: Epoch,
+        format: Format,
+        sessions: Vec<Session>,
+        topics: Vec<Topic>,
+        grants: Vec<Arc<Vec<Grant>>>,
+    ) -> Self {
+        let names = topics.iter().map(|t| (t.name.clone(), t.id)).collect();
+        let sessions = sessions.into_iter().map(|s| (s.id, s)).collect();
+        let topics = topics.into_iter().map(|t| (t.id, t)).collect();
+        Self { next, format, sessions, topics, names, grants }
+    }
+
+    /// The index of the next entry: how many have been applied.
+    pub fn next(&self) -> Epoch {
+        self.next
+    }
+
+    /// What entry 0 fixed.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The cluster's id.
+    pub fn id(&self) -> ClusterId {
+        self.format.cluster
+    }
+
+    /// The cluster's shards.
+    pub fn shards(&self) -> Shards {
+        self.format.shards
+    }
+
+    /// Every session that the log still knows, oldest first (ULIDs sort by time).
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
+    }
+
+    /// A session.
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// The sessions that are neither closed nor dead.
+    pub fn open_sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().filter(|s| s.state == SessionState::Open)
+    }
+
+    /// The node of `process`, if it has opened a session.
+    pub fn node_of(&self, process: ProcessId) -> Option<NodeId> {
+        self.sessions.values().find(|s| s.process == process).map(|s| s.node)
+    }
+
+    /// Every topic, by id.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.values()
+    }
+
+    /// Every topic, by name.
+    pub fn topics_by_name(&self) -> impl Iterator<Item = &Topic> {
+        self.names.values().filter_map(|id| self.topics.get(id))
+    }
+
+    /// A topic by its id.
+    pub fn topic(&self, id: TopicId) -> Option<&Topic> {
+        self.topics.get(&id)
+    }
+
+    /// A topic by its name.
+    pub fn topic_named(&self, name: &str) -> Option<&Topic> {
+        self.names.get(name).and_then(|id| self.topics.get(id))
+    }
+
+    /// A shard's holdings, oldest first.
+    pub fn grants(&self, shard: ShardId) -> &[Grant] {
+        self.grants.get(shard.0 as usize).map_or(&[], |grants| grants.as_slice())
+    }
+
+    /// The last holding of a shard: the session that it is assigned to (I4), alive or not.
+    pub fn assigned(&self, shard: ShardId) -> Option<&Grant> {
+        self.grants(shard).last()
+    }
+
+    /// The open session that serves a partition, and its holding.
+    pub fn leader(&self, partition: PartitionId) -> Option<(&Session, &Grant)> {
+        let grant = self.assigned(self.shards().of_partition(partition))?;
+        let session = self.session(grant.session)?;
+        (session.state == SessionState::Open && grant.end.is_none()).then_some((session, grant))
+    }
+}
+
+#[cfg(test)]
+#[path = "cluster_test.rs"]
+mod tests;

@@ -1,0 +1,181 @@
+//! Applying an entry.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::{Cluster, FORMAT_LEVEL, Grant, Op, Session, SessionEnd, SessionState, ShardRun};
+use crate::{Epoch, SessionId, topic::Topic, topic::config::ConfigError, topic::config::TopicConfig};
+
+/// What became of one op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It changed the state.
+    Applied,
+    /// What it presumed no longer held.
+    Void,
+}
+
+/// Why an entry can't be applied at all. The node must stop: it does not understand its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ApplyError {
+    /// The entry is not the next one.
+    #[error("metadata entry {found} where {expected} must come")]
+    NotNext {
+        /// What came.
+        found: Epoch,
+        /// What had to.
+        expected: Epoch,
+    },
+    /// A newer build wrote it.
+    #[error(
+        "the cluster's format level is {0}, and this build reads up to {FORMAT_LEVEL}: use a newer build"
+    )]
+    NewerLevel(u16),
+    /// A newer build wrote a topic's settings. To go on without the topic would be another state than the
+    /// other nodes have.
+    #[error("a topic's settings are not known to this build, use a newer one: {0}")]
+    NewerSetting(#[from] ConfigError),
+}
+
+impl Cluster {
+    /// Applies entry `k`; one outcome for each op. If it fails, nothing has changed.
+    pub fn apply(&mut self, k: Epoch, ops: &[Op]) -> Result<Vec<Outcome>, ApplyError> {
+        if k != self.next {
+            return Err(ApplyError::NotNext { found: k, expected: self.next });
+        }
+        for op in ops {
+            if let Op::CreateTopic { overrides, .. } = op {
+                TopicConfig::read(overrides)?;
+            }
+        }
+        let outcomes = ops.iter().map(|op| self.apply_op(k, op)).collect();
+        self.next = Epoch(k.0 + 1);
+        Ok(outcomes)
+    }
+
+    fn apply_op(&mut self, k: Epoch, op: &Op) -> Outcome {
+        let holds = match op {
+            Op::Open { .. } => self.open(k, op),
+            Op::Dead { session, end } => self.end(*session, *end, SessionState::Dead(*end)),
+            Op::Closed { session, end } => self.end(*session, *end, SessionState::Closed(*end)),
+            Op::Move { from, to, runs } => self.move_shards(k, *from, *to, runs),
+            Op::CreateTopic { .. } => self.create_topic(op),
+            Op::DeleteTopic { topic } => match self.topics.remove(topic) {
+                Some(topic) => self.names.remove(&topic.name).is_some(),
+                None => false,
+            },
+            Op::ProducerBlock { session } => self.is_open(*session),
+        };
+        if holds { Outcome::Applied } else { Outcome::Void }
+    }
+
+    fn is_open(&self, session: SessionId) -> bool {
+        self.session(session).is_some_and(|s| s.state == SessionState::Open)
+    }
+
+    fn open(&mut self, k: Epoch, op: &Op) -> bool {
+        let Op::Open { session, process, node, rack, addresses } = op else { return false };
+        let node = (*node).or(self.node_of(*process)).unwrap_or(crate::NodeId(k.0 as i32));
+        let taken = self.open_sessions().any(|s| s.node == node && s.process != *process);
+        if taken || self.sessions.contains_key(session) {
+            return false;
+        }
+        let opened = Session {
+            id: *session,
+            process: *process,
+            node,
+            rack: rack.clone(),
+            addresses: addresses.clone(),
+            opened: k,
+            state: SessionState::Open,
+        };
+        self.sessions.insert(*session, opened);
+        true
+    }
+
+    /// Ends a session, and with it every holding of its shards. What a checkpoint covers is forgotten.
+    fn end(&mut self, session: SessionId, end: SessionEnd, state: SessionState) -> bool {
+        if !self.is_open(session) {
+            return false;
+        }
+        if let Some(s) = self.sessions.get_mut(&session) {
+            s.state = state;
+        }
+        for grants in &mut self.grants {
+            if !grants.last().is_some_and(|g| g.session == session && g.end.is_none()) {
+                continue;
+            }
+            let grants = Arc::make_mut(grants);
+            let Some(last) = grants.last_mut() else { continue };
+            last.end = Some(end.cut);
+            if end.checkpoint.is_some_and(|c| last.epoch < c.as_of) {
+                grants.drain(..grants.len() - 1);
+            }
+        }
+        self.forget_sessions();
+        true
+    }
+
+    /// Drops the closed and dead sessions that no holding names. Open ones stay.
+    fn forget_sessions(&mut self) {
+        let named: BTreeSet<_> = self.grants.iter().flat_map(|g| g.iter()).map(|g| g.session).collect();
+        self.sessions.retain(|id, s| s.state == SessionState::Open || named.contains(id));
+    }
+
+    fn move_shards(
+        &mut self,
+        k: Epoch,
+        from: Option<(SessionId, u64)>,
+        to: SessionId,
+        runs: &[ShardRun],
+    ) -> bool {
+        if !self.is_open(to) {
+            return false;
+        }
+        let mut moved = false;
+        for run in runs {
+            let shards = run.first as usize..run.first.saturating_add(run.count) as usize;
+            let Some(shards) = self.grants.get_mut(shards) else { continue };
+            for grants in shards {
+                let presumed = match (grants.last(), from) {
+                    (None, None) => true,
+                    (Some(last), Some((from, end))) => {
+                        let assigned = last.session == from && Some(last.epoch) == run.from_epoch;
+                        assigned && last.end == Some(end)
+                    }
+                    _ => false,
+                };
+                if presumed {
+                    let (epoch, leader_epoch) = (k, run.leader_epoch);
+                    let grant = Grant { epoch, session: to, leader_epoch, end: None };
+                    Arc::make_mut(grants).push(grant);
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+
+    fn create_topic(&mut self, op: &Op) -> bool {
+        let Op::CreateTopic { topic, name, partitions, replication_factor, overrides } = op else {
+            return false;
+        };
+        if self.topics.contains_key(topic) || self.names.contains_key(name) {
+            return false;
+        }
+        let Ok(config) = TopicConfig::read(overrides) else { return false };
+        let created = Topic {
+            id: *topic,
+            name: name.clone(),
+            partitions: *partitions,
+            replication_factor: *replication_factor,
+            overrides: overrides.clone(),
+            config,
+        };
+        self.names.insert(name.clone(), *topic);
+        self.topics.insert(*topic, created);
+        true
+    }
+}

@@ -1,0 +1,73 @@
+//! Which leader epoch began at which offset (KIP-101, KIP-320). Tiering never shortens the list.
+
+/// A leader epoch and the first offset written in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochStart {
+    /// The leader epoch, as clients see it.
+    pub leader_epoch: i32,
+    /// The first offset of that epoch.
+    pub first_offset: i64,
+}
+
+/// The epochs of a partition, ascending in both fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaderEpochs(Vec<EpochStart>);
+
+impl LeaderEpochs {
+    /// From stored entries; `None` if they do not ascend.
+    pub fn from_entries(entries: Vec<EpochStart>) -> Option<Self> {
+        let ascending = entries
+            .windows(2)
+            .all(|w| w[0].leader_epoch < w[1].leader_epoch && w[0].first_offset <= w[1].first_offset);
+        ascending.then_some(Self(entries))
+    }
+
+    /// The entries, oldest first.
+    pub fn entries(&self) -> &[EpochStart] {
+        &self.0
+    }
+
+    /// Notes that `first_offset` was written in `leader_epoch`, if that epoch is new.
+    pub fn note(&mut self, leader_epoch: i32, first_offset: i64) {
+        if self.0.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
+            self.0.push(EpochStart { leader_epoch, first_offset });
+        }
+    }
+
+    /// The answer to OffsetForLeaderEpoch, as Kafka's `LeaderEpochFileCache.endOffsetFor` gives it: the
+    /// largest epoch not above `requested`, and the offset where the next epoch begins. `current` is the
+    /// leader's own epoch, whose end is `log_end`. `None` where nothing is known of so old an epoch.
+    pub fn end_offset(&self, requested: i32, current: i32, log_end: i64) -> Option<(i32, i64)> {
+        if requested == current {
+            return Some((current, log_end));
+        }
+        let newer = self.0.partition_point(|e| e.leader_epoch <= requested);
+        match (newer.checked_sub(1).map(|i| self.0[i]), self.0.get(newer)) {
+            (_, None) if requested > current => None,
+            (Some(found), Some(next)) => Some((found.leader_epoch, next.first_offset)),
+            (Some(found), None) => Some((found.leader_epoch, log_end)),
+            (None, Some(next)) => Some((requested, next.first_offset)),
+            (None, None) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_epoch_is_the_start_of_the_next() {
+        let mut epochs = LeaderEpochs::default();
+        epochs.note(2, 10);
+        epochs.note(2, 15);
+        epochs.note(5, 40);
+        assert_eq!(epochs.end_offset(1, 7, 90), Some((1, 10)));
+        assert_eq!(epochs.end_offset(2, 7, 90), Some((2, 40)));
+        assert_eq!(epochs.end_offset(4, 7, 90), Some((2, 40)));
+        assert_eq!(epochs.end_offset(5, 7, 90), Some((5, 90)));
+        assert_eq!(epochs.end_offset(7, 7, 90), Some((7, 90)));
+        assert_eq!(epochs.end_offset(8, 7, 90), None);
+        assert_eq!(LeaderEpochs::default().end_offset(3, 7, 0), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! A topic's settings: Kafka's names, types, defaults and bounds.
+//!
+//! Entries of the metadata log hold settings as text, and every node reads them again. So what one build
+//! accepts all later ones must: a rule here may be loosened, never tightened.
+
+mod definitions;
+mod value;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+pub use definitions::{ConfigType, Definition, Effect, Rule, definition, definitions};
+use value::Value;
+
+/// Who sets a record's timestamp (`message.timestamp.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampType {
+    /// The producer.
+    CreateTime,
+    /// The broker, when it appends.
+    LogAppendTime,
+}
+
+/// The settings that decide something, read once when a topic is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicConfig {
+    /// `max.message.bytes`: the largest batch, in bytes as sent.
+    pub max_message_bytes: i32,
+    /// `segment.bytes`: a batch larger than this is refused too (RECORD_LIST_TOO_LARGE).
+    pub segment_bytes: i32,
+    /// `cleanup.policy` contains `compact`: every record needs a key.
+    pub compact: bool,
+    /// `message.timestamp.type`.
+    pub timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`: how far a timestamp may lie in the past.
+    pub timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms`: how far a timestamp may lie in the future.
+    pub timestamp_after_max_ms: i64,
+}
+
+impl Default for TopicConfig {
+    /// What a topic without overrides has.
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 1_048_588,
+            segment_bytes: 1 << 30,
+            compact: false,
+            timestamp_type: TimestampType::CreateTime,
+            timestamp_before_max_ms: i64::MAX,
+            timestamp_after_max_ms: 3_600_000,
+        }
+    }
+}
+
+/// Why settings are refused: INVALID_CONFIG.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// There is no such setting.
+    #[error("unknown topic config name: {0}")]
+    Unknown(String),
+    /// The value is not one of the setting's.
+    #[error("invalid value {value:?} for configuration {name}: {reason}")]
+    Invalid {
+        /// The setting.
+        name: String,
+        /// What was written.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl TopicConfig {
+    /// Reads the settings that differ from the defaults, and checks every one of them, whether anything
+    /// acts on it yet or not.
+    pub fn read(overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        let (mut least_lag, mut most_lag) = (0, i64::MAX);
+        for (name, text) in overrides {
+            let definition = definition(name).ok_or_else(|| ConfigError::Unknown(name.clone()))?;
+            let value = definition.read(text)?;
+            match (definition.name, value) {
+                ("max.message.bytes", Value::Int(bytes)) => config.max_message_bytes = bytes,
+                ("segment.bytes", Value::Int(bytes)) => config.segment_bytes = bytes,
+                ("cleanup.policy", Value::List(policies)) => {
+                    config.compact = policies.contains(&"compact");
+                }
+                ("message.timestamp.type", Value::String("LogAppendTime")) => {
+                    config.timestamp_type = TimestampType::LogAppendTime;
+                }
+                ("message.timestamp.before.max.ms", Value::Long(ms)) => config.timestamp_before_max_ms = ms,
+                ("message.timestamp.after.max.ms", Value::Long(ms)) => config.timestamp_after_max_ms = ms,
+                ("min.compaction.lag.ms", Value::Long(ms)) => least_lag = ms,
+                ("max.compaction.lag.ms", Value::Long(ms)) => most_lag = ms,
+                _ => {}
+            }
+        }
+        if least_lag > most_lag {
+            let (name, value) = ("min.compaction.lag.ms".to_owned(), least_lag.to_string());
+            let reason = format!("Value must be no more than max.compaction.lag.ms, which is {most_lag}");
+            return Err(ConfigError::Invalid { name, value, reason });
+        }
+        Ok(config)
+    }
+}
+
+/// Every setting of a topic in the order of [`definitions`]: its definition, its value as Kafka's
+/// DescribeConfigs writes it, and whether `overrides` holds it.
+pub fn effective(
+    overrides: &BTreeMap<String, String>,
+) -> impl Iterator<Item = (&'static Definition, Cow<'_, str>, bool)> {
+    definitions().iter().map(|definition| match overrides.get(definition.name) {
+        None => (definition, Cow::Borrowed(definition.default), false),
+        Some(text) => {
+            let value = match definition.read(text).map(|value| value.to_string()) {
+                Ok(plain) if plain != *text => Cow::Owned(plain),
+                _ => Cow::Borrowed(text.as_str()),
+            };
+            (definition, value, true)
+        }
+    })
+}
+
+#[cfg(test)]
+#[path = "config_test.rs"]
+mod tests;

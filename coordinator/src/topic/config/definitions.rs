@@ -1,0 +1,439 @@
+//! The table of all topic settings of Apache Kafka 4.3, by name.
+//!
+//! `internal.segment.bytes`, which Kafka itself hides, is not among them.
+
+use self::Effect::{Enforced, Inapplicable, Stored};
+
+/// A setting's type, by its number in DescribeConfigs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i8)]
+pub enum ConfigType {
+    /// `true` or `false`, in any case.
+    Boolean = 1,
+    /// Text.
+    String = 2,
+    /// A signed number of 32 bits.
+    Int = 3,
+    /// A signed number of 16 bits.
+    Short = 4,
+    /// A signed number of 64 bits.
+    Long = 5,
+    /// A floating-point number.
+    Double = 6,
+    /// Texts between commas.
+    List = 7,
+    /// A Java class.
+    Class = 8,
+    /// Text that is not shown.
+    Password = 9,
+}
+
+/// Which values a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Each of its type.
+    Any,
+    /// A whole number from `least` to `most`.
+    Range {
+        /// The smallest.
+        least: i64,
+        /// The largest.
+        most: i64,
+    },
+    /// A whole number from `least` to `most`, or `except`.
+    RangeOr {
+        /// The smallest.
+        least: i64,
+        /// The largest.
+        most: i64,
+        /// One value outside.
+        except: i64,
+    },
+    /// A number from 0 to 1.
+    Fraction,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Any number of these.
+    EachOf(&'static [&'static str]),
+    /// `*`, or `partition:broker` any number of times.
+    Replicas,
+    /// Kafka takes every one of `known`, this build only `served`.
+    Only {
+        /// What Kafka takes.
+        known: &'static [&'static str],
+        /// What is taken here.
+        served: &'static str,
+        /// Why the others are refused.
+        why: &'static str,
+    },
+    /// Kafka takes `true`, too; this is why this build does not.
+    Off(&'static str),
+}
+
+/// What a setting does here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// What it does in Kafka.
+    Enforced,
+    /// It is checked, kept and shown, but nothing acts on it yet, or not on all of it.
+    Stored,
+    /// It is checked, kept and shown. What it is about does not exist here: local files, replicas.
+    Inapplicable,
+}
+
+/// One topic setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: ConfigType,
+    /// Kafka's default, as DescribeConfigs writes it.
+    pub default: &'static str,
+    /// Which values it takes.
+    pub rule: Rule,
+    /// Kafka's broker setting that gives the default, where it shows one as a synonym.
+    pub synonym: Option<&'static str>,
+    /// What it does here.
+    pub effect: Effect,
+    /// What it is about, in a sentence or two.
+    pub documentation: &'static str,
+}
+
+/// Every setting, sorted by name.
+pub fn definitions() -> &'static [Definition] {
+    DEFINITIONS
+}
+
+/// The setting of this name.
+pub fn definition(name: &str) -> Option<&'static Definition> {
+    DEFINITIONS.binary_search_by(|d| d.name.cmp(name)).ok().map(|at| &DEFINITIONS[at])
+}
+
+const FOREVER: &str = "9223372036854775807";
+
+const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
+
+const fn of(
+    kind: ConfigType,
+    name: &'static str,
+    default: &'static str,
+    effect: Effect,
+    documentation: &'static str,
+) -> Definition {
+    Definition { name, kind, default, rule: Rule::Any, synonym: None, effect, documentation }
+}
+
+const fn boolean(name: &'static str, effect: Effect, documentation: &'static str) -> Definition {
+    of(ConfigType::Boolean, name, "false", effect, documentation)
+}
+
+const fn int(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
+    of(ConfigType::Int, name, default, effect, doc)
+}
+
+const fn long(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
+    of(ConfigType::Long, name, default, effect, doc)
+}
+
+const fn string(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
+    of(ConfigType::String, name, default, effect, doc)
+}
+
+const fn list(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
+    of(ConfigType::List, name, default, effect, doc)
+}
+
+impl Definition {
+    const fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    const fn least(self, least: i64) -> Self {
+        self.rule(Rule::Range { least, most: i64::MAX })
+    }
+
+    const fn range(self, least: i64, most: i64) -> Self {
+        self.rule(Rule::Range { least, most })
+    }
+
+    const fn synonym(mut self, name: &'static str) -> Self {
+        self.synonym = Some(name);
+        self
+    }
+
+    const fn same_synonym(self) -> Self {
+        let name = self.name;
+        self.synonym(name)
+    }
+}
+
+const DEFINITIONS: &[Definition] = &[
+    list(
+        "cleanup.policy",
+        "delete",
+        Stored,
+        "What becomes of old records: `delete` drops them by age and size, `compact` keeps the last one of each \
+         key, and an empty list keeps them all. With `compact`, a record without a key is refused.",
+    )
+    .rule(Rule::EachOf(&["compact", "delete"]))
+    .synonym("log.cleanup.policy"),
+    int(
+        "compression.gzip.level",
+        "-1",
+        Inapplicable,
+        "The level at which a broker compresses with gzip; -1 is gzip's own default. Brokers here never \
+         compress.",
+    )
+    .rule(Rule::RangeOr { least: 1, most: 9, except: -1 })
+    .same_synonym(),
+    int(
+        "compression.lz4.level",
+        "9",
+        Inapplicable,
+        "The level at which a broker compresses with lz4. Brokers here never compress.",
+    )
+    .range(1, 17)
+    .same_synonym(),
+    string(
+        "compression.type",
+        "producer",
+        Enforced,
+        "How records are compressed in the log. `producer` keeps each batch as it came, and is the only value \
+         that is served.",
+    )
+    .rule(Rule::Only {
+        known: COMPRESSIONS,
+        served: "producer",
+        why: "batches are stored as the producer compressed them, and are not compressed again",
+    })
+    .same_synonym(),
+    int(
+        "compression.zstd.level",
+        "3",
+        Inapplicable,
+        "The level at which a broker compresses with zstd. Brokers here never compress.",
+    )
+    .range(-131_072, 22)
+    .same_synonym(),
+    long(
+        "delete.retention.ms",
+        "86400000",
+        Stored,
+        "How long a compacted topic keeps a key's deletion marker, in ms: the time that a reader has to get \
+         from the first offset to the end without missing a deletion.",
+    )
+    .least(0)
+    .synonym("log.cleaner.delete.retention.ms"),
+    long(
+        "file.delete.delay.ms",
+        "60000",
+        Inapplicable,
+        "How long a broker waits before it removes a dropped segment's file, in ms. There are no such files here.",
+    )
+    .least(0)
+    .synonym("log.segment.delete.delay.ms"),
+    long(
+        "flush.messages",
+        FOREVER,
+        Inapplicable,
+        "After how many records a broker forces them to its disk. Here every acknowledged record is in the store.",
+    )
+    .least(1)
+    .synonym("log.flush.interval.messages"),
+    long(
+        "flush.ms",
+        FOREVER,
+        Inapplicable,
+        "After how many ms a broker forces records to its disk. Here every acknowledged record is in the store.",
+    )
+    .least(0),
+    list(
+        "follower.replication.throttled.replicas",
+        "",
+        Inapplicable,
+        "Replicas whose followers copy at a limited rate, as `partition:broker,...`, or `*` for all. The store \
+         replicates here.",
+    )
+    .rule(Rule::Replicas),
+    int(
+        "index.interval.bytes",
+        "4096",
+        Inapplicable,
+        "How many bytes of log lie between two entries of a segment's index. Every batch is indexed here.",
+    )
+    .least(0)
+    .synonym("log.index.interval.bytes"),
+    list(
+        "leader.replication.throttled.replicas",
+        "",
+        Inapplicable,
+        "Replicas to which leaders send at a limited rate, as `partition:broker,...`, or `*` for all. The store \
+         replicates here.",
+    )
+    .rule(Rule::Replicas),
+    long(
+        "local.retention.bytes",
+        "-2",
+        Inapplicable,
+        "How many bytes of a partition a broker keeps on its own disk when a remote tier has them, too; -2 is \
+         `retention.bytes`. No node keeps records of its own here.",
+    )
+    .least(-2)
+    .synonym("log.local.retention.bytes"),
+    long(
+        "local.retention.ms",
+        "-2",
+        Inapplicable,
+        "How long a broker keeps records on its own disk when a remote tier has them, too, in ms; -2 is \
+         `retention.ms`. No node keeps records of its own here.",
+    )
+    .least(-2)
+    .synonym("log.local.retention.ms"),
+    long(
+        "max.compaction.lag.ms",
+        FOREVER,
+        Stored,
+        "After how many ms at the latest a record of a compacted topic may be compacted away.",
+    )
+    .least(1)
+    .synonym("log.cleaner.max.compaction.lag.ms"),
+    int(
+        "max.message.bytes",
+        "1048588",
+        Enforced,
+        "The largest batch of records that is taken, in bytes as sent, so after compression.",
+    )
+    .least(0)
+    .synonym("message.max.bytes"),
+    long(
+        "message.timestamp.after.max.ms",
+        "3600000",
+        Enforced,
+        "How many ms a record's timestamp may lie ahead of the broker's clock. It does not matter under \
+         LogAppendTime.",
+    )
+    .least(0)
+    .synonym("log.message.timestamp.after.max.ms"),
+    long(
+        "message.timestamp.before.max.ms",
+        FOREVER,
+        Enforced,
+        "How many ms a record's timestamp may lie behind the broker's clock. It does not matter under \
+         LogAppendTime.",
+    )
+    .least(0)
+    .synonym("log.message.timestamp.before.max.ms"),
+    string(
+        "message.timestamp.type",
+        "CreateTime",
+        Enforced,
+        "Who sets a record's timestamp: its producer (`CreateTime`), or the broker that appends it \
+         (`LogAppendTime`).",
+    )
+    .rule(Rule::OneOf(&["CreateTime", "LogAppendTime"]))
+    .synonym("log.message.timestamp.type"),
+    of(
+        ConfigType::Double,
+        "min.cleanable.dirty.ratio",
+        "0.5",
+        Stored,
+        "How large the share of a compacted partition that was not compacted yet must be before it is, from 0 to \
+         1. Less means more work, and less space taken by old values.",
+    )
+    .rule(Rule::Fraction)
+    .synonym("log.cleaner.min.cleanable.ratio"),
+    long(
+        "min.compaction.lag.ms",
+        "0",
+        Stored,
+        "For how many ms at the least a record of a compacted topic is kept.",
+    )
+    .least(0)
+    .synonym("log.cleaner.min.compaction.lag.ms"),
+    int(
+        "min.insync.replicas",
+        "1",
+        Inapplicable,
+        "How many replicas must have a record before it is acknowledged under acks=all. The store replicates \
+         here, and a record is acknowledged once the store has it.",
+    )
+    .least(1)
+    .same_synonym(),
+    boolean(
+        "preallocate",
+        Inapplicable,
+        "Whether a segment's file is given its full size when it is made. There are no such files here.",
+    )
+    .synonym("log.preallocate"),
+    boolean(
+        "remote.log.copy.disable",
+        Inapplicable,
+        "Whether a topic stops copying to the remote tier. All records are in the store here.",
+    ),
+    boolean(
+        "remote.log.delete.on.disable",
+        Inapplicable,
+        "Whether turning the remote tier off deletes what is in it. All records are in the store here.",
+    ),
+    boolean(
+        "remote.storage.enable",
+        Inapplicable,
+        "Whether old segments go to a remote tier. All records are in the store here, so that `true` is refused.",
+    )
+    .rule(Rule::Off("all records are in the object store, and there is no second tier to move them to")),
+    long(
+        "retention.bytes",
+        "-1",
+        Stored,
+        "How many bytes a partition may have before its oldest records are dropped, if `cleanup.policy` has \
+         `delete`; below 0, any number.",
+    )
+    .synonym("log.retention.bytes"),
+    long(
+        "retention.ms",
+        "604800000",
+        Stored,
+        "How long records are kept before they are dropped, in ms, if `cleanup.policy` has `delete`; -1 is for \
+         ever.",
+    )
+    .least(-1),
+    int(
+        "segment.bytes",
+        "1073741824",
+        Enforced,
+        "How large a segment's file gets, in bytes. Here it bounds a batch only: a larger one is refused.",
+    )
+    .least(1 << 20)
+    .synonym("log.segment.bytes"),
+    int(
+        "segment.index.bytes",
+        "10485760",
+        Inapplicable,
+        "How large a segment's index gets, in bytes. There are no such files here.",
+    )
+    .least(4)
+    .synonym("log.index.size.max.bytes"),
+    long(
+        "segment.jitter.ms",
+        "0",
+        Inapplicable,
+        "By how much, at random, a segment is closed before `segment.ms`, in ms. There are no such files here.",
+    )
+    .least(0),
+    long(
+        "segment.ms",
+        "604800000",
+        Inapplicable,
+        "After how many ms a segment is closed, full or not. There are no such files here.",
+    )
+    .least(1),
+    boolean(
+        "unclean.leader.election.enable",
+        Inapplicable,
+        "Whether a replica that lacks records may lead when no other can. Whoever leads here has every record, \
+         from the store.",
+    )
+    .same_synonym(),
+];

@@ -1,0 +1,147 @@
+//! Reading one setting's text as Kafka's `ConfigDef` does, with its reasons for refusal.
+
+use std::fmt;
+
+use super::{ConfigError, ConfigType, Definition, Rule};
+
+/// The most bytes that a value may have: what a Kafka string may.
+const LONGEST: usize = i16::MAX as usize;
+
+/// What a setting's text means. It shows itself as DescribeConfigs does.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value<'a> {
+    Boolean(bool),
+    Int(i32),
+    Long(i64),
+    Double(f64),
+    String(&'a str),
+    List(Vec<&'a str>),
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Long(value) => value.fmt(f),
+            Self::Double(value) => fmt::Debug::fmt(value, f),
+            Self::String(value) => f.write_str(value),
+            Self::List(values) => f.write_str(&values.join(",")),
+        }
+    }
+}
+
+impl Definition {
+    /// What `text` means for this setting.
+    pub(super) fn read<'a>(&self, text: &'a str) -> Result<Value<'a>, ConfigError> {
+        let checked = match text.len() {
+            0..=LONGEST => parse(self.kind, text).and_then(|value| {
+                check(&self.rule, &value)?;
+                Ok(value)
+            }),
+            _ => Err(format!("Value must have at most {LONGEST} bytes")),
+        };
+        checked.map_err(|reason| {
+            // The start of a long value is enough to recognise it by.
+            let value = text.chars().take(200).collect();
+            ConfigError::Invalid { name: self.name.to_owned(), value, reason }
+        })
+    }
+
+    /// Whether `text` may be this setting's value.
+    pub fn validate(&self, text: &str) -> Result<(), ConfigError> {
+        self.read(text).map(|_| ())
+    }
+}
+
+/// Kafka trims as Java does: whatever is not above a space.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c| c <= ' ')
+}
+
+fn parse(kind: ConfigType, text: &str) -> Result<Value<'_>, String> {
+    let text = trim(text);
+    let no_number = |kind| format!("Not a number of type {kind}");
+    match kind {
+        ConfigType::Boolean if text.eq_ignore_ascii_case("true") => Ok(Value::Boolean(true)),
+        ConfigType::Boolean if text.eq_ignore_ascii_case("false") => Ok(Value::Boolean(false)),
+        ConfigType::Boolean => Err("Expected value to be either true or false".to_owned()),
+        ConfigType::Int => text.parse().map(Value::Int).map_err(|_| no_number("INT")),
+        ConfigType::Long => text.parse().map(Value::Long).map_err(|_| no_number("LONG")),
+        ConfigType::Double => match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Value::Double(value)),
+            _ => Err(no_number("DOUBLE")),
+        },
+        ConfigType::List if text.is_empty() => Ok(Value::List(Vec::new())),
+        ConfigType::List => {
+            let mut values: Vec<&str> = Vec::new();
+            for value in text.split(',').map(trim) {
+                // Kafka keeps the first of equal values.
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            Ok(Value::List(values))
+        }
+        // No topic setting has another type.
+        _ => Ok(Value::String(text)),
+    }
+}
+
+fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
+    match (rule, value) {
+        (Rule::Any, _) => Ok(()),
+        (Rule::Range { least, most }, Value::Int(value)) => in_range(i64::from(*value), *least, *most),
+        (Rule::Range { least, most }, Value::Long(value)) => in_range(*value, *least, *most),
+        (Rule::RangeOr { except, .. }, Value::Int(value)) if i64::from(*value) == *except => Ok(()),
+        (Rule::RangeOr { least, most, except }, Value::Int(value)) => {
+            in_range(i64::from(*value), *least, *most)
+                .map_err(|_| format!("Value must be between {least} and {most} or equal to {except}"))
+        }
+        (Rule::Fraction, Value::Double(value)) if *value < 0.0 => Err("Value must be at least 0".to_owned()),
+        (Rule::Fraction, Value::Double(value)) if *value > 1.0 => {
+            Err("Value must be no more than 1".to_owned())
+        }
+        (Rule::Fraction, _) => Ok(()),
+        (Rule::OneOf(known), Value::String(value)) => one_of(known, value),
+        (Rule::EachOf(known), Value::List(values)) => match values.iter().find(|v| v.is_empty()) {
+            Some(_) => Err("values must not be empty".to_owned()),
+            None => values.iter().try_for_each(|value| one_of(known, value)),
+        },
+        (Rule::Replicas, Value::List(values)) => {
+            let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            let replica = |v: &&str| v.split_once(':').is_some_and(|(p, b)| number(p) && number(b));
+            if values == &["*"] || values.iter().all(replica) {
+                return Ok(());
+            }
+            Err("Value must be the literal '*' or a list of replicas in the following format: \
+                 [partitionId]:[brokerId],[partitionId]:[brokerId],..."
+                .to_owned())
+        }
+        (Rule::Only { known, served, why }, Value::String(value)) => {
+            one_of(known, value)?;
+            if value == served { Ok(()) } else { Err(format!("only {served} is served: {why}")) }
+        }
+        (Rule::Off(why), Value::Boolean(true)) => Err(format!("only false is served: {why}")),
+        (Rule::Off(_), Value::Boolean(false)) => Ok(()),
+        // The table's own test shows that each rule fits its setting's type.
+        _ => Err("the rule does not fit the type".to_owned()),
+    }
+}
+
+fn in_range(value: i64, least: i64, most: i64) -> Result<(), String> {
+    if value < least {
+        return Err(format!("Value must be at least {least}"));
+    }
+    if value > most {
+        return Err(format!("Value must be no more than {most}"));
+    }
+    Ok(())
+}
+
+fn one_of(known: &[&str], value: &str) -> Result<(), String> {
+    if known.contains(&value) {
+        return Ok(());
+    }
+    Err(format!("String must be one of: {}", known.join(", ")))
+}

@@ -1,0 +1,209 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn overrides(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+    settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn read(name: &str, value: &str) -> Result<TopicConfig, ConfigError> {
+    TopicConfig::read(&overrides(&[(name, value)]))
+}
+
+/// Why `value` is refused.
+fn refusal(name: &str, value: &str) -> String {
+    match read(name, value) {
+        Err(ConfigError::Invalid { name: of, value: what, reason }) => {
+            assert_eq!((of.as_str(), what.as_str()), (name, value));
+            reason
+        }
+        other => panic!("{name}={value:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_table_is_sorted_and_holds_kafkas_33_settings() {
+    assert_eq!(definitions().len(), 33);
+    assert!(definitions().windows(2).all(|w| w[0].name < w[1].name));
+    assert_eq!(definition("retention.ms").map(|d| d.default), Some("604800000"));
+    assert_eq!(definition("retention.mss"), None);
+}
+
+#[test]
+fn each_default_is_a_legal_value_written_as_kafka_writes_it() {
+    for definition in definitions() {
+        let value = definition.read(definition.default).expect(definition.name);
+        assert_eq!(value.to_string(), definition.default, "{}", definition.name);
+        assert!(definition.documentation.ends_with('.'), "{}", definition.name);
+    }
+}
+
+#[test]
+fn defaults_written_out_change_nothing() {
+    let all: Vec<_> = definitions().iter().map(|d| (d.name, d.default)).collect();
+    assert_eq!(TopicConfig::read(&overrides(&all)), Ok(TopicConfig::default()));
+    assert_eq!(TopicConfig::read(&BTreeMap::new()), Ok(TopicConfig::default()));
+}
+
+#[test]
+fn what_decides_something_is_read() {
+    let settings = overrides(&[
+        ("max.message.bytes", " +10 "),
+        ("segment.bytes", "2097152"),
+        ("cleanup.policy", "delete , compact"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("message.timestamp.before.max.ms", "7"),
+        ("message.timestamp.after.max.ms", "8"),
+    ]);
+    let expected = TopicConfig {
+        max_message_bytes: 10,
+        segment_bytes: 2 << 20,
+        compact: true,
+        timestamp_type: TimestampType::LogAppendTime,
+        timestamp_before_max_ms: 7,
+        timestamp_after_max_ms: 8,
+    };
+    assert_eq!(TopicConfig::read(&settings), Ok(expected));
+}
+
+#[test]
+fn an_unknown_name_is_refused() {
+    for name in ["", "no.such", "Retention.ms", " retention.ms", "message.format.version"] {
+        assert_eq!(read(name, "1"), Err(ConfigError::Unknown(name.to_owned())));
+    }
+}
+
+/// The reasons are those of `LogConfig.validate` in Apache Kafka 4.3.1.
+#[test]
+fn kafkas_reasons() {
+    for (name, value, reason) in [
+        ("max.message.bytes", "abc", "Not a number of type INT"),
+        ("max.message.bytes", "", "Not a number of type INT"),
+        ("max.message.bytes", "2147483648", "Not a number of type INT"),
+        ("max.message.bytes", "1_0", "Not a number of type INT"),
+        ("max.message.bytes", "-1", "Value must be at least 0"),
+        ("retention.ms", "1.5", "Not a number of type LONG"),
+        ("retention.ms", "-2", "Value must be at least -1"),
+        ("segment.bytes", "1048575", "Value must be at least 1048576"),
+        ("compression.lz4.level", "18", "Value must be no more than 17"),
+        ("compression.zstd.level", "-131073", "Value must be at least -131072"),
+        ("compression.gzip.level", "0", "Value must be between 1 and 9 or equal to -1"),
+        ("compression.gzip.level", "-2", "Value must be between 1 and 9 or equal to -1"),
+        ("min.cleanable.dirty.ratio", "1.5", "Value must be no more than 1"),
+        ("min.cleanable.dirty.ratio", "-0.1", "Value must be at least 0"),
+        ("min.cleanable.dirty.ratio", "x", "Not a number of type DOUBLE"),
+        ("preallocate", "yes", "Expected value to be either true or false"),
+        ("cleanup.policy", "Compact", "String must be one of: compact, delete"),
+        ("cleanup.policy", "compact,", "values must not be empty"),
+        ("message.timestamp.type", "logappendtime", "String must be one of: CreateTime, LogAppendTime"),
+        (
+            "compression.type",
+            "Gzip",
+            "String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer",
+        ),
+    ] {
+        assert_eq!(refusal(name, value), reason, "{name}={value:?}");
+    }
+    for value in ["x", "1:", ":1", "*,0:1", "-1:1", "none", "1:2:3"] {
+        let reason = refusal("leader.replication.throttled.replicas", value);
+        assert!(reason.starts_with("Value must be the literal '*' or a list of replicas"), "{reason}");
+    }
+}
+
+#[test]
+fn what_kafka_takes_is_taken() {
+    for (name, value) in [
+        ("cleanup.policy", ""),
+        ("cleanup.policy", "compact,compact"),
+        ("compression.gzip.level", "-1"),
+        ("follower.replication.throttled.replicas", " 0:1 , 1:2 "),
+        ("follower.replication.throttled.replicas", "*"),
+        ("local.retention.ms", "0"),
+        ("min.cleanable.dirty.ratio", "1e-3"),
+        ("min.insync.replicas", "3"),
+        ("preallocate", " TRUE "),
+        ("remote.log.copy.disable", "true"),
+        ("remote.storage.enable", "false"),
+        ("retention.bytes", "-5"),
+        ("retention.ms", "-1"),
+    ] {
+        assert!(read(name, value).is_ok(), "{name}={value:?}");
+    }
+}
+
+#[test]
+fn what_is_not_served_is_refused_and_says_so() {
+    for value in ["uncompressed", "gzip", " zstd "] {
+        assert!(refusal("compression.type", value).starts_with("only producer is served"));
+    }
+    assert!(refusal("remote.storage.enable", "true").starts_with("only false is served"));
+}
+
+#[test]
+fn the_least_compaction_lag_is_not_above_the_most() {
+    let lags = |least, most| {
+        TopicConfig::read(&overrides(&[("min.compaction.lag.ms", least), ("max.compaction.lag.ms", most)]))
+    };
+    assert!(lags("5", "5").is_ok());
+    assert!(matches!(lags("10", "5"), Err(ConfigError::Invalid { .. })));
+}
+
+#[test]
+fn a_value_longer_than_a_kafka_string_is_refused() {
+    let long = vec!["0:1"; 10_000].join(",");
+    let Err(ConfigError::Invalid { value, reason, .. }) =
+        read("leader.replication.throttled.replicas", &long)
+    else {
+        panic!("taken");
+    };
+    assert_eq!(reason, "Value must have at most 32767 bytes");
+    assert_eq!(value.len(), 200);
+}
+
+#[test]
+fn effective_settings_are_written_as_kafka_writes_them() {
+    let settings = overrides(&[
+        ("cleanup.policy", " delete , compact,delete"),
+        ("max.message.bytes", "+12"),
+        ("min.cleanable.dirty.ratio", ".5"),
+        ("preallocate", "TRUE"),
+        ("retention.ms", "604800000"),
+    ]);
+    let shown: Vec<_> = effective(&settings).filter(|(_, _, overridden)| *overridden).collect();
+    let shown: Vec<_> = shown.iter().map(|(d, value, _)| (d.name, value.as_ref())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("cleanup.policy", "delete,compact"),
+            ("max.message.bytes", "12"),
+            ("min.cleanable.dirty.ratio", "0.5"),
+            ("preallocate", "true"),
+            ("retention.ms", "604800000"),
+        ]
+    );
+    assert_eq!(effective(&settings).count(), definitions().len());
+    let (_, value, overridden) =
+        effective(&settings).find(|(d, _, _)| d.name == "segment.ms").expect("defined");
+    assert_eq!((value.as_ref(), overridden), ("604800000", false));
+}
+
+proptest! {
+    /// What is shown of a setting is a legal value that means the same.
+    #[test]
+    fn what_is_shown_can_be_set(at in 0..33usize, text in "[ ,0-9a-zA-Z:.*+-]{0,12}|compact|delete|true") {
+        let definition = &definitions()[at];
+        let given = overrides(&[(definition.name, &text)]);
+        if let Ok(config) = TopicConfig::read(&given) {
+            let (_, shown, _) = effective(&given).nth(at).expect("every setting");
+            prop_assert_eq!(read(definition.name, &shown), Ok(config));
+            let again = overrides(&[(definition.name, &shown)]);
+            prop_assert_eq!(effective(&again).nth(at).map(|(_, v, _)| v.into_owned()), Some(shown.into_owned()));
+        }
+    }
+
+    /// No text makes reading panic.
+    #[test]
+    fn any_text_is_read_or_refused(at in 0..33usize, text in "\\PC*") {
+        let _ = read(definitions()[at].name, &text);
+    }
+}

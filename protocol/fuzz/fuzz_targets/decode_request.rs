@@ -1,0 +1,37 @@
+//! A frame as a broker gets it. What can be decoded is encoded and decoded again, to the same.
+//!
+//! `cargo +nightly fuzz run decode_request -- -malloc_limit_mb=64 -rss_limit_mb=1024`, in `protocol`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use protocol::messages::*;
+use protocol::{ApiKey, Request, frame};
+
+fn check<R: Request + PartialEq + std::fmt::Debug>(body: bytes::Bytes, version: i16) {
+    let Ok(request) = R::decode(body, version) else { return };
+    let chunks = frame::encode_request(1, None, version, &request).expect("what was decoded can be encoded");
+    let frame = chunks.concat()[4..].to_vec().into();
+    let (_, body) = frame::decode_request_header(frame).expect("the header is right");
+    assert_eq!(R::decode(body, version).as_ref(), Ok(&request));
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Ok((header, body)) = frame::decode_request_header(data.to_vec().into()) else { return };
+    let version = header.request_api_version;
+    match header.request_api_key {
+        ApiKey::ApiVersions => check::<ApiVersionsRequest>(body, version),
+        ApiKey::CreateTopics => check::<CreateTopicsRequest>(body, version),
+        ApiKey::DeleteTopics => check::<DeleteTopicsRequest>(body, version),
+        ApiKey::DescribeCluster => check::<DescribeClusterRequest>(body, version),
+        ApiKey::DescribeConfigs => check::<DescribeConfigsRequest>(body, version),
+        ApiKey::Fetch => check::<FetchRequest>(body, version),
+        ApiKey::Identify => check::<IdentifyRequest>(body, version),
+        ApiKey::InitProducerId => check::<InitProducerIdRequest>(body, version),
+        ApiKey::ListOffsets => check::<ListOffsetsRequest>(body, version),
+        ApiKey::Metadata => check::<MetadataRequest>(body, version),
+        ApiKey::OffsetForLeaderEpoch => check::<OffsetForLeaderEpochRequest>(body, version),
+        ApiKey::Produce => check::<ProduceRequest>(body, version),
+        _ => {}
+    }
+});

@@ -1,0 +1,39 @@
+//! A frame as a client gets it, after four bytes that choose the API and the version.
+//!
+//! `cargo +nightly fuzz run decode_response -- -malloc_limit_mb=64 -rss_limit_mb=1024`, in `protocol`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use protocol::messages::*;
+use protocol::{ApiKey, Request, frame};
+
+fn check<R: Request>(data: &[u8], version: i16)
+where
+    R::Response: PartialEq + std::fmt::Debug,
+{
+    let Ok((_, response)) = frame::decode_response::<R>(data.to_vec().into(), version) else { return };
+    let chunks = frame::encode_response(1, version, &response).expect("what was decoded can be encoded");
+    let again = frame::decode_response::<R>(chunks.concat()[4..].to_vec().into(), version);
+    assert_eq!(again.map(|(_, response)| response).as_ref(), Ok(&response));
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some(([k0, k1, v0, v1], data)) = data.split_first_chunk() else { return };
+    let version = i16::from_be_bytes([*v0, *v1]);
+    match ApiKey::from_code(i16::from_be_bytes([*k0, *k1])) {
+        Some(ApiKey::ApiVersions) => check::<ApiVersionsRequest>(data, version),
+        Some(ApiKey::CreateTopics) => check::<CreateTopicsRequest>(data, version),
+        Some(ApiKey::DeleteTopics) => check::<DeleteTopicsRequest>(data, version),
+        Some(ApiKey::DescribeCluster) => check::<DescribeClusterRequest>(data, version),
+        Some(ApiKey::DescribeConfigs) => check::<DescribeConfigsRequest>(data, version),
+        Some(ApiKey::Fetch) => check::<FetchRequest>(data, version),
+        Some(ApiKey::Identify) => check::<IdentifyRequest>(data, version),
+        Some(ApiKey::InitProducerId) => check::<InitProducerIdRequest>(data, version),
+        Some(ApiKey::ListOffsets) => check::<ListOffsetsRequest>(data, version),
+        Some(ApiKey::Metadata) => check::<MetadataRequest>(data, version),
+        Some(ApiKey::OffsetForLeaderEpoch) => check::<OffsetForLeaderEpochRequest>(data, version),
+        Some(ApiKey::Produce) => check::<ProduceRequest>(data, version),
+        _ => {}
+    }
+});

@@ -1,0 +1,34 @@
+//! A buffer of batches, read in every way. The CRC is not asked to be right.
+//!
+//! `cargo +nightly fuzz run record_batch -- -malloc_limit_mb=64 -rss_limit_mb=1024`, in `protocol`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use protocol::records::{Batch, Batches};
+
+const LIMIT: usize = 1 << 20;
+
+fuzz_target!(|data: &[u8]| {
+    for batch in Batches::new(data.to_vec().into()) {
+        let Ok(batch) = batch else { return };
+        let header = batch.header();
+        drop((batch.verify_crc(), header.check_produced()));
+        let appended = batch.with_log_append_time(5);
+        assert_eq!(Batch::single(appended.bytes().clone()).as_ref(), Ok(&appended));
+        assert_eq!(appended.verify_crc(), Ok(()));
+
+        let summary = batch.validate_records(LIMIT, false);
+        let Ok(records) = batch.records(LIMIT) else { continue };
+        let records: Vec<_> = records.collect();
+        if let Ok(summary) = summary {
+            assert!(records.iter().all(Result::is_ok));
+            assert_eq!(records.len(), summary.count as usize);
+            let timestamps = records.iter().flatten().map(|record| header.timestamp_of(record));
+            assert_eq!(timestamps.max(), Some(summary.max_timestamp));
+        }
+        for record in records.iter().flatten() {
+            assert_eq!(record.headers.iter().count(), record.headers.len());
+        }
+    }
+});

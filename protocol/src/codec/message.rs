@@ -1,0 +1,50 @@
+//! Whole messages.
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use super::{DecodeError, EncodeError, Problem, Reader, Version, Wire, Writer};
+use crate::ApiKey;
+
+/// A request or response. The struct is its schema; see `#[derive(Message)]`.
+pub trait Message: Wire {
+    /// The API that the message belongs to.
+    const KEY: ApiKey;
+    /// The versions that the struct can carry; which of them are served is the broker's policy.
+    const VERSIONS: RangeInclusive<i16>;
+    /// The first version with compact lengths and tags.
+    const FIRST_FLEXIBLE: Option<i16>;
+
+    /// The version, if the message has it.
+    #[must_use]
+    fn version(number: i16) -> Option<Version> {
+        let flexible = Self::FIRST_FLEXIBLE.is_some_and(|first| number >= first);
+        Self::VERSIONS.contains(&number).then_some(Version { number, flexible })
+    }
+
+    /// Decodes the body that follows a header. Fails on a version outside of `VERSIONS`, and on bytes that
+    /// are not the message and nothing else.
+    fn decode(body: Bytes, version: i16) -> Result<Self, DecodeError> {
+        let unsupported = Problem::UnsupportedVersion { api: Self::KEY, version };
+        let version = Self::version(version).ok_or(unsupported)?;
+        let mut reader = Reader::new(body);
+        let message = Self::read(&mut reader, version)?;
+        reader.finish()?;
+        Ok(message)
+    }
+
+    /// Encodes the body that follows a header. Notes a version outside of `VERSIONS` in the writer.
+    fn encode(&self, writer: &mut Writer, version: i16) {
+        match Self::version(version) {
+            Some(version) => self.write(writer, version),
+            None => writer.fail(EncodeError::UnsupportedVersion { api: Self::KEY, version }),
+        }
+    }
+}
+
+/// A message that asks for another.
+pub trait Request: Message {
+    /// The answer, of the same version.
+    type Response: Message;
+}

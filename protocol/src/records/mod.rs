@@ -1,0 +1,24 @@
+//! Record batches, format version 2: the only one that is produced or fetched.
+//!
+//! A batch is read in place: [`BatchHeader`] is its first 61 bytes, everything after that stays a slice until
+//! somebody asks for [`Batch::records`]. Limits given by the caller bound what decompression may produce.
+
+mod batch;
+mod builder;
+mod compression;
+mod cursor;
+mod error;
+mod header;
+mod record;
+mod snappy;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+pub use batch::{Batch, Batches};
+pub use builder::BatchBuilder;
+pub use compression::{Compression, UnknownName};
+pub use error::BatchError;
+pub use header::{BatchHeader, HEADER_LENGTH, PREFIX_LENGTH, TimestampType};
+pub use record::{Headers, Record, RecordHeader, RecordIter};
+pub use summary::RecordSummary;

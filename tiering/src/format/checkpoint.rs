@@ -1,0 +1,188 @@
+//! A checkpoint: the state of a session's shards after its slots `[0, n)`, organised by shard, so that a
+//! shard can be taken out of it alone.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use coordinator::partition::{EpochStart, LeaderEpochs, Partition, Producer, ProducerEntry};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId};
+
+use super::codec::{Reader, Result, Writer};
+use super::envelope::{self, Nonce};
+use super::{FormatError, Kind};
+
+/// Slots of one holding in which a partition has records that are in no segment yet, and where their
+/// positions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenure {
+    /// The holding's epoch.
+    pub epoch: Epoch,
+    /// The session whose slots they are.
+    pub session: SessionId,
+    /// The first slot.
+    pub first_slot: u64,
+    /// The slot after the last one.
+    pub end_slot: u64,
+    /// The first offset of the partition in them.
+    pub first_offset: i64,
+    /// The largest timestamp in them (ms since 1970).
+    pub max_timestamp: i64,
+    /// The index object that lists the positions: its session and number.
+    pub index: (SessionId, u64),
+}
+
+/// A partition's state, and where its records are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionState {
+    /// What is decided on.
+    pub partition: Partition,
+    /// Where its records are, by offset.
+    pub tenures: Vec<Tenure>,
+}
+
+/// A shard's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardState {
+    /// The epoch at which the session holds it.
+    pub epoch: Epoch,
+    /// Its partitions that have ever had a record.
+    pub partitions: BTreeMap<PartitionId, PartitionState>,
+}
+
+/// A session's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The session.
+    pub session: SessionId,
+    /// The slots that it covers: `[0, n)`. Replay begins with slot n.
+    pub n: u64,
+    /// The next metadata entry when it was taken: every shard granted before that is here.
+    pub as_of: Epoch,
+    /// [`super::slot::Header::hash`] of slot n-1, so that replay can check the chain; zero for n = 0.
+    pub previous: u128,
+    /// The shards that the session holds.
+    pub shards: BTreeMap<ShardId, ShardState>,
+}
+
+/// The section of a shard that holds partitions; groups and transactions get sections of their own.
+const PARTITIONS: u8 = 1;
+
+impl Checkpoint {
+    /// The object.
+    pub fn encode(&self, nonce: Nonce) -> Bytes {
+        let mut w = Writer::default();
+        w.raw(self.session.as_bytes()).u64(self.n).u64(self.as_of.0).raw(&self.previous.to_be_bytes());
+        w.list(self.shards.iter(), |w, (id, shard)| {
+            w.u32(id.0).u64(shard.epoch.0);
+            let sections: &[u8] = if shard.partitions.is_empty() { &[] } else { &[PARTITIONS] };
+            w.list(sections.iter(), |w, section| {
+                w.u8(*section).nested(|w| {
+                    w.list(shard.partitions.iter(), encode_partition);
+                });
+            });
+        });
+        envelope::seal(Kind::Checkpoint, nonce, w.bytes())
+    }
+
+    /// Reads an object.
+    pub fn decode(object: &[u8]) -> Result<Self> {
+        let mut r = Reader::new("checkpoint", envelope::open(Kind::Checkpoint, "checkpoint", object)?);
+        let (session, n, as_of) = (SessionId(r.array()?), r.u64()?, Epoch(r.u64()?));
+        let previous = u128::from_be_bytes(r.array()?);
+        let shards = r.map(16, |r| {
+            let (id, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
+            let mut shard = ShardState { epoch, partitions: BTreeMap::new() };
+            let mut last = 0;
+            for _ in 0..r.u32()? {
+                let section = r.u8()?;
+                if section <= std::mem::replace(&mut last, section) {
+                    return Err(FormatError::Invalid("the sections of a checkpoint do not ascend"));
+                }
+                match section {
+                    PARTITIONS => {
+                        let mut r = r.nested("partitions of a checkpoint")?;
+                        shard.partitions = r.map(49, decode_partition)?;
+                        r.end()?;
+                    }
+                    found => {
+                        let what = "a checkpoint's section";
+                        return Err(FormatError::Newer { what, found: u64::from(found) });
+                    }
+                }
+            }
+            Ok((id, shard))
+        })?;
+        r.end()?;
+        Ok(Self { session, n, as_of, previous, shards })
+    }
+}
+
+fn encode_partition(w: &mut Writer, (id, state): (&PartitionId, &PartitionState)) {
+    let p = &state.partition;
+    w.raw(id.topic.as_bytes()).i32(id.index).i64(p.log_start).i64(p.log_end);
+    w.list(p.leader_epochs.entries().iter(), |w, e| {
+        w.i32(e.leader_epoch).i64(e.first_offset);
+    });
+    w.optional(p.max_timestamp, |w, (timestamp, offset)| {
+        w.i64(timestamp).i64(offset);
+    });
+    w.list(p.producers.iter(), |w, (id, producer)| {
+        w.i64(*id).i16(producer.epoch).i64(producer.last_append);
+        w.list(producer.entries.iter(), |w, e| {
+            w.i32(e.base_sequence).i32(e.last_offset_delta).i64(e.base_offset).i64(e.append_time);
+        });
+    });
+    w.list(state.tenures.iter(), |w, t| {
+        w.u64(t.epoch.0).raw(t.session.as_bytes()).u64(t.first_slot).u64(t.end_slot).i64(t.first_offset);
+        w.i64(t.max_timestamp).raw(t.index.0.as_bytes()).u64(t.index.1);
+    });
+}
+
+fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)> {
+    let id = PartitionId { topic: TopicId(r.array()?), index: r.i32()? };
+    let (log_start, log_end) = (r.i64()?, r.i64()?);
+    let epochs = r.list(12, |r| Ok(EpochStart { leader_epoch: r.i32()?, first_offset: r.i64()? }))?;
+    let leader_epochs =
+        LeaderEpochs::from_entries(epochs).ok_or(FormatError::Invalid("leader epochs do not ascend"))?;
+    let max_timestamp = r.optional(|r| Ok((r.i64()?, r.i64()?)))?;
+    let producers = r.map(22, |r| {
+        let (id, epoch, last_append) = (r.i64()?, r.i16()?, r.i64()?);
+        let entries: VecDeque<_> = r
+            .list(24, |r| {
+                let (base_sequence, last_offset_delta) = (r.i32()?, r.i32()?);
+                let (base_offset, append_time) = (r.i64()?, r.i64()?);
+                if base_offset < 0 || last_offset_delta < 0 || base_offset > i64::MAX - (1 << 31) {
+                    return Err(FormatError::Invalid("a producer's offsets are out of range"));
+                }
+                Ok(ProducerEntry { base_sequence, last_offset_delta, base_offset, append_time })
+            })?
+            .into();
+        if !(1..=Producer::KEPT).contains(&entries.len()) {
+            return Err(FormatError::Invalid("a producer has no batches, or more than are kept"));
+        }
+        Ok((id, Producer { epoch, last_append, entries }))
+    })?;
+    let tenures = r.list(80, |r| {
+        Ok(Tenure {
+            epoch: Epoch(r.u64()?),
+            session: SessionId(r.array()?),
+            first_slot: r.u64()?,
+            end_slot: r.u64()?,
+            first_offset: r.i64()?,
+            max_timestamp: r.i64()?,
+            index: (SessionId(r.array()?), r.u64()?),
+        })
+    })?;
+    if tenures.iter().any(|t| t.end_slot < t.first_slot) {
+        return Err(FormatError::Invalid("a tenure ends before it begins"));
+    }
+    if log_start < 0 || log_end < log_start {
+        return Err(FormatError::Invalid("a partition's offsets are out of range"));
+    }
+    let partition = Partition { log_start, log_end, leader_epochs, producers, max_timestamp };
+    Ok((id, PartitionState { partition, tenures }))
+}
+
+#[cfg(test)]
+#[path = "checkpoint_test.rs"]
+mod tests;

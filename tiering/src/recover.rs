@@ -1,0 +1,221 @@
+//! Rebuilding the state of shards that a session was given, from the sessions that held them before.
+//!
+//! Per shard: the last checkpoint that holds it, then the indexes of the slots after that, along the shard's
+//! holdings. Records whose epoch is not the holding's are skipped (I4); nothing at or past a recorded cut,
+//! and nothing that a checkpoint covers, is read (I1, I7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use coordinator::cluster::{Cluster, Grant};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId};
+use object_store::path::Path;
+use thiserror::Error;
+
+use crate::format::checkpoint::{Checkpoint, PartitionState};
+use crate::format::index::Position;
+use crate::format::keys;
+use crate::format::slot::{Footer, Record};
+use crate::session::{Footers, Sealed, SessionError};
+use crate::store::{ErrorKind, Store};
+
+/// Why a shard's state can't be rebuilt.
+#[derive(Debug, Error)]
+pub enum RecoverError {
+    /// A session can't be read.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The metadata log and the sessions contradict each other.
+    #[error("{path}: {reason}")]
+    Contradiction {
+        /// Where.
+        path: Path,
+        /// What.
+        reason: &'static str,
+    },
+}
+
+impl RecoverError {
+    /// What the caller may do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Session(e) => e.kind(),
+            Self::Contradiction { .. } => ErrorKind::Corrupt,
+        }
+    }
+}
+
+/// A partition as its new owner begins with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveredPartition {
+    /// Its state, and where the records are that an index object lists.
+    pub state: PartitionState,
+    /// Where the records after those are, by offset.
+    pub positions: Vec<Position>,
+}
+
+/// The state of a session's shards when it begins.
+pub type Recovered = BTreeMap<PartitionId, RecoveredPartition>;
+
+/// What one earlier session contributes.
+struct Source {
+    checkpoint: Option<Checkpoint>,
+    /// The records of its slots after the checkpoint, by holding, in order.
+    records: BTreeMap<(ShardId, Epoch), Vec<(u64, Record)>>,
+}
+
+/// Rebuilds all shards that `session` holds as of `cluster`. `sealed` are sessions that the caller has just
+/// ended: their slots need not be read again.
+pub async fn recover(
+    store: &Store,
+    cluster: &Cluster,
+    session: SessionId,
+    sealed: BTreeMap<SessionId, Sealed>,
+) -> Result<Recovered, RecoverError> {
+    let mut sealed = sealed;
+    let mut sources = BTreeMap::new();
+    let mut recovered = Recovered::new();
+    for shard in cluster.shards().all() {
+        let Some((last, earlier)) = cluster.grants(shard).split_last() else { continue };
+        if last.session != session {
+            continue;
+        }
+        for grant in earlier.iter().rev() {
+            if !sources.contains_key(&grant.session) {
+                let source = load(store, cluster, grant.session, sealed.remove(&grant.session)).await?;
+                sources.insert(grant.session, source);
+            }
+            if holds(&sources[&grant.session], shard, grant) {
+                break;
+            }
+        }
+        replay_shard(cluster, shard, earlier, &sources, &mut recovered)?;
+    }
+    let living: BTreeSet<_> = cluster.topics().map(|t| t.id).collect();
+    recovered.retain(|partition, _| living.contains(&partition.topic));
+    Ok(recovered)
+}
+
+fn holds(source: &Source, shard: ShardId, grant: &Grant) -> bool {
+    source.checkpoint.as_ref().is_some_and(|c| c.shards.get(&shard).is_some_and(|s| s.epoch == grant.epoch))
+}
+
+async fn load(
+    store: &Store,
+    cluster: &Cluster,
+    session: SessionId,
+    sealed: Option<Sealed>,
+) -> Result<Source, RecoverError> {
+    let contradiction = |reason| RecoverError::Contradiction { path: keys::session(session).into(), reason };
+    let end = cluster.session(session).and_then(|s| s.state.end());
+    let end = end.ok_or_else(|| contradiction("shards were taken from a session that has no recorded end"))?;
+    let (checkpoint, footers) = match sealed {
+        Some(sealed) if sealed.end == end => (sealed.checkpoint, sealed.footers),
+        _ => {
+            let checkpoint = match end.checkpoint {
+                Some(c) => Some(crate::session::read_checkpoint(store, session, c.n).await?),
+                None => None,
+            };
+            let from = end.checkpoint.map_or(0, |c| c.n);
+            let previous = checkpoint.as_ref().map_or(0, |c| c.previous);
+            (checkpoint, read_slots(store, session, from, end.cut, previous).await?)
+        }
+    };
+    let mut records: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for footer in footers {
+        for record in footer.records {
+            let (partition, epoch) = match &record {
+                Record::Batch(b) => (b.partition, b.epoch),
+                Record::ProducersExpired { partition, epoch, .. } => (*partition, *epoch),
+                Record::Close => continue,
+            };
+            let holding = (cluster.shards().of_partition(partition), epoch);
+            records.entry(holding).or_default().push((footer.header.n, record));
+        }
+    }
+    Ok(Source { checkpoint, records })
+}
+
+/// The indexes of slots `[from, cut)`, all of which are there.
+async fn read_slots(
+    store: &Store,
+    session: SessionId,
+    from: u64,
+    cut: u64,
+    previous: u128,
+) -> Result<Vec<Footer>, RecoverError> {
+    let mut walk = Footers::new(store.clone(), session, from);
+    let mut chain = crate::session::Chain { session, previous };
+    let mut footers = Vec::new();
+    while walk.position() < cut {
+        let n = walk.position();
+        let footer = walk.next().await?.ok_or(SessionError::Missing { path: keys::slot(session, n) })?;
+        chain.follow(&footer)?;
+        footers.push(footer);
+    }
+    Ok(footers)
+}
+
+fn replay_shard(
+    cluster: &Cluster,
+    shard: ShardId,
+    earlier: &[Grant],
+    sources: &BTreeMap<SessionId, Source>,
+    recovered: &mut Recovered,
+) -> Result<(), RecoverError> {
+    let base = earlier.iter().rposition(|g| sources.get(&g.session).is_some_and(|s| holds(s, shard, g)));
+    if base.is_none() && earlier.first().is_some_and(|g| forgotten_before(cluster, g)) {
+        let path = keys::session(earlier[0].session).into();
+        return Err(RecoverError::Contradiction { path, reason: "its checkpoint lacks a shard that it held" });
+    }
+    for grant in &earlier[base.unwrap_or(0)..] {
+        let Some(source) = sources.get(&grant.session) else { continue };
+        if holds(source, shard, grant) {
+            let state = source.checkpoint.as_ref().and_then(|c| c.shards.get(&shard));
+            for (partition, state) in state.iter().flat_map(|s| &s.partitions) {
+                let begins = RecoveredPartition { state: state.clone(), positions: Vec::new() };
+                recovered.insert(*partition, begins);
+            }
+        }
+        let end = grant.end.unwrap_or(0);
+        for (n, record) in source.records.get(&(shard, grant.epoch)).into_iter().flatten() {
+            if *n < end {
+                replay(grant, *n, record, recovered)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether holdings before `grant` were forgotten because a checkpoint holds the shard.
+fn forgotten_before(cluster: &Cluster, grant: &Grant) -> bool {
+    let end = cluster.session(grant.session).and_then(|s| s.state.end());
+    end.and_then(|e| e.checkpoint).is_some_and(|c| grant.epoch < c.as_of)
+}
+
+fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) -> Result<(), RecoverError> {
+    match record {
+        Record::Batch(b) => {
+            let partition = recovered.entry(b.partition).or_default();
+            if b.appended.base_offset != partition.state.partition.log_end {
+                let path = keys::slot(grant.session, slot);
+                return Err(RecoverError::Contradiction { path, reason: "a batch does not follow its log's end" });
+            }
+            partition.state.partition.apply(&b.appended);
+            partition.positions.push(Position {
+                session: grant.session,
+                epoch: grant.epoch,
+                slot,
+                position: b.position,
+                length: b.length,
+                base_offset: b.appended.base_offset,
+                last_offset_delta: b.appended.batch.last_offset_delta,
+                max_timestamp: b.appended.batch.max_timestamp,
+            });
+        }
+        Record::ProducersExpired { partition, producers, .. } => {
+            recovered.entry(*partition).or_default().state.partition.expire(producers);
+        }
+        Record::Close => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! What can go wrong between a caller and the store, and what the caller may do about it.
+//!
+//! A write says what is known of its outcome: not applied, or unknown. A read keeps the object's path.
+
+use object_store::path::Path;
+
+/// What a caller may do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Transient or of unknown outcome: the same request, with the same bytes, may be sent again.
+    Retry,
+    /// Somebody else holds the key or the right to write: read what is there and decide again.
+    Fenced,
+    /// Stored bytes are not what was written.
+    Corrupt,
+    /// The request or the configuration is wrong; repeating it changes nothing.
+    Invalid,
+    /// An invariant of this program is broken.
+    Bug,
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL has no scheme, or one that is not known.
+    #[error(
+        "unknown store {url:?}: {advice}; known are file:///path, memory://, s3://bucket/prefix, gs://bucket/prefix and az://container/prefix"
+    )]
+    UnknownScheme {
+        /// What was given.
+        url: String,
+        /// The nearest known form.
+        advice: String,
+    },
+    /// The scheme is known, the rest of the URL makes no sense.
+    #[error("store {url:?}: {reason}")]
+    InvalidUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A directory cannot be used.
+    #[error("store directory {}: {action}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// No explicit credentials are set for a store that is opened only with them.
+    #[error("store {url}: no credentials; set {wanted}")]
+    NoCredentials {
+        /// The store.
+        url: String,
+        /// What may be set.
+        wanted: &'static str,
+    },
+    /// The client of the store refuses the configuration.
+    #[error("store {url}: {source}")]
+    Client {
+        /// The store.
+        url: String,
+        /// What the client said.
+        source: object_store::Error,
+    },
+}
+
+impl OpenError {
+    /// What the caller may do.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}
+
+/// Why an object was not, or perhaps not, written.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The store says that the key is taken. Some stores also say so when nothing landed, and an earlier
+    /// attempt of the caller's own may be what is there: only reading the object tells.
+    #[error("{path} already exists")]
+    AlreadyExists {
+        /// The object.
+        path: Path,
+        /// What the store answered.
+        source: object_store::Error,
+    },
+    /// The object may be there, or may still appear.
+    #[error("{path} may or may not have been written: {source}")]
+    Unknown {
+        /// The object.
+        path: Path,
+        /// The last failure.
+        source: object_store::Error,
+    },
+    /// Certainly nothing was written.
+    #[error("{path} was not written: {source}")]
+    NotApplied {
+        /// The object.
+        path: Path,
+        /// The last failure.
+        source: object_store::Error,
+    },
+}
+
+impl CreateError {
+    /// What the caller may do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::AlreadyExists { .. } => ErrorKind::Fenced,
+            Self::Unknown { .. } => ErrorKind::Retry,
+            Self::NotApplied { source, .. } => match Class::of(source) {
+                Class::Invalid => ErrorKind::Invalid,
+                _ => ErrorKind::Retry,
+            },
+        }
+    }
+
+    /// The object that was to be written.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::AlreadyExists { path, .. } | Self::Unknown { path, .. } | Self::NotApplied { path, .. } => {
+                path
+            }
+        }
+    }
+
+    pub(super) fn of(path: &Path, source: object_store::Error) -> Self {
+        let path = path.clone();
+        match Class::of(&source) {
+            Class::Exists => Self::AlreadyExists { path, source },
+            Class::Transient => Self::Unknown { path, source },
+            Class::Absent | Class::Denied | Class::Invalid => Self::NotApplied { path, source },
+        }
+    }
+}
+
+/// Why an object could not be read, listed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such object.
+    #[error("{path} is not in the store")]
+    NotFound {
+        /// The object.
+        path: Path,
+        /// What the store answered.
+        source: object_store::Error,
+    },
+    /// The store refuses the caller.
+    #[error("{path}: access denied: {source}")]
+    Denied {
+        /// The object or prefix.
+        path: Path,
+        /// What the store answered.
+        source: object_store::Error,
+    },
+    /// The body ended before it was complete.
+    #[error("{path}: got {got} of {wanted} bytes")]
+    Truncated {
+        /// The object.
+        path: Path,
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were promised.
+        wanted: u64,
+    },
+    /// The request can never succeed.
+    #[error("{path}: {source}")]
+    Invalid {
+        /// The object or prefix.
+        path: Path,
+        /// What the store answered.
+        source: object_store::Error,
+    },
+    /// Anything else: the network, a server error, a range that the object does not have.
+    #[error("{path}: {source}")]
+    Failed {
+        /// The object or prefix.
+        path: Path,
+        /// What the store answered.
+        source: object_store::Error,
+    },
+}
+
+impl ReadError {
+    /// What the caller may do. An object that is absent may have been replaced: refresh and retry.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound { .. } | Self::Denied { .. } | Self::Truncated { .. } | Self::Failed { .. } => {
+                ErrorKind::Retry
+            }
+            Self::Invalid { .. } => ErrorKind::Invalid,
+        }
+    }
+
+    /// Whether the store answered that there is no such object.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+
+    pub(super) fn of(path: &Path, source: object_store::Error) -> Self {
+        let path = path.clone();
+        match Class::of(&source) {
+            Class::Absent => Self::NotFound { path, source },
+            Class::Denied => Self::Denied { path, source },
+            Class::Invalid => Self::Invalid { path, source },
+            Class::Exists | Class::Transient => Self::Failed { path, source },
+        }
+    }
+}
+
+/// What an answer of the store says about one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Absent,
+    Exists,
+    Denied,
+    Invalid,
+    Transient,
+}
+
+impl Class {
+    pub(super) fn of(error: &object_store::Error) -> Self {
+        use object_store::Error as E;
+        match error {
+            E::NotFound { .. } => Self::Absent,
+            E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => Self::Exists,
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied,
+            E::InvalidPath { .. }
+            | E::NotSupported { .. }
+            | E::NotImplemented { .. }
+            | E::UnknownConfigurationKey { .. } => Self::Invalid,
+            _ => Self::Transient,
+        }
+    }
+}
+
+/// A request that got no answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {0:?}")]
+struct NoAnswer(std::time::Duration);
+
+pub(super) fn no_answer(after: std::time::Duration) -> object_store::Error {
+    object_store::Error::Generic { store: "store", source: Box::new(NoAnswer(after)) }
+}

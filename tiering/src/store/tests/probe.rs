@@ -1,0 +1,178 @@
+//! The probe passes honest stores quickly, and finds out the others.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use tokio::time::Instant;
+use ulid::Ulid;
+
+use crate::store::{MemoryStore, Outcome, Store, StoreKind, StoreOptions, probe};
+
+/// What a bad store gets wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lie {
+    None,
+    /// Writes whatever the condition says.
+    IgnoresConditions,
+    /// Looks first and writes then.
+    Races,
+    /// Says no to every create, but writes all the same.
+    OverwritesAndRefuses,
+    /// Does not find an object at the first read.
+    StaleReads,
+    /// Does not list the newest object.
+    StaleLists,
+    /// Serves the whole object for every range.
+    IgnoresRanges,
+    /// Says "denied" where there is nothing.
+    HidesAbsence,
+    /// Keeps what is deleted.
+    Keeps,
+}
+
+#[derive(Debug)]
+struct Liar {
+    inner: MemoryStore,
+    lie: Lie,
+    reads: AtomicUsize,
+}
+
+impl fmt::Display for Liar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.lie)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Liar {
+    async fn put_opts(&self, at: &Path, payload: PutPayload, mut opts: PutOptions) -> Result<PutResult> {
+        match self.lie {
+            Lie::IgnoresConditions => opts.mode = PutMode::Overwrite,
+            Lie::Races if opts.mode == PutMode::Create => {
+                let taken = self.inner.head(at).await.is_ok();
+                tokio::task::yield_now().await;
+                if !taken {
+                    opts.mode = PutMode::Overwrite;
+                }
+            }
+            Lie::OverwritesAndRefuses if self.inner.head(at).await.is_ok() => {
+                self.inner.put(at, payload.clone()).await?;
+            }
+            _ => {}
+        }
+        self.inner.put_opts(at, payload, opts).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(at, opts).await
+    }
+
+    async fn get_opts(&self, at: &Path, mut options: GetOptions) -> Result<GetResult> {
+        match self.lie {
+            Lie::StaleReads if self.reads.fetch_add(1, Relaxed) < 5 => {
+                return Err(Error::NotFound { path: at.to_string(), source: "not yet".into() });
+            }
+            Lie::IgnoresRanges => options.range = None,
+            Lie::HidesAbsence if self.inner.head(at).await.is_err() => {
+                return Err(Error::PermissionDenied { path: at.to_string(), source: "no".into() });
+            }
+            _ => {}
+        }
+        self.inner.get_opts(at, options).await
+    }
+
+    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        if self.lie == Lie::Keeps { at } else { self.inner.delete_stream(at) }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let skip = usize::from(self.lie == Lie::StaleLists);
+        self.inner.list(prefix).skip(skip).boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+fn liar(lie: Lie) -> Store {
+    let objects: Arc<dyn ObjectStore> =
+        Arc::new(Liar { inner: MemoryStore::new(), lie, reads: AtomicUsize::new(0) });
+    Store::new(StoreKind::Memory, Arc::clone(&objects), objects)
+}
+
+#[tokio::test]
+async fn finds_out_liars() {
+    for (lie, name, reason) in [
+        (Lie::IgnoresConditions, "racing creates", "8 of 8 writers"),
+        (Lie::IgnoresConditions, "taken keys", "created again"),
+        (Lie::Races, "racing creates", "writers were told"),
+        (Lie::OverwritesAndRefuses, "racing creates", "not what the winner wrote"),
+        (Lie::OverwritesAndRefuses, "taken keys", "changed the object"),
+        (Lie::StaleReads, "racing creates", "cannot be read"),
+        (Lie::StaleLists, "list after write", "3 of 4 objects"),
+        (Lie::IgnoresRanges, "range reads", "not the bytes"),
+        (Lie::HidesAbsence, "absent objects", "must say that it is absent"),
+        (Lie::Keeps, "delete", "4 objects"),
+    ] {
+        let report = probe(&liar(lie), Ulid::new()).await;
+        let error = report.verdict().expect_err("a lie").to_string();
+        assert!(error.contains(name) && error.contains(reason), "{lie:?}: {error}");
+    }
+    probe(&liar(Lie::None), Ulid::new()).await.verdict().expect("an honest store");
+}
+
+async fn passes(store: &Store, limit: Duration) {
+    let begun = Instant::now();
+    let report = probe(store, Ulid::new()).await;
+    let taken = begun.elapsed();
+    report.verdict().expect("an honest store");
+    assert!(report.checks.iter().all(|check| check.outcome == Outcome::Pass));
+    for check in &report.checks {
+        eprintln!("{}: {check}", store.kind());
+    }
+    eprintln!("{}: {taken:?}", store.kind());
+    assert!(taken < limit, "{taken:?}");
+}
+
+#[tokio::test]
+async fn passes_memory_and_file_quickly() {
+    // The limits leave room for a busy machine; what is aimed at is below 60 ms.
+    passes(&Store::memory(), Duration::from_millis(500)).await;
+    let root = tempfile::tempdir().expect("a directory");
+    let url = format!("file://{}", root.path().display());
+    let store = Store::open_url(&url, &StoreOptions::default()).await.expect("a store");
+    passes(&store, Duration::from_secs(2)).await;
+    assert!(!root.path().join("probe").exists(), "nothing is left");
+}
+
+#[tokio::test]
+async fn passes_s3() {
+    let (Ok(endpoint), Ok(bucket)) =
+        (std::env::var("TIDELOG_TEST_S3_ENDPOINT"), std::env::var("TIDELOG_TEST_S3_BUCKET"))
+    else {
+        eprintln!("skipped: TIDELOG_TEST_S3_ENDPOINT and TIDELOG_TEST_S3_BUCKET are not set");
+        return;
+    };
+    let options = StoreOptions { endpoint: Some(endpoint), ..StoreOptions::default() };
+    let store = Store::open_url(&format!("s3://{bucket}/test"), &options).await.expect("a store");
+    passes(&store, Duration::from_secs(20)).await;
+}
