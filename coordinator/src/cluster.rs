@@ -157,3 +157,7 @@ impl Cluster {
 #[cfg(test)]
 #[path = "cluster_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "cluster/properties_test.rs"]
+mod properties;

@@ -154,3 +154,31 @@ impl ApiKey {
         i16::from(self != Self::ApiVersions && self.is_flexible(version))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ApiKey;
+
+    #[test]
+    fn header_versions() {
+        assert_eq!(
+            (ApiKey::Produce.request_header_version(8), ApiKey::Produce.request_header_version(9)),
+            (1, 2)
+        );
+        assert_eq!(
+            (ApiKey::Fetch.response_header_version(11), ApiKey::Fetch.response_header_version(12)),
+            (0, 1)
+        );
+        assert_eq!(ApiKey::SaslHandshake.request_header_version(99), 1);
+        for version in [0, 3, 99] {
+            assert_eq!(ApiKey::ApiVersions.response_header_version(version), 0);
+        }
+    }
+
+    #[test]
+    fn codes_are_unique_and_known() {
+        assert!(ApiKey::ALL.is_sorted_by(|one, next| one.code() < next.code()));
+        assert_eq!(ApiKey::from_code(4), None);
+        assert_eq!(ApiKey::from_code(32_000), Some(ApiKey::Identify));
+    }
+}

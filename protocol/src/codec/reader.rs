@@ -168,3 +168,35 @@ fn fixed_length(length: i64) -> Result<Option<usize>, DecodeError> {
         Err(_) => Err(Problem::NegativeLength(length).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Writer;
+
+    #[test]
+    fn varints() {
+        for value in [0, 1, 127, 128, 16_383, 16_384, 1 << 28, u32::MAX] {
+            let mut writer = Writer::new();
+            writer.varint(value);
+            let mut reader = Reader::new(writer.finish().expect("it is written").concat().into());
+            assert_eq!(reader.varint(), Ok(value));
+            assert_eq!(reader.finish(), Ok(()));
+        }
+        for wrong in [&b"\xff\xff\xff\xff\x10"[..], b"\x80\x80\x80\x80\x80\x00"] {
+            let mut reader = Reader::new(Bytes::from_static(wrong));
+            assert_eq!(reader.varint(), Err(Problem::VarintTooLong.into()));
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        let read = |bytes: &'static [u8]| Reader::new(Bytes::from_static(bytes)).short_length(false);
+        assert_eq!(read(b"\x00\x05"), Ok(Some(5)));
+        assert_eq!(read(b"\xff\xff"), Ok(None));
+        assert_eq!(read(b"\xff\xfe"), Err(Problem::NegativeLength(-2).into()));
+        let read = |bytes: &'static [u8]| Reader::new(Bytes::from_static(bytes)).long_length(true);
+        assert_eq!(read(b"\x00"), Ok(None));
+        assert_eq!(read(b"\x01"), Ok(Some(0)));
+    }
+}

@@ -90,3 +90,25 @@ impl PartialEq for Records {
 }
 
 impl Eq for Records {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_borders_mean_nothing() {
+        let whole = Records::from(Bytes::from_static(b"abcdef"));
+        let parts: Records = [&b""[..], b"abc", b"", b"def"].map(Bytes::from_static).into_iter().collect();
+        assert_eq!(whole, parts);
+        assert_eq!((parts.len(), parts.chunks().count()), (6, 2));
+        assert_ne!(whole, Records::from(Bytes::from_static(b"abcdeg")));
+        assert_eq!(parts.into_bytes(), "abcdef");
+    }
+
+    #[test]
+    fn one_chunk_is_not_copied() {
+        let bytes = Bytes::from_static(b"abc");
+        assert_eq!(Records::from(bytes.clone()).into_bytes().as_ptr(), bytes.as_ptr());
+        assert!(Records::new().is_empty() && Records::new().into_bytes().is_empty());
+    }
+}

@@ -123,3 +123,27 @@ impl fmt::Display for Str {
         fmt::Display::fmt(self.as_str(), f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn a_slice_of_a_frame_or_a_copy() {
+        let frame = Bytes::from_static("täg".as_bytes());
+        let text = Str::try_from(frame.clone()).expect("it is UTF-8");
+        assert_eq!(text, "täg");
+        assert_eq!(text.as_ptr(), frame.as_ptr());
+        assert_eq!(text.detached(), text);
+        assert_ne!(text.detached().as_ptr(), frame.as_ptr());
+        assert!(Str::try_from(frame.slice(..2)).is_err());
+    }
+
+    #[test]
+    fn a_map_is_asked_with_a_plain_string() {
+        let map = HashMap::from([(Str::from_static("a"), 1)]);
+        assert_eq!(map.get("a"), Some(&1));
+    }
+}

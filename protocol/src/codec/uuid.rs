@@ -86,3 +86,29 @@ impl FromStr for Uuid {
         Ok(bits.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_as_kafka_prints_it() {
+        let known = [
+            (1, "AAAAAAAAAAAAAAAAAAAAAQ"),
+            (0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, "ASNFZ4mrze_-3LqYdlQyEA"),
+            (u128::MAX, "_____________________w"),
+        ];
+        for (value, text) in known {
+            assert_eq!(Uuid::from(value).to_string(), text);
+            assert_eq!(text.parse(), Ok(Uuid::from(value)));
+        }
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        let long = "A".repeat(23);
+        for text in ["", "A", &long, "AAAAAAAAAAAAAAAAAAAAA+", "AAAAAAAAAAAAAAAAAAAAAB"] {
+            assert_eq!(text.parse::<Uuid>(), Err(NotUuid), "{text}");
+        }
+    }
+}

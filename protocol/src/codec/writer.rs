@@ -204,3 +204,43 @@ impl Tags {
         self.values.push((tag, value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_strings_are_chunks_of_their_own() {
+        let large = Bytes::from(vec![1; SHARE_FROM]);
+        let mut writer = Writer::framed();
+        writer.i16(7);
+        writer.share(&large);
+        writer.share(&large);
+        writer.share(&Bytes::from_static(b"small"));
+        assert_eq!(writer.len(), 4 + 2 + 2 * SHARE_FROM + 5);
+        let chunks = writer.finish().expect("it is written");
+        let lengths: Vec<_> = chunks.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [6, SHARE_FROM, SHARE_FROM, 5]);
+        assert_eq!(chunks[0][..], [0, 0, 4, 7, 0, 7], "1031 bytes follow the length");
+        assert_eq!(chunks[1].as_ptr(), large.as_ptr());
+    }
+
+    #[test]
+    fn a_large_string_may_come_first() {
+        let large = Bytes::from(vec![1; SHARE_FROM]);
+        let mut writer = Writer::new();
+        writer.share(&large);
+        writer.i8(5);
+        let chunks = writer.finish().expect("it is written");
+        assert_eq!(chunks, [large, Bytes::from_static(&[5])]);
+        assert_eq!(Writer::new().finish(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn the_first_fault_is_reported() {
+        let mut writer = Writer::new();
+        writer.short_length(false, Some(40_000));
+        writer.short_length(false, Some(50_000));
+        assert_eq!(writer.finish(), Err(EncodeError::TooLong { length: 40_000, limit: 32_767 }));
+    }
+}

@@ -76,9 +76,8 @@ fn checkpoints() -> impl Strategy<Value = Checkpoint> {
     let shard = (epoch(), proptest::collection::btree_map(partition_id(), states(), 0..3))
         .prop_map(|(epoch, partitions)| ShardState { epoch, partitions });
     let shards = proptest::collection::btree_map((0..9u32).prop_map(ShardId), shard, 0..4);
-    (session_id(), any::<u64>(), epoch(), any::<u128>(), shards).prop_map(
-        |(session, n, as_of, previous, shards)| Checkpoint { session, n, as_of, previous, shards },
-    )
+    (session_id(), any::<u64>(), epoch(), any::<u128>(), shards)
+        .prop_map(|(session, n, as_of, previous, shards)| Checkpoint { session, n, as_of, previous, shards })
 }
 
 #[test]

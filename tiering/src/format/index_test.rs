@@ -31,16 +31,7 @@ fn positions() -> impl Strategy<Value = Positions> {
             let (slot, position, length, gap, last_offset_delta, max_timestamp) = rest;
             let base_offset = next + gap;
             next = base_offset + i64::from(last_offset_delta) + 1;
-            Position {
-                session,
-                epoch,
-                slot,
-                position,
-                length,
-                base_offset,
-                last_offset_delta,
-                max_timestamp,
-            }
+            Position { session, epoch, slot, position, length, base_offset, last_offset_delta, max_timestamp }
         });
         in_order.collect()
     });

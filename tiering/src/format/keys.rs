@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(slot(id, 12).as_ref(), format!("wal/68/{sid}/0000000012"));
         assert_eq!(checkpoint(id, 12).as_ref(), format!("wal/68/{sid}/ckpt/0000000012"));
         assert_eq!(index(id, 12).as_ref(), format!("wal/68/{sid}/idx/0000000012"));
-        assert_eq!(session(SessionId([0xff; 16])), "wal/HH/7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+        assert_eq!(session(SessionId([0xff; 16])), "wal/13/7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
     }
 
     #[test]

@@ -75,10 +75,8 @@ fn sample_batches() -> Vec<(Vec<u8>, PartitionId, Epoch, i16, Appended)> {
         now: 1_700_000_000_123,
         producer: None,
     };
-    let idempotent = BatchSummary {
-        producer: Some(ProducerBatch { id: 5 << 20, epoch: 1, base_sequence: 9 }),
-        ..summary
-    };
+    let idempotent =
+        BatchSummary { producer: Some(ProducerBatch { id: 5 << 20, epoch: 1, base_sequence: 9 }), ..summary };
     vec![
         (b"records".to_vec(), partition(1), Epoch(12), 4, Appended { base_offset: 70, batch: summary }),
         (b"more".to_vec(), partition(2), Epoch(13), 0, Appended { base_offset: 0, batch: idempotent }),
@@ -114,7 +112,11 @@ fn each_damaged_byte_is_noticed() {
 impl Header {
     fn decode_exactly(bytes: &[u8]) -> Result<Self> {
         let header = Self::decode(bytes)?;
-        if header.object_len() == bytes.len() as u64 { Ok(header) } else { Err(FormatError::Invalid("length")) }
+        if header.object_len() == bytes.len() as u64 {
+            Ok(header)
+        } else {
+            Err(FormatError::Invalid("length"))
+        }
     }
 }
 
@@ -228,8 +230,7 @@ fn other_record() -> impl Strategy<Value = Record> {
 fn slots() -> impl Strategy<Value = Frozen> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
     let batch = (payload, partition_id(), epoch(), any::<i16>(), appended());
-    let filled =
-        (proptest::collection::vec(batch, 0..6), proptest::collection::vec(other_record(), 0..3));
+    let filled = (proptest::collection::vec(batch, 0..6), proptest::collection::vec(other_record(), 0..3));
     prop_oneof![
         9 => filled.prop_map(|(batches, others)| slot(&batches, &others)),
         1 => Just(slot(&[], &[Record::Close])),

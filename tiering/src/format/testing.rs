@@ -127,8 +127,7 @@ pub(super) fn epoch() -> impl Strategy<Value = Epoch> {
 /// What a batch may do to a partition.
 pub(super) fn appended() -> impl Strategy<Value = Appended> {
     let producer = (any::<i64>(), any::<i16>(), any::<i32>());
-    let producer =
-        producer.prop_map(|(id, epoch, base_sequence)| ProducerBatch { id, epoch, base_sequence });
+    let producer = producer.prop_map(|(id, epoch, base_sequence)| ProducerBatch { id, epoch, base_sequence });
     let batch = (0..=i32::MAX, any::<i64>(), any::<i32>(), any::<i64>(), proptest::option::of(producer));
     (0..i64::MAX - (1 << 31), batch).prop_map(|(base_offset, batch)| {
         let (last_offset_delta, max_timestamp, leader_epoch, now, producer) = batch;

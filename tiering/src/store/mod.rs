@@ -47,6 +47,7 @@ pub struct Store {
 
 struct Shared {
     kind: StoreKind,
+    name: String,
     data: Arc<dyn ObjectStore>,
     conditional: Arc<dyn ObjectStore>,
     metrics: Arc<StoreMetrics>,
@@ -58,7 +59,7 @@ struct Shared {
 impl Store {
     /// A store over two handles that lead to the same objects; `conditional` must not retry by itself.
     pub fn new(kind: StoreKind, data: Arc<dyn ObjectStore>, conditional: Arc<dyn ObjectStore>) -> Self {
-        Self::assemble(kind, data, conditional, CreatePolicy::of(kind))
+        Self::assemble(kind, format!("{kind}: {data}"), data, conditional, CreatePolicy::of(kind))
     }
 
     /// An empty store in memory.
@@ -69,6 +70,7 @@ impl Store {
 
     fn assemble(
         kind: StoreKind,
+        name: String,
         data: Arc<dyn ObjectStore>,
         conditional: Arc<dyn ObjectStore>,
         policy: CreatePolicy,
@@ -77,7 +79,15 @@ impl Store {
         let metered = |inner| Arc::new(metered::Metered::new(inner, Arc::clone(&metrics))) as Arc<_>;
         let (data, conditional) = (metered(data), metered(conditional));
         Self {
-            shared: Arc::new(Shared { kind, data, conditional, metrics, policy, reported: Mutex::new(None) }),
+            shared: Arc::new(Shared {
+                kind,
+                name,
+                data,
+                conditional,
+                metrics,
+                policy,
+                reported: Mutex::new(None),
+            }),
         }
     }
 
@@ -115,6 +125,6 @@ impl fmt::Debug for Store {
 
 impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.shared.kind, self.shared.data)
+        f.write_str(&self.shared.name)
     }
 }

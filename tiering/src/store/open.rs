@@ -75,7 +75,7 @@ impl Store {
             Hedge::After(delay) => Some(delay),
         };
         let policy = CreatePolicy { attempt_timeout: options.attempt_timeout, hedge_after, ..policy };
-        Ok(Self::assemble(url.kind(), data, conditional, policy))
+        Ok(Self::assemble(url.kind(), url.to_string(), data, conditional, policy))
     }
 
     /// Parses a URL and opens the store behind it.

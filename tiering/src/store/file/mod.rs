@@ -53,6 +53,11 @@ impl FileStore {
     pub async fn open(path: PathBuf) -> Result<Self, OpenError> {
         let named = path.clone();
         let opened = tokio::task::spawn_blocking(move || {
+            let path = std::path::absolute(&path).map_err(|source| OpenError::Directory {
+                path: path.clone(),
+                action: "is no path",
+                source,
+            })?;
             let fail = |action| {
                 let path = path.clone();
                 move |source| OpenError::Directory { path, action, source }

@@ -70,3 +70,56 @@ impl<P: ProvideCredentials + 'static> CredentialProvider for Credentials<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use aws_credential_types::provider::{error::CredentialsError, future};
+
+    use super::*;
+
+    /// Hands out keys that last so long, numbered from 1, and then none.
+    #[derive(Debug, Default)]
+    struct Chain {
+        lasts: Option<Duration>,
+        most: u64,
+        asked: AtomicU64,
+    }
+
+    impl ProvideCredentials for Chain {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let asked = self.asked.fetch_add(1, Relaxed) + 1;
+            if asked > self.most {
+                return future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no more")));
+            }
+            let expires = self.lasts.map(|lasts| (Utc::now() + lasts).into());
+            let keys =
+                aws_credential_types::Credentials::new(asked.to_string(), "secret", None, expires, "test");
+            future::ProvideCredentials::ready(Ok(keys))
+        }
+    }
+
+    async fn keys(lasts: Option<Duration>, most: u64) -> Vec<Option<String>> {
+        let credentials = Credentials::new(Chain { lasts, most, ..Chain::default() });
+        let mut keys = Vec::new();
+        for _ in 0..3 {
+            keys.push(credentials.get_credential().await.ok().map(|credential| credential.key_id.clone()));
+        }
+        keys
+    }
+
+    #[tokio::test]
+    async fn kept_while_they_last() {
+        let some = |keys: [&str; 3]| keys.map(|key| Some(key.to_string())).to_vec();
+        assert_eq!(keys(None, 1).await, some(["1", "1", "1"]));
+        assert_eq!(keys(Some(EARLY * 2), 1).await, some(["1", "1", "1"]));
+        assert_eq!(keys(Some(EARLY / 2), 9).await, some(["1", "2", "3"]), "renewed early");
+        assert_eq!(keys(Some(EARLY / 2), 2).await, some(["1", "2", "2"]), "the old ones while they last");
+        assert_eq!(keys(Some(Duration::ZERO), 1).await, [Some("1".to_string()), None, None]);
+        assert_eq!(keys(None, 0).await, [None, None, None]);
+    }
+}

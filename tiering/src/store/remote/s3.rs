@@ -88,3 +88,35 @@ fn addressed(
 fn set_endpoint(builder: AmazonS3Builder, endpoint: &str) -> AmazonS3Builder {
     builder.with_endpoint(endpoint).with_config(AmazonS3ConfigKey::S3Endpoint, endpoint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_is_named_in_the_path_or_in_the_host() {
+        for (bucket, endpoint, path_style, host, url) in [
+            ("b", None, None, "true", None),
+            ("b.c", None, None, "false", None),
+            ("b", None, Some(true), "false", None),
+            ("b", Some("http://127.0.0.1:9000"), None, "false", Some("http://127.0.0.1:9000")),
+            ("b", Some("https://s3.example/"), Some(false), "true", Some("https://b.s3.example")),
+        ] {
+            let stale = AmazonS3Builder::new().with_config(AmazonS3ConfigKey::S3Endpoint, "http://stale");
+            let builder = addressed(
+                if endpoint.is_some() { stale } else { AmazonS3Builder::new() },
+                bucket,
+                endpoint,
+                path_style,
+            );
+            let value = |key| builder.get_config_value(&key);
+            assert_eq!(
+                value(AmazonS3ConfigKey::VirtualHostedStyleRequest).as_deref(),
+                Some(host),
+                "{bucket} {endpoint:?}"
+            );
+            assert_eq!(value(AmazonS3ConfigKey::Endpoint).as_deref(), url);
+            assert_eq!(value(AmazonS3ConfigKey::S3Endpoint).as_deref(), url);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod conformance;
 mod file;
 mod probe;
+mod remote;
 mod resolve;
 
 use bytes::Bytes;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use futures::future::join_all;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
@@ -19,7 +20,8 @@ use parking_lot::Mutex;
 use super::{nonce_of, path, signed};
 use crate::store::{CreateError, CreateOutcome, CreatePolicy, ErrorKind, MemoryStore, Store, StoreKind};
 
-const ATTEMPT: Duration = Duration::from_millis(60);
+/// Long enough for a busy machine to answer in.
+const ATTEMPT: Duration = Duration::from_millis(200);
 const MINE: [u8; 16] = [1; 16];
 const THEIRS: [u8; 16] = [2; 16];
 
@@ -204,8 +206,8 @@ async fn an_outcome_in_doubt_is_settled() {
         (&[LandsAndFails, Works], &[Get::Hangs, Get::Hangs, Get::Hangs], CreateOutcome::Created, 2),
         (&[IsOvertaken, Works], &[Get::Fails, Get::IsCutShort, Get::Fails, Get::IsCutShort], lost(), 2),
     ];
-    for (puts, gets, outcome, expected) in cases {
-        let run = run(puts, gets, |policy| policy).await;
+    let runs = join_all(cases.iter().map(|(puts, gets, ..)| run(puts, gets, |policy| policy))).await;
+    for ((puts, gets, outcome, expected), run) in cases.iter().zip(runs) {
         let case = format!("{puts:?} {gets:?}");
         assert_eq!(run.outcome.as_ref().expect("settled"), outcome, "{case}");
         assert_eq!(run.owner, Some(if *outcome == lost() { THEIRS } else { MINE }), "{case}");
@@ -221,7 +223,7 @@ async fn an_outcome_in_doubt_is_settled() {
 #[tokio::test]
 async fn patience_ends_with_what_is_known() {
     use Put::*;
-    let unknown = run(&[Vanishes; 20], &[], patient(300)).await;
+    let unknown = run(&[Vanishes; 20], &[], patient(900)).await;
     assert!(matches!(unknown.outcome, Err(CreateError::Unknown { .. })), "{:?}", unknown.outcome);
     assert!(unknown.puts >= 2 && unknown.owner.is_none());
 
@@ -232,7 +234,7 @@ async fn patience_ends_with_what_is_known() {
 
     // One attempt without an answer is enough to know nothing.
     let doubtful =
-        run(&[Vanishes, IsDenied, IsDenied, IsDenied, IsDenied, IsDenied], &[], patient(250)).await;
+        run(&[Vanishes, IsDenied, IsDenied, IsDenied, IsDenied, IsDenied], &[], patient(600)).await;
     assert!(matches!(doubtful.outcome, Err(CreateError::Unknown { .. })), "{:?}", doubtful.outcome);
 
     // It may have landed, but no read gets through.
@@ -264,14 +266,14 @@ async fn a_hedge_wins_where_the_first_attempt_hangs() {
         (&[Vanishes, Works], CreateOutcome::Created, 2, 1),
         // The first landed and the second is refused: the writer's own all the same.
         (&[LandsSilently, Works], CreateOutcome::Created, 2, 1),
-        (&[LandsLate(Duration::from_millis(40)), Vanishes, Works], CreateOutcome::Created, 2, 1),
+        (&[LandsLate(Duration::from_millis(80)), Vanishes, Works], CreateOutcome::Created, 2, 1),
         (&[Vanishes, IsOvertaken], lost(), 2, 1),
     ] {
         let policy = |policy| {
             let hedged = hedged(policy);
             // Where neither attempt is ever answered, only their time-out helps.
             let hopeless = matches!(puts, [LandsLate(_), ..] | [_, IsOvertaken]);
-            if hopeless { hedged.with_attempt_timeout(Duration::from_millis(80)) } else { hedged }
+            if hopeless { hedged.with_attempt_timeout(ATTEMPT) } else { hedged }
         };
         let run = run(puts, &[], policy).await;
         assert_eq!(run.outcome.expect("settled"), outcome, "{puts:?}");

@@ -1,0 +1,389 @@
+//! Random entries, many of them planned on a state that is no longer the last: whatever is proposed, the
+//! rules of ownership hold after each entry.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+
+/// What somebody proposes. `lag` is how many entries ago it read the log.
+#[derive(Clone, Debug)]
+enum Proposal {
+    Open {
+        process: u8,
+        node: Option<i32>,
+        take: bool,
+        lag: usize,
+    },
+    End {
+        session: Index,
+        closed: bool,
+        cut: u64,
+        checkpoint: Option<(u64, Index)>,
+    },
+    TakeOver {
+        session: Index,
+        lag: usize,
+    },
+    Rotate {
+        session: Index,
+        cut: u64,
+        lag: usize,
+    },
+    Create {
+        name: &'static str,
+        lag: usize,
+    },
+    Delete {
+        topic: Index,
+    },
+    ProducerBlock {
+        session: Index,
+    },
+    /// An earlier entry once more, all but its OPENs and CREATE_TOPICs: their ids are drawn once.
+    Again {
+        entry: Index,
+    },
+}
+
+fn proposals() -> impl Strategy<Value = Vec<Proposal>> {
+    use Proposal::*;
+    let (index, lag) = (any::<Index>, || prop_oneof![3 => Just(0usize), 1 => 0..6usize]);
+    let node = proptest::option::of(0..3i32);
+    let checkpoint = proptest::option::of((0..20u64, index()));
+    let name = prop_oneof![Just("a"), Just("a.b"), Just("a_b"), Just("c")];
+    let proposal = prop_oneof![
+        3 => (0..4u8, node, any::<bool>(), lag()).prop_map(|(process, node, take, lag)| {
+            Open { process, node, take, lag }
+        }),
+        3 => (index(), any::<bool>(), 0..20u64, checkpoint).prop_map(|(session, closed, cut, checkpoint)| {
+            End { session, closed, cut, checkpoint }
+        }),
+        4 => (index(), lag()).prop_map(|(session, lag)| TakeOver { session, lag }),
+        1 => (index(), 0..20u64, lag()).prop_map(|(session, cut, lag)| Rotate { session, cut, lag }),
+        2 => (name, lag()).prop_map(|(name, lag)| Create { name, lag }),
+        1 => index().prop_map(|topic| Delete { topic }),
+        1 => index().prop_map(|session| ProducerBlock { session }),
+        2 => index().prop_map(|entry| Again { entry }),
+    ];
+    proptest::collection::vec(proposal, 0..60)
+}
+
+/// The log, and what was seen in it.
+struct World {
+    /// The state before each entry, and the last one.
+    states: Vec<Cluster>,
+    entries: Vec<Vec<Op>>,
+    outcomes: Vec<Vec<Outcome>>,
+    /// Every session that an OPEN named.
+    sessions: Vec<(SessionId, ProcessId)>,
+    topics: Vec<TopicId>,
+    drawn: u8,
+    ends: BTreeMap<SessionId, SessionEnd>,
+    leaders: BTreeMap<(ShardId, i32), ProcessId>,
+}
+
+impl World {
+    fn new() -> Self {
+        let shards = Shards::new(5).expect("5 shards");
+        let format = Format { cluster: ClusterId([9; 16]), shards, level: FORMAT_LEVEL };
+        Self {
+            states: vec![Cluster::new(format)],
+            entries: Vec::new(),
+            outcomes: Vec::new(),
+            sessions: Vec::new(),
+            topics: Vec::new(),
+            drawn: 0,
+            ends: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+        }
+    }
+
+    fn last(&self) -> &Cluster {
+        &self.states[self.states.len() - 1]
+    }
+
+    fn seen(&self, lag: usize) -> Cluster {
+        self.states[self.states.len().saturating_sub(1 + lag)].clone()
+    }
+
+    fn draw(&mut self) -> [u8; 16] {
+        self.drawn += 1;
+        [self.drawn; 16]
+    }
+
+    fn open(&mut self, process: ProcessId, node: Option<i32>) -> Op {
+        let session = SessionId(self.draw());
+        self.sessions.push((session, process));
+        Op::Open { session, process, node: node.map(NodeId), rack: None, addresses: vec![] }
+    }
+
+    /// The entry that a proposal becomes; none where its author sees that there is nothing to propose.
+    fn plan(&mut self, proposal: &Proposal) -> Vec<Op> {
+        let some_session = |world: &Self, pick: &Index| {
+            (!world.sessions.is_empty()).then(|| world.sessions[pick.index(world.sessions.len())])
+        };
+        let with_takeover = |mut seen: Cluster, mut ops: Vec<Op>, session, process| {
+            seen.apply(seen.next(), &ops).expect("the next entry");
+            ops.extend(seen.plan_takeover(session, process));
+            ops
+        };
+        match proposal {
+            Proposal::Open { process, node, take, lag } => {
+                let process = ProcessId([*process; 16]);
+                let ops = vec![self.open(process, *node)];
+                let (session, _) = self.sessions[self.sessions.len() - 1];
+                if *take { with_takeover(self.seen(*lag), ops, session, process) } else { ops }
+            }
+            Proposal::End { session, closed, cut, checkpoint } => {
+                let Some((session, _)) = some_session(self, session) else { return vec![] };
+                let next = self.last().next().0;
+                let checkpoint = checkpoint.map(|(n, as_of)| {
+                    let as_of = Epoch(as_of.index(next as usize + 1) as u64);
+                    CheckpointRef { n: n.min(*cut), as_of }
+                });
+                let end = SessionEnd { cut: *cut, checkpoint };
+                vec![if *closed { Op::Closed { session, end } } else { Op::Dead { session, end } }]
+            }
+            Proposal::TakeOver { session, lag } => match some_session(self, session) {
+                Some((session, process)) => self.seen(*lag).plan_takeover(session, process),
+                None => vec![],
+            },
+            Proposal::Rotate { session, cut, lag } => {
+                let Some((old, process)) = some_session(self, session) else { return vec![] };
+                let end = SessionEnd { cut: *cut, checkpoint: None };
+                let ops = vec![Op::Closed { session: old, end }, self.open(process, None)];
+                let (new, _) = self.sessions[self.sessions.len() - 1];
+                with_takeover(self.seen(*lag), ops, new, process)
+            }
+            Proposal::Create { name, lag } => {
+                let id = TopicId(self.draw());
+                self.topics.push(id);
+                let overrides = BTreeMap::new();
+                let plan =
+                    TopicPlan { name: (*name).into(), partitions: 1, replication_factor: 1, overrides };
+                self.seen(*lag).plan_topic(id, &plan).into_iter().collect()
+            }
+            Proposal::Delete { topic } if !self.topics.is_empty() => {
+                vec![Op::DeleteTopic { topic: self.topics[topic.index(self.topics.len())] }]
+            }
+            Proposal::Delete { .. } => vec![],
+            Proposal::ProducerBlock { session } => match some_session(self, session) {
+                Some((session, _)) => vec![Op::ProducerBlock { session }],
+                None => vec![],
+            },
+            Proposal::Again { entry } if !self.entries.is_empty() => {
+                let ops = self.entries[entry.index(self.entries.len())].iter();
+                ops.filter(|op| !matches!(op, Op::Open { .. } | Op::CreateTopic { .. })).cloned().collect()
+            }
+            Proposal::Again { .. } => vec![],
+        }
+    }
+
+    fn append(&mut self, ops: Vec<Op>) -> Result<(), TestCaseError> {
+        let before = self.last().clone();
+        let mut after = before.clone();
+        let outcomes = after.apply(before.next(), &ops).expect("the next entry");
+        prop_assert_eq!(outcomes.len(), ops.len());
+        if outcomes.iter().all(|o| *o == Outcome::Void) {
+            let mut unchanged = after.clone();
+            unchanged.next = before.next;
+            prop_assert_eq!(&unchanged, &before, "void operations change nothing");
+        }
+        for (op, outcome) in ops.iter().zip(&outcomes) {
+            if let (Op::Dead { session, end } | Op::Closed { session, end }, Outcome::Applied) = (op, outcome)
+            {
+                prop_assert_eq!(self.ends.insert(*session, *end), None, "{} ended twice", session);
+            }
+        }
+        self.states.push(after);
+        self.entries.push(ops);
+        self.outcomes.push(outcomes);
+        self.check(&before)
+    }
+
+    fn check(&mut self, before: &Cluster) -> Result<(), TestCaseError> {
+        let after = self.last().clone();
+        for shard in after.shards().all() {
+            self.check_holdings(&after, shard, before.grants(shard))?;
+        }
+        for session in after.sessions() {
+            prop_assert_eq!(session.state.end(), self.ends.get(&session.id).copied());
+        }
+        let mut nodes = BTreeMap::new();
+        for session in after.open_sessions() {
+            let process = *nodes.entry(session.node).or_insert(session.process);
+            prop_assert_eq!(process, session.process, "node {} is two processes", session.node);
+        }
+        prop_assert_eq!(after.topics().count(), after.topics_by_name().count());
+        for topic in after.topics() {
+            prop_assert_eq!(after.topic_named(&topic.name).map(|t| t.id), Some(topic.id));
+        }
+        Ok(())
+    }
+
+    fn check_holdings(
+        &mut self,
+        after: &Cluster,
+        shard: ShardId,
+        before: &[Grant],
+    ) -> Result<(), TestCaseError> {
+        let grants = after.grants(shard);
+        let mut earlier: Option<&Grant> = None;
+        for (at, grant) in grants.iter().enumerate() {
+            let Some(session) = after.session(grant.session) else {
+                return Err(TestCaseError::fail(format!("{} is held by a forgotten session", shard.0)));
+            };
+            let is_open = session.state == SessionState::Open;
+            prop_assert_eq!(is_open, grant.end.is_none(), "a holding ends with its session");
+            prop_assert!(!is_open || at + 1 == grants.len(), "only the last holding may go on");
+            prop_assert_eq!(grant.end, session.state.end().map(|end| end.cut));
+            if let Some(earlier) = earlier {
+                prop_assert!(earlier.epoch < grant.epoch);
+                prop_assert!(earlier.leader_epoch <= grant.leader_epoch);
+            }
+            prop_assert!(grant.epoch < after.next());
+            let process = *self.leaders.entry((shard, grant.leader_epoch)).or_insert(session.process);
+            prop_assert_eq!(process, session.process, "one leader epoch, two processes");
+            earlier = Some(grant);
+        }
+        let last = |grants: &[Grant]| grants.last().map(|g| (g.epoch, g.leader_epoch));
+        prop_assert!(last(before) <= last(grants), "leader epochs go back");
+        self.check_forgotten(after, before, grants)
+    }
+
+    /// A holding is forgotten only if a later one's checkpoint holds the shard.
+    fn check_forgotten(
+        &self,
+        after: &Cluster,
+        before: &[Grant],
+        grants: &[Grant],
+    ) -> Result<(), TestCaseError> {
+        let Some(first) = grants.first() else {
+            prop_assert!(before.is_empty());
+            return Ok(());
+        };
+        if before.first().is_some_and(|b| b.epoch < first.epoch) {
+            let end = after.session(first.session).and_then(|s| s.state.end());
+            let covers = end.and_then(|e| e.checkpoint).is_some_and(|c| first.epoch < c.as_of);
+            prop_assert!(covers, "holdings before {:?} were forgotten", first);
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn ownership_holds_whatever_is_proposed(proposals in proposals()) {
+        let mut world = World::new();
+        for proposal in &proposals {
+            let ops = world.plan(proposal);
+            world.append(ops)?;
+        }
+        // I11: the state is a function of the entries.
+        let mut again = world.states[0].clone();
+        for (ops, outcomes) in world.entries.iter().zip(&world.outcomes) {
+            prop_assert_eq!(&again.apply(again.next(), ops).expect("the next entry"), outcomes);
+        }
+        prop_assert_eq!(&again, world.last());
+    }
+
+    /// Whoever opens a session and reads the log's end gets every shard that is free, and serves it.
+    #[test]
+    fn what_is_free_can_be_taken(proposals in proposals(), process in 0..6u8) {
+        let mut world = World::new();
+        for proposal in &proposals {
+            let ops = world.plan(proposal);
+            world.append(ops)?;
+        }
+        let process = ProcessId([process; 16]);
+        let open = world.open(process, None);
+        world.append(vec![open])?;
+        let (session, _) = world.sessions[world.sessions.len() - 1];
+        if world.last().session(session).is_none() {
+            // Its node id is another process's.
+            return Ok(());
+        }
+        let ops = world.last().plan_takeover(session, process);
+        let all_applied = vec![Outcome::Applied; ops.len()];
+        world.append(ops)?;
+        prop_assert_eq!(world.outcomes.last(), Some(&all_applied));
+        let cluster = world.last();
+        prop_assert_eq!(cluster.unassigned(process), vec![]);
+        for shard in cluster.shards().all() {
+            let holder = cluster.assigned(shard).and_then(|g| cluster.session(g.session));
+            prop_assert!(holder.is_some_and(|s| s.state == SessionState::Open));
+        }
+    }
+
+    #[test]
+    fn only_the_next_entry_is_applied(k in 0..5u64) {
+        let mut world = World::new();
+        let open = world.open(ProcessId([1; 16]), None);
+        world.append(vec![open])?;
+        let mut cluster = world.last().clone();
+        if k != 2 {
+            let not_next = ApplyError::NotNext { found: Epoch(k), expected: Epoch(2) };
+            prop_assert_eq!(cluster.apply(Epoch(k), &[]), Err(not_next));
+            prop_assert_eq!(&cluster, world.last());
+        }
+    }
+}
+
+#[test]
+fn settings_of_a_newer_build_stop_a_node_and_change_nothing() {
+    let mut cluster = World::new().states.remove(0);
+    let overrides = [("no.such".to_owned(), "1".to_owned())].into();
+    let (topic, name) = (TopicId([1; 16]), "t".to_owned());
+    let create = Op::CreateTopic { topic, name, partitions: 1, replication_factor: 1, overrides };
+    let (session, process) = (SessionId([1; 16]), ProcessId([1; 16]));
+    let open = Op::Open { session, process, node: None, rack: None, addresses: vec![] };
+    let before = cluster.clone();
+    assert!(matches!(cluster.apply(Epoch(1), &[open, create]), Err(ApplyError::NewerSetting(_))));
+    assert_eq!(cluster, before);
+}
+
+#[test]
+fn a_move_presumes_the_holding_and_its_end() {
+    let mut world = World::new();
+    let put = |world: &mut World, ops: Vec<Op>| {
+        world.append(ops).expect("the rules hold");
+        world.outcomes[world.outcomes.len() - 1].clone()
+    };
+    let [one, two] = [1, 2].map(|n| world.open(ProcessId([n; 16]), None));
+    put(&mut world, vec![one]);
+    put(&mut world, vec![two]);
+    let [(one, process), (two, taker)] = [world.sessions[0], world.sessions[1]];
+    let take = world.last().plan_takeover(one, process);
+    put(&mut world, take);
+    let take = |from, epoch, leader_epoch| {
+        let run = ShardRun { first: 0, count: 5, from_epoch: Some(Epoch(epoch)), leader_epoch };
+        vec![Op::Move { from, to: two, runs: vec![run] }]
+    };
+    assert_eq!(put(&mut world, take(Some((one, 9)), 3, 1)), [Outcome::Void], "the session is open");
+    assert_eq!(put(&mut world, take(None, 3, 1)), [Outcome::Void], "the shards were granted");
+    let end = SessionEnd { cut: 9, checkpoint: None };
+    put(&mut world, vec![Op::Dead { session: one, end }]);
+    assert_eq!(put(&mut world, take(Some((one, 8)), 3, 1)), [Outcome::Void], "another end");
+    assert_eq!(put(&mut world, take(Some((two, 9)), 3, 1)), [Outcome::Void], "another holder");
+    assert_eq!(put(&mut world, take(Some((one, 9)), 2, 1)), [Outcome::Void], "another holding");
+    assert_eq!(world.last().plan_takeover(two, taker), take(Some((one, 9)), 3, 1));
+    assert_eq!(put(&mut world, take(Some((one, 9)), 3, 1)), [Outcome::Applied]);
+}
+
+#[test]
+fn a_run_outside_the_shards_is_void() {
+    let mut world = World::new();
+    let open = world.open(ProcessId([1; 16]), None);
+    world.append(vec![open]).expect("the rules hold");
+    let to = world.sessions[0].0;
+    for (first, count) in [(5, 1), (0, 6), (u32::MAX, u32::MAX), (3, 0)] {
+        let run = ShardRun { first, count, from_epoch: None, leader_epoch: 0 };
+        world.append(vec![Op::Move { from: None, to, runs: vec![run] }]).expect("the rules hold");
+        assert_eq!(world.outcomes[world.outcomes.len() - 1], [Outcome::Void], "{first} + {count}");
+    }
+}

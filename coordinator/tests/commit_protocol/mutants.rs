@@ -1,0 +1,99 @@
+//! Seeded faults: each breaks one rule of the protocol, and the checker must find each.
+
+use crate::config::{self, Config};
+
+/// One broken rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// I3: slot n is acknowledged when it is confirmed itself, whatever is before it.
+    AckOutOfOrder,
+    /// I10: a duplicate of a batch in flight is answered at once, with the offset assigned.
+    DuplicateAnsweredEarly,
+    /// 409 or 412 for a slot counts as success, without a GET.
+    ConflictIsSuccess,
+    /// 409 or 412 for a slot counts as a SEAL there, without a GET.
+    ConflictIsFence,
+    /// I2: a retry sends the same nonce with one more record in the slot.
+    RetryGrowsSlot,
+    /// I2: a retry draws a fresh nonce, and a slot taken by "another" nonce is written again one further.
+    RetryDrawsNonce,
+    /// A node steps past the SEAL in its own session.
+    StepsPastSeal,
+    /// Metadata entries are put without the condition.
+    OverwritesMetadata,
+    /// I11: the loser of entry k sends the same entry at k+1.
+    ResendsLostEntry,
+    /// I11: as before, and MOVEs apply without looking at what they presume.
+    ResendsLostEntryBlindly,
+    /// I11: an entry without an answer is sent again at k+1.
+    ResendsUnresolvedEntry,
+    /// An entry k that exists counts as the own one.
+    EntryConflictIsSuccess,
+    /// An entry of the same process counts as the entry that was sent.
+    ResolvesByProcess,
+    /// I11: an entry decided from entries 0..k-1 is sent to whatever key is free by then.
+    SendsToTheEnd,
+    /// The taker serves when its entry was sent, not when it is known to stand.
+    ServesBeforeGrant,
+    /// I5: the taker takes the first absent slot for the cut and puts no SEAL.
+    SkipsSeal,
+    /// The SEAL goes one past the last slot listed, over any hole.
+    SealsAtMaximumPlusOne,
+    /// Sealing starts one slot past the first that the checkpoint does not cover.
+    SealsPastCheckpoint,
+    /// Replay starts there.
+    ReplaysPastCheckpoint,
+    /// I1: replay takes every slot that exists, past the recorded cut too.
+    ObjectsOverCut,
+    /// CLOSE is put while slots are in flight.
+    ClosesWithSlotInFlight,
+    /// Records are still accepted after CLOSE was put.
+    AcceptsAfterClose,
+    /// A checkpoint covers a slot in flight.
+    CheckpointsUnconfirmed,
+    /// A checkpoint covers a confirmed slot behind one that is not.
+    CheckpointsOverGap,
+    /// Recovery takes the last checkpoint and does not replay what follows.
+    InheritsWithoutReplay,
+    /// Recovery takes a session without a checkpoint for one that started empty.
+    ForgetsPredecessors,
+    /// A linearizable read is answered from memory.
+    ReadsWithoutBarrier,
+    /// A linearizable read waits for a slot whose PUT was issued before it.
+    BarrierIssuedBefore,
+}
+
+impl Mutant {
+    /// The proposer does not look whether its own entry was void.
+    pub(crate) fn trusts_its_entry(self) -> bool {
+        use Mutant::{EntryConflictIsSuccess, ResendsLostEntry, ResendsUnresolvedEntry, ResolvesByProcess};
+        matches!(self, EntryConflictIsSuccess | ResendsLostEntry | ResendsUnresolvedEntry | ResolvesByProcess)
+    }
+
+    /// A void entry is all the harm done: what proposers presume is a second fence behind I11.
+    pub(crate) fn is_held(self) -> bool {
+        self == Mutant::SendsToTheEnd
+    }
+
+    /// The configuration that shows it; the protocol itself holds there.
+    pub(crate) fn config(self) -> Config {
+        match self {
+            Mutant::OverwritesMetadata
+            | Mutant::ResendsLostEntry
+            | Mutant::ResendsLostEntryBlindly
+            | Mutant::ResendsUnresolvedEntry
+            | Mutant::EntryConflictIsSuccess
+            | Mutant::SendsToTheEnd => config::RACE,
+            Mutant::ResolvesByProcess => config::REOPEN,
+            Mutant::ClosesWithSlotInFlight | Mutant::AcceptsAfterClose => config::CLOSE,
+            Mutant::CheckpointsUnconfirmed
+            | Mutant::CheckpointsOverGap
+            | Mutant::SealsPastCheckpoint
+            | Mutant::ReplaysPastCheckpoint
+            | Mutant::InheritsWithoutReplay
+            | Mutant::ForgetsPredecessors => config::CHECKPOINTS,
+            Mutant::ReadsWithoutBarrier | Mutant::BarrierIssuedBefore => config::READS,
+            _ => config::TAKEOVER,
+        }
+    }
+}

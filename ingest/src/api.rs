@@ -1,0 +1,275 @@
+//! Kafka's APIs: which are served, in which versions, and by what.
+//!
+//! One file per API turns a decoded request into a response. Only here and below do wire types meet domain
+//! types. How frames are read and written belongs to [`crate::connection`].
+
+mod api_versions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod fetch;
+mod identify;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
+mod records;
+mod topics;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use protocol::frame::{self, RequestHeader};
+use protocol::{ApiKey, DecodeError, EncodeError, Message, Request, Str};
+use thiserror::Error;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::{Broker, Stopping};
+use crate::log::Permit;
+
+/// An API that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// The API.
+    pub(crate) key: ApiKey,
+    /// The lowest version that clients are told of.
+    pub(crate) advertised: i16,
+    /// The lowest version that is served.
+    pub(crate) lowest: i16,
+    /// The highest version that is served, and that clients are told of.
+    pub(crate) highest: i16,
+}
+
+const fn served(key: ApiKey, lowest: i16, highest: i16) -> Served {
+    Served { key, advertised: lowest, lowest, highest }
+}
+
+/// Every API that clients are told of.
+pub(crate) const SERVED: &[Served] = &[
+    // Old librdkafka compresses only for brokers that advertise Produce 0, which none serves any more.
+    Served { key: ApiKey::Produce, advertised: 0, lowest: 3, highest: 13 },
+    served(ApiKey::Fetch, 4, 18),
+    served(ApiKey::ListOffsets, 1, 11),
+    served(ApiKey::Metadata, 0, 13),
+    served(ApiKey::ApiVersions, 0, 4),
+    served(ApiKey::CreateTopics, 2, 7),
+    served(ApiKey::DeleteTopics, 1, 6),
+    served(ApiKey::InitProducerId, 0, 5),
+    served(ApiKey::OffsetForLeaderEpoch, 2, 4),
+    served(ApiKey::DescribeConfigs, 1, 4),
+    served(ApiKey::DescribeCluster, 0, 2),
+];
+
+/// What handlers need besides their request.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The node.
+    pub(crate) broker: Arc<Broker>,
+    /// Done when the node is about to stop: nothing should wait any more.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What becomes of a request.
+pub(crate) enum Answer {
+    /// It is answered.
+    Now(Reply),
+    /// It has had its effect, and is answered when that is durable. The next request need not wait for it.
+    Later(BoxFuture<'static, Reply>),
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// A frame, in chunks.
+    Frame(Vec<Bytes>),
+    /// Nothing: the client does not want to know.
+    Nothing,
+    /// The connection is closed instead.
+    Close,
+}
+
+/// Why a request has no answer, and its connection is closed.
+#[derive(Debug, Error)]
+pub(crate) enum Refusal {
+    /// The header is malformed, or of an API that nobody knows.
+    #[error("request header: {0}")]
+    Header(DecodeError),
+    /// The API or its version is not served.
+    #[error("{api:?} version {version} is not served")]
+    NotServed {
+        /// The API.
+        api: ApiKey,
+        /// The version.
+        version: i16,
+    },
+    /// The body is malformed.
+    #[error("{api:?} version {version}: {source}")]
+    Body {
+        /// The API.
+        api: ApiKey,
+        /// The version.
+        version: i16,
+        /// What is wrong where.
+        source: DecodeError,
+    },
+    /// The response can't be encoded: a bug.
+    #[error("response to {api:?} version {version}: {source}")]
+    Response {
+        /// The API.
+        api: ApiKey,
+        /// The version.
+        version: i16,
+        /// What is wrong.
+        source: EncodeError,
+    },
+    /// The node does not serve any more.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+}
+
+/// A response that can tell its errors, for the metrics.
+trait Errors {
+    /// Calls `each` with every error code in the response, zeros included.
+    fn errors(&self, each: &mut dyn FnMut(i16));
+}
+
+/// A request whose header has been read.
+pub(crate) struct Incoming {
+    header: RequestHeader,
+    body: Bytes,
+    received: Instant,
+}
+
+impl Incoming {
+    /// Reads the header of a frame. Fails on what is not served.
+    pub(crate) fn new(context: &Context, frame: Bytes) -> Result<Self, Refusal> {
+        let length = frame.len();
+        let (header, body) = frame::decode_request_header(frame).map_err(Refusal::Header)?;
+        context.broker.metrics().request_received(header.request_api_key, length);
+        let incoming = Self { header, body, received: Instant::now() };
+        if incoming.is_served() { Ok(incoming) } else { Err(incoming.not_served()) }
+    }
+
+    fn is_served(&self) -> bool {
+        let version = self.header.request_api_version;
+        match self.header.request_api_key {
+            // An unknown version is answered, too.
+            ApiKey::ApiVersions => true,
+            ApiKey::Identify => version == 0,
+            key => SERVED.iter().any(|s| s.key == key && (s.lowest..=s.highest).contains(&version)),
+        }
+    }
+
+    fn not_served(&self) -> Refusal {
+        Refusal::NotServed { api: self.header.request_api_key, version: self.header.request_api_version }
+    }
+
+    /// The API.
+    pub(crate) fn key(&self) -> ApiKey {
+        self.header.request_api_key
+    }
+
+    /// Whether the bytes of the request go into the log.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.key() == ApiKey::Produce
+    }
+
+    /// Whether the answer may take as long as the client likes.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.key() == ApiKey::Fetch
+    }
+
+    /// Handles the request. `permit` is for the memory that its bytes take.
+    pub(crate) async fn handle(self, context: &Context, permit: Option<Permit>) -> Result<Answer, Refusal> {
+        match self.key() {
+            ApiKey::ApiVersions => return api_versions::handle(context, self),
+            ApiKey::Identify => {
+                let (request, outgoing) = self.open()?;
+                return outgoing.now(context, &identify::answer(context, request));
+            }
+            _ => {}
+        }
+        let cluster = context.broker.ready().await?;
+        let version = self.header.request_api_version;
+        // The handlers' futures are boxed: one that could be any of them would be as large as the largest.
+        macro_rules! answer {
+            ($handler:path $(, $argument:expr)*) => {{
+                let (request, outgoing) = self.open()?;
+                let response = $handler(context $(, $argument)*, request).boxed().await;
+                outgoing.now(context, &response)
+            }};
+        }
+        match self.key() {
+            ApiKey::Produce => produce::handle(context, cluster, self, permit).boxed().await,
+            ApiKey::Fetch => answer!(fetch::answer, cluster, version),
+            ApiKey::ListOffsets => answer!(list_offsets::answer, cluster, version),
+            ApiKey::Metadata => answer!(metadata::answer, cluster, version),
+            ApiKey::CreateTopics => answer!(create_topics::answer),
+            ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
+            ApiKey::InitProducerId => answer!(init_producer_id::answer),
+            ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
+            ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
+            ApiKey::DescribeCluster => {
+                let (request, outgoing) = self.open()?;
+                outgoing.now(context, &describe_cluster::answer(context, &cluster, &request))
+            }
+            _ => Err(self.not_served()),
+        }
+    }
+
+    fn decode<R: Request>(&self) -> Result<R, Refusal> {
+        let (api, version) = (self.header.request_api_key, self.header.request_api_version);
+        R::decode(self.body.clone(), version).map_err(|source| Refusal::Body { api, version, source })
+    }
+
+    /// The request, and what its response needs.
+    fn open<R: Request>(self) -> Result<(R, Outgoing), Refusal> {
+        Ok((self.decode()?, Outgoing::of(&self)))
+    }
+}
+
+/// What of a request its response needs.
+#[derive(Clone, Copy, Debug)]
+struct Outgoing {
+    key: ApiKey,
+    version: i16,
+    correlation_id: i32,
+    received: Instant,
+}
+
+impl Outgoing {
+    fn of(incoming: &Incoming) -> Self {
+        Self {
+            key: incoming.header.request_api_key,
+            version: incoming.header.request_api_version,
+            correlation_id: incoming.header.correlation_id,
+            received: incoming.received,
+        }
+    }
+
+    fn now<M: Message + Errors>(self, context: &Context, response: &M) -> Result<Answer, Refusal> {
+        self.encode(context, response).map(Answer::Now)
+    }
+
+    fn encode<M: Message + Errors>(self, context: &Context, response: &M) -> Result<Reply, Refusal> {
+        let metrics = context.broker.metrics();
+        response.errors(&mut |code| metrics.response_error(self.key, code));
+        let chunks = frame::encode_response(self.correlation_id, self.version, response);
+        metrics.request_answered(self.key, self.received.elapsed());
+        chunks.map(Reply::Frame).map_err(|source| Refusal::Response {
+            api: self.key,
+            version: self.version,
+            source,
+        })
+    }
+}
+
+/// A message for a human, as the wire wants it.
+fn text(message: impl std::fmt::Display) -> Option<Str> {
+    Some(message.to_string().into())
+}

@@ -1,0 +1,261 @@
+//! CreateTopics: all topics of a request that can be created, in one metadata entry.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use coordinator::TopicId;
+use coordinator::cluster::{Cluster, Op, TopicPlan, TopicReject};
+use coordinator::topic::config::effective;
+use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
+use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
+use protocol::{ErrorCode, Str};
+use tokio::time::timeout;
+
+use super::topics::{metadata_error, uuid};
+use super::{Context, Errors, text};
+use crate::broker::Broker;
+
+/// DescribeConfigs' number for a topic's own setting, and for a default.
+pub(super) const TOPIC_CONFIG: i8 = 1;
+pub(super) const DEFAULT_CONFIG: i8 = 5;
+
+/// Why a topic is not created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refused {
+    code: ErrorCode,
+    message: String,
+}
+
+impl Refused {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<TopicReject> for Refused {
+    fn from(reject: TopicReject) -> Self {
+        let code = match &reject {
+            TopicReject::Exists(_) => ErrorCode::TopicAlreadyExists,
+            TopicReject::Collides { .. } | TopicReject::Name(_) => ErrorCode::InvalidTopicException,
+            TopicReject::Partitions(_) => ErrorCode::InvalidPartitions,
+            TopicReject::ReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
+            TopicReject::Config(_) => ErrorCode::InvalidConfig,
+        };
+        Self { code, message: reject.to_string() }
+    }
+}
+
+/// What becomes of a topic, under its name as the client wrote it.
+type Planned = (Str, TopicId, Result<TopicPlan, Refused>);
+
+pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let broker = &context.broker;
+    let within = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let deciding = async {
+        let plans = match broker.refresh().await {
+            Ok(cluster) => plans(broker, &cluster, request.topics.clone()),
+            Err(error) => return Err(metadata_error(&error)),
+        };
+        if request.validate_only {
+            let Some(cluster) = broker.cluster() else { return Err(ErrorCode::NotController) };
+            return Ok(decide(&cluster, plans).1);
+        }
+        let mut decided = Vec::new();
+        let proposed = broker.propose(|cluster| {
+            let (ops, plans) = decide(cluster, plans.clone());
+            decided = plans;
+            if ops.is_empty() { Err(()) } else { Ok(ops) }
+        });
+        proposed
+            .await
+            .map_err(|error| {
+                tracing::warn!(%error, "topics could not be created");
+                metadata_error(&error)
+            })?
+            .ok();
+        Ok(decided)
+    };
+    let decided = timeout(within, Box::pin(deciding)).await.unwrap_or(Err(ErrorCode::RequestTimedOut));
+    let topics = match decided {
+        Ok(decided) => decided.into_iter().map(|planned| result(planned, request.validate_only)).collect(),
+        Err(code) => {
+            distinct_names(&request.topics).map(|name| failure(name, code, code.message())).collect()
+        }
+    };
+    CreateTopicsResponse { topics, ..Default::default() }
+}
+
+fn distinct_names(topics: &[CreatableTopic]) -> impl Iterator<Item = Str> {
+    let mut seen = HashSet::new();
+    topics.iter().filter(move |topic| seen.insert(topic.name.as_str())).map(|topic| topic.name.clone())
+}
+
+/// What each topic would be, from its own entry in the request alone. Names that come twice are refused once.
+fn plans(broker: &Broker, cluster: &Cluster, topics: Vec<CreatableTopic>) -> Vec<Planned> {
+    let mut count: HashMap<Str, usize> = HashMap::new();
+    for topic in &topics {
+        *count.entry(topic.name.clone()).or_default() += 1;
+    }
+    let mut plans = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let plan = match count.get(&topic.name) {
+            Some(1) => plan(broker, cluster, &topic),
+            Some(0) | None => continue,
+            Some(_) => {
+                count.insert(topic.name.clone(), 0);
+                Err(Refused::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
+            }
+        };
+        plans.push((topic.name, broker.new_topic_id(), plan));
+    }
+    plans
+}
+
+fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<TopicPlan, Refused> {
+    let config = broker.config();
+    let (partitions, replication_factor) = match assigned(cluster, topic)? {
+        Some(assigned) => assigned,
+        None => {
+            let or_default = |asked, default| if asked == -1 { default } else { asked };
+            let factor = match topic.replication_factor {
+                -1 => config.default_replication_factor,
+                factor => factor,
+            };
+            (or_default(topic.num_partitions, config.default_partitions), factor)
+        }
+    };
+    let mut overrides = BTreeMap::new();
+    for setting in &topic.configs {
+        let Some(value) = &setting.value else {
+            let message = format!("Null value not supported for topic configs: {}", setting.name);
+            return Err(Refused::new(ErrorCode::InvalidConfig, message));
+        };
+        overrides.insert(setting.name.to_string(), value.to_string());
+    }
+    Ok(TopicPlan { name: topic.name.to_string(), partitions, replication_factor, overrides })
+}
+
+/// Partitions and replicas of a manual assignment, if there is one. It is checked as Kafka does, and then only
+/// its numbers matter: shards decide who leads, and the store replicates.
+fn assigned(cluster: &Cluster, topic: &CreatableTopic) -> Result<Option<(i32, i16)>, Refused> {
+    if topic.assignments.is_empty() {
+        return Ok(None);
+    }
+    let unset = |what: &str| {
+        let message = format!("A manual partition assignment was specified, but {what} was not set to -1.");
+        Refused::new(ErrorCode::InvalidRequest, message)
+    };
+    if topic.replication_factor != -1 {
+        return Err(unset("replication factor"));
+    }
+    if topic.num_partitions != -1 {
+        return Err(unset("numPartitions"));
+    }
+    let invalid = |message: String| Refused::new(ErrorCode::InvalidReplicaAssignment, message);
+    let nodes: BTreeSet<i32> = cluster.open_sessions().map(|session| session.node.0).collect();
+    let mut partitions = BTreeSet::new();
+    let mut factor = None;
+    for assignment in &topic.assignments {
+        let (index, brokers) = (assignment.partition_index, &assignment.broker_ids);
+        if !partitions.insert(index) {
+            return Err(invalid(format!(
+                "Found multiple manual partition assignments for partition {index}"
+            )));
+        }
+        if brokers.is_empty() {
+            return Err(invalid(
+                "The manual partition assignment includes an empty replica list.".to_owned(),
+            ));
+        }
+        if let Some(unknown) = brokers.iter().find(|id| !nodes.contains(id)) {
+            return Err(invalid(format!(
+                "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+            )));
+        }
+        if brokers.iter().collect::<BTreeSet<_>>().len() != brokers.len() {
+            return Err(invalid(
+                "The manual partition assignment includes a broker more than once.".to_owned(),
+            ));
+        }
+        if *factor.get_or_insert(brokers.len()) != brokers.len() {
+            return Err(invalid(
+                "The manual partition assignment has partitions with different numbers of replicas."
+                    .to_owned(),
+            ));
+        }
+    }
+    let consecutive = partitions.iter().zip(0..).all(|(index, expected)| *index == expected);
+    if !consecutive {
+        let message = "partitions should be a consecutive 0-based integer sequence";
+        return Err(invalid(message.to_owned()));
+    }
+    let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
+    Ok(Some((count, i16::try_from(factor.unwrap_or(1)).unwrap_or(i16::MAX))))
+}
+
+/// What to propose, given the newest state. A topic must not collide with one of the same request either.
+fn decide(cluster: &Cluster, plans: Vec<Planned>) -> (Vec<Op>, Vec<Planned>) {
+    let mut after = cluster.clone();
+    let mut ops = Vec::new();
+    let mut decided = Vec::with_capacity(plans.len());
+    for (name, id, plan) in plans {
+        let plan = plan.and_then(|plan| {
+            let op = after.plan_topic(id, &plan)?;
+            let next = after.next();
+            let applied = after.apply(next, std::slice::from_ref(&op));
+            applied.map_err(|error| Refused::new(ErrorCode::UnknownServerError, error.to_string()))?;
+            ops.push(op);
+            Ok(plan)
+        });
+        decided.push((name, id, plan));
+    }
+    (ops, decided)
+}
+
+fn failure(name: Str, code: ErrorCode, message: &str) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name,
+        error_code: code.code(),
+        error_message: text(message),
+        num_partitions: -1,
+        replication_factor: -1,
+        configs: Some(Vec::new()),
+        ..Default::default()
+    }
+}
+
+fn result((name, id, plan): Planned, validate_only: bool) -> CreatableTopicResult {
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(refused) => return failure(name, refused.code, &refused.message),
+    };
+    let config = |(definition, value, overridden): (
+        &coordinator::topic::config::Definition,
+        std::borrow::Cow<'_, str>,
+        bool,
+    )| {
+        CreatableTopicConfigs {
+            name: Str::from_static(definition.name),
+            value: Some(value.as_ref().into()),
+            read_only: false,
+            config_source: if overridden { TOPIC_CONFIG } else { DEFAULT_CONFIG },
+            is_sensitive: false,
+        }
+    };
+    CreatableTopicResult {
+        name,
+        topic_id: if validate_only { Default::default() } else { uuid(id) },
+        error_code: 0,
+        error_message: None,
+        topic_config_error_code: 0,
+        num_partitions: plan.partitions,
+        replication_factor: plan.replication_factor,
+        configs: Some(effective(&plan.overrides).map(config).collect()),
+    }
+}
+
+impl Errors for CreateTopicsResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        self.topics.iter().for_each(|topic| each(topic.error_code));
+    }
+}

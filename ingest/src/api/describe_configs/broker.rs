@@ -1,0 +1,190 @@
+//! This node's settings under Kafka's names, as far as they mean something here. None can be changed while the
+//! node runs.
+
+use coordinator::topic::config::{ConfigType, definition, definitions};
+use protocol::messages::describe_configs::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
+use protocol::{ErrorCode, Str};
+
+use super::{DEFAULT_CONFIG, Refused};
+use crate::api::Context;
+use crate::api::fetch::MAX_BYTES;
+use crate::broker::Broker;
+
+/// DescribeConfigs' number for a setting that a node was started with.
+const STATIC_CONFIG: i8 = 4;
+
+/// A setting of a node.
+struct Setting {
+    name: &'static str,
+    kind: ConfigType,
+    value: Option<String>,
+    /// The default, as Kafka's DescribeConfigs writes it, where there is one.
+    default: Option<&'static str>,
+    documentation: &'static str,
+}
+
+/// The settings of this node. An empty name asks for defaults of all nodes, of which there are none.
+pub(super) fn describe(context: &Context, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
+    if name.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own = context.broker.node_id().map(|id| id.0);
+    if own.is_none() || name.parse().ok() != own {
+        let message = match own {
+            Some(own) => format!("Unexpected broker id, expected {own}, but received {name}"),
+            None => "The broker has no id at the moment".to_owned(),
+        };
+        return Err(Refused { code: ErrorCode::InvalidRequest, message });
+    }
+    let mut described: Vec<_> = settings(&context.broker).into_iter().map(result).collect();
+    described.extend(definitions().iter().filter_map(|definition| {
+        let setting = Setting {
+            name: definition.synonym?,
+            kind: definition.kind,
+            value: Some(definition.default.to_owned()),
+            default: Some(definition.default),
+            documentation: definition.documentation,
+        };
+        Some(result(setting))
+    }));
+    described.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(described)
+}
+
+fn settings(broker: &Broker) -> Vec<Setting> {
+    use ConfigType::{Boolean, Int, Long, String as Text};
+    let config = broker.config();
+    let addresses = config.addresses.iter().map(|a| format!("{}://{}:{}", a.listener, a.host, a.port));
+    let addresses = addresses.collect::<Vec<_>>().join(",");
+    let id = broker.node_id().map(|id| id.to_string());
+    let retention = definition("retention.ms").map(|d| d.default);
+    let setting = |name, kind, value: String, default, documentation| Setting {
+        name,
+        kind,
+        value: Some(value),
+        default,
+        documentation,
+    };
+    vec![
+        Setting {
+            name: "broker.id",
+            kind: Int,
+            value: id.clone(),
+            default: None,
+            documentation: "This node's id.",
+        },
+        Setting { name: "node.id", kind: Int, value: id, default: None, documentation: "This node's id." },
+        Setting {
+            name: "broker.rack",
+            kind: Text,
+            value: config.rack.clone(),
+            default: None,
+            documentation: "The rack that this node is in.",
+        },
+        setting(
+            "advertised.listeners",
+            Text,
+            addresses,
+            None,
+            "Where clients and other nodes reach this node.",
+        ),
+        setting(
+            "auto.create.topics.enable",
+            Boolean,
+            config.auto_create_topics.to_string(),
+            Some("true"),
+            "Whether asking for an unknown topic creates it.",
+        ),
+        setting(
+            "delete.topic.enable",
+            Boolean,
+            true.to_string(),
+            Some("true"),
+            "Whether topics can be deleted.",
+        ),
+        setting(
+            "num.partitions",
+            Int,
+            config.default_partitions.to_string(),
+            Some("1"),
+            "The partitions of a topic that is created without saying how many.",
+        ),
+        setting(
+            "default.replication.factor",
+            Int,
+            config.default_replication_factor.to_string(),
+            Some("1"),
+            "The replication factor of a topic that is created without one. The store replicates.",
+        ),
+        setting(
+            "log.retention.ms",
+            Long,
+            retention.unwrap_or_default().to_owned(),
+            retention,
+            "The default of a topic's retention.ms, in ms.",
+        ),
+        setting(
+            "socket.request.max.bytes",
+            Int,
+            config.max_request_bytes.to_string(),
+            Some("104857600"),
+            "The largest request, in bytes.",
+        ),
+        setting(
+            "fetch.max.bytes",
+            Int,
+            MAX_BYTES.to_string(),
+            Some("57671680"),
+            "The most bytes of records in one response, but for a larger first batch.",
+        ),
+        setting(
+            "connections.max.idle.ms",
+            Long,
+            config.idle_timeout.as_millis().to_string(),
+            Some("600000"),
+            "A connection that sends nothing for this long is closed, in ms.",
+        ),
+        setting(
+            "max.connections",
+            Int,
+            config.max_connections.to_string(),
+            Some("2147483647"),
+            "Connections over this are refused.",
+        ),
+        setting(
+            "producer.id.expiration.ms",
+            Int,
+            config.log.producer_expiration.as_millis().to_string(),
+            Some("86400000"),
+            "An idempotent producer that sends nothing for this long is forgotten, in ms.",
+        ),
+    ]
+}
+
+fn result(setting: Setting) -> DescribeConfigsResourceResult {
+    let Setting { name, kind, value, default, documentation } = setting;
+    let is_default = value.as_deref() == default;
+    let (name, value) = (Str::from_static(name), value.map(Str::from));
+    let mut synonyms = Vec::new();
+    if !is_default {
+        synonyms.push(DescribeConfigsSynonym {
+            name: name.clone(),
+            value: value.clone(),
+            source: STATIC_CONFIG,
+        });
+    }
+    if let Some(default) = default {
+        let value = Some(Str::from_static(default));
+        synonyms.push(DescribeConfigsSynonym { name: name.clone(), value, source: DEFAULT_CONFIG });
+    }
+    DescribeConfigsResourceResult {
+        name,
+        value,
+        read_only: true,
+        config_source: if is_default { DEFAULT_CONFIG } else { STATIC_CONFIG },
+        is_sensitive: false,
+        synonyms,
+        config_type: kind as i8,
+        documentation: Some(Str::from_static(documentation)),
+    }
+}

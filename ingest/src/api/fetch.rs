@@ -1,0 +1,220 @@
+//! Fetch: whole batches from given offsets on. At the end of the log they are slices of memory; behind it
+//! they come from the read cache or the store.
+//!
+//! Sessions (KIP-227) are not kept: each request is complete in itself, which Kafka allows a broker whose
+//! cache is full.
+
+mod cold;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::cluster::Cluster;
+use futures::{FutureExt, StreamExt, stream};
+use protocol::messages::fetch::{
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
+use protocol::messages::{FetchRequest, FetchResponse};
+use protocol::{ErrorCode, Records};
+use tokio::time::{Instant, timeout_at};
+
+use super::topics::{Node, TopicRef, View, has_partition};
+use super::{Context, Errors};
+use crate::log::Waiter;
+use plan::{Failure, Plan, Wanted};
+
+/// The first version that names topics by id.
+const TOPIC_IDS: i16 = 13;
+
+/// The most bytes of records in one response (`fetch.max.bytes`, Kafka's default), but for a larger first batch.
+pub(super) const MAX_BYTES: usize = 55 << 20;
+
+/// How many partitions are read from behind the tail at a time.
+const CONCURRENT: usize = 16;
+
+/// The first version in which Kafka names the leader where it is another.
+const NAMED_LEADERS: i16 = 16;
+
+/// The session epochs of requests that are complete in themselves: outside of any session, and a first one.
+const FULL_EPOCHS: [i32; 2] = [-1, 0];
+
+pub(super) async fn answer(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    version: i16,
+    request: FetchRequest,
+) -> FetchResponse {
+    if !FULL_EPOCHS.contains(&request.session_epoch) {
+        let error_code = ErrorCode::FetchSessionIdNotFound.code();
+        return FetchResponse { error_code, ..Default::default() };
+    }
+    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, version, &request)).await;
+    let mut wanted = Vec::new();
+    for topic in &request.topics {
+        let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
+        wanted.extend(topic.partitions.iter().map(|p| Wanted::new(context, &view, name, p)));
+    }
+    let plans = wait(context, &request, &mut wanted).await;
+    let committed = request.isolation_level == 1;
+    let response =
+        Responding { context, committed, names_leaders: version >= NAMED_LEADERS, nodes: Vec::new() };
+    response.finish(request, wanted, plans).await
+}
+
+fn is_known(cluster: &Cluster, version: i16, request: &FetchRequest) -> bool {
+    request.topics.iter().all(|topic| {
+        let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
+        topic.partitions.iter().all(|partition| has_partition(cluster, name, partition.partition))
+    })
+}
+
+/// Plans the response, and waits as long as the client wants if there is too little to read.
+async fn wait(context: &Context, request: &FetchRequest, wanted: &mut [Wanted]) -> Vec<Plan> {
+    let budget = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES);
+    let enough = usize::try_from(request.min_bytes).unwrap_or(0).min(budget);
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let deadline = Instant::now() + wait;
+    loop {
+        let plans = plan::all(wanted, budget).await;
+        let bytes: usize = plans.iter().map(Plan::len).sum();
+        let done = bytes >= enough || plans.is_empty() || plans.iter().any(Plan::is_urgent);
+        if done || context.stop.is_cancelled() || Instant::now() >= deadline {
+            return plans;
+        }
+        // The plans hold slices of memory, which may take long to be sent, or never.
+        drop(plans);
+        let waiter = Waiter::new(i64::try_from(enough - bytes).unwrap_or(i64::MAX));
+        let watching = Watching::new(wanted, &waiter);
+        if watching.is_complete() {
+            tokio::select! {
+                // After this, the loop ends with what there is.
+                _ = timeout_at(deadline, waiter.woken()) => {}
+                () = context.stop.cancelled() => {}
+            }
+        }
+        drop(watching);
+    }
+}
+
+/// Partitions that wake a waiter, until this is dropped.
+struct Watching<'a> {
+    wanted: &'a [Wanted],
+    waiter: &'a Arc<Waiter>,
+    watched: usize,
+}
+
+impl<'a> Watching<'a> {
+    /// Watches every partition, up to the first one that has changed since it was looked at.
+    fn new(wanted: &'a [Wanted], waiter: &'a Arc<Waiter>) -> Self {
+        let unchanged = |wanted: &&Wanted| wanted.watch(waiter);
+        let watched = wanted.iter().take_while(unchanged).count();
+        Self { wanted, waiter, watched }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.watched == self.wanted.len()
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.wanted[..self.watched].iter().for_each(|wanted| wanted.unwatch(self.waiter));
+    }
+}
+
+/// Turns plans into a response.
+struct Responding<'a> {
+    context: &'a Context,
+    /// Whether only committed transactions are wanted. There are no others.
+    committed: bool,
+    names_leaders: bool,
+    nodes: Vec<Node>,
+}
+
+impl Responding<'_> {
+    async fn finish(mut self, request: FetchRequest, wanted: Vec<Wanted>, plans: Vec<Plan>) -> FetchResponse {
+        let read = if plans.iter().any(Plan::is_cold) {
+            let each: Vec<_> =
+                wanted.iter().zip(plans).map(|(wanted, plan)| plan.read(wanted).boxed()).collect();
+            stream::iter(each).buffered(CONCURRENT).collect().await
+        } else {
+            plans
+        };
+        let mut each = wanted.iter().zip(read);
+        let mut responses = Vec::with_capacity(request.topics.len());
+        for topic in request.topics {
+            let partitions = each.by_ref().take(topic.partitions.len());
+            let partitions = partitions.map(|(wanted, plan)| self.partition(wanted, plan)).collect();
+            responses.push(FetchableTopicResponse {
+                topic: topic.topic,
+                topic_id: topic.topic_id,
+                partitions,
+            });
+        }
+        FetchResponse { responses, node_endpoints: endpoints(self.nodes), ..Default::default() }
+    }
+
+    fn partition(&mut self, wanted: &Wanted, plan: Plan) -> PartitionData {
+        let mut data = PartitionData {
+            partition_index: wanted.index,
+            high_watermark: -1,
+            aborted_transactions: self.committed.then(Vec::new),
+            ..Default::default()
+        };
+        if let Some((log_start, high_watermark)) = wanted.range() {
+            data.log_start_offset = log_start;
+            data.high_watermark = high_watermark;
+            data.last_stable_offset = high_watermark;
+        }
+        match plan {
+            Plan::Nothing | Plan::Cold(_) => {}
+            Plan::Records { records, tail } => {
+                let bytes = records.len();
+                let metrics = self.context.broker.metrics();
+                if tail {
+                    metrics.fetched_tail(bytes)
+                } else {
+                    metrics.fetched_cold(bytes)
+                }
+                data.records = records;
+            }
+            Plan::Diverged { epoch, end_offset } => {
+                data.diverging_epoch = EpochEndOffset { epoch, end_offset }
+            }
+            Plan::Failed(Failure { code, leader }) => {
+                data.error_code = code.code();
+                if let Some(leader) = leader.filter(|_| self.names_leaders) {
+                    data.current_leader =
+                        LeaderIdAndEpoch { leader_id: leader.node.id, leader_epoch: leader.epoch };
+                    if !self.nodes.contains(&leader.node) {
+                        self.nodes.push(leader.node);
+                    }
+                }
+            }
+        }
+        data
+    }
+}
+
+fn endpoints(nodes: Vec<Node>) -> Vec<NodeEndpoint> {
+    let endpoint = |node: Node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host.into(),
+        port: node.port,
+        rack: node.rack.map(Into::into),
+    };
+    nodes.into_iter().map(endpoint).collect()
+}
+
+/// Slices as a rope.
+fn rope(slices: impl IntoIterator<Item = bytes::Bytes>) -> Records {
+    slices.into_iter().collect()
+}
+
+impl Errors for FetchResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+        self.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
+    }
+}

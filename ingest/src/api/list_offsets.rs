@@ -1,0 +1,155 @@
+//! ListOffsets: the ends of the log, and offsets by timestamp. Linearizable: one barrier serves all partitions
+//! of a request.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use coordinator::cluster::Cluster;
+use protocol::ErrorCode;
+use protocol::messages::list_offsets::{
+    EARLIEST_LOCAL_TIMESTAMP, EARLIEST_PENDING_UPLOAD_TIMESTAMP, EARLIEST_TIMESTAMP, LATEST_TIERED_TIMESTAMP,
+    LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+    MAX_TIMESTAMP,
+};
+use protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use tiering::format::index::Position;
+use tiering::read::{FetchError, of_partition};
+use tiering::store::ErrorKind;
+
+use super::records::{Stamped, first_since};
+use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
+use super::{Context, Errors};
+use crate::broker::Led;
+
+pub(super) async fn answer(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    version: i16,
+    request: ListOffsetsRequest,
+) -> ListOffsetsResponse {
+    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, &request)).await;
+    let duplicates = duplicates(&request);
+    let mut barrier = Barrier::default();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let found = if duplicates.contains(&(topic.name.as_str(), partition.partition_index)) {
+                Err(ErrorCode::InvalidRequest)
+            } else if is_unsupported(partition.timestamp, version) {
+                Err(ErrorCode::UnsupportedVersion)
+            } else {
+                let led = view.lead(&context.broker, TopicRef::Name(&topic.name), partition.partition_index);
+                match led {
+                    Ok((_, led)) => offset(&led, partition, &mut barrier).await,
+                    Err(miss) => Err(miss.code),
+                }
+            };
+            partitions.push(partition_response(partition.partition_index, found));
+        }
+        topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
+    }
+    ListOffsetsResponse { topics, ..Default::default() }
+}
+
+fn is_known(cluster: &Cluster, request: &ListOffsetsRequest) -> bool {
+    request.topics.iter().all(|topic| {
+        let name = TopicRef::Name(&topic.name);
+        topic.partitions.iter().all(|partition| has_partition(cluster, name, partition.partition_index))
+    })
+}
+
+fn duplicates(request: &ListOffsetsRequest) -> HashSet<(&str, i32)> {
+    let mut seen = HashSet::new();
+    let all =
+        request.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (t.name.as_str(), p.partition_index)));
+    all.filter(|partition| !seen.insert(*partition)).collect()
+}
+
+/// Whether a client of this version can't know the timestamp's meaning.
+fn is_unsupported(timestamp: i64, version: i16) -> bool {
+    let since = match timestamp {
+        EARLIEST_LOCAL_TIMESTAMP => 8,
+        LATEST_TIERED_TIMESTAMP => 9,
+        EARLIEST_PENDING_UPLOAD_TIMESTAMP => 11,
+        _ => 0,
+    };
+    version < since
+}
+
+/// An offset that was found, or none.
+type Found = Option<(Stamped, i32)>;
+
+async fn offset(led: &Led, wanted: &ListOffsetsPartition, barrier: &mut Barrier) -> Result<Found, ErrorCode> {
+    check_leader_epoch(wanted.current_leader_epoch, led.partition.holding().leader_epoch)?;
+    barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
+    let end = |offset| Some(Stamped { offset, timestamp: -1 });
+    let found = match wanted.timestamp {
+        LATEST_TIMESTAMP => end(led.partition.high_watermark()),
+        // Everything is as near as everything else.
+        EARLIEST_TIMESTAMP | EARLIEST_LOCAL_TIMESTAMP => end(led.partition.log_start()),
+        // There is no second tier.
+        LATEST_TIERED_TIMESTAMP | EARLIEST_PENDING_UPLOAD_TIMESTAMP => None,
+        MAX_TIMESTAMP => match led.partition.max_timestamp() {
+            Some((timestamp, _)) => by_timestamp(led, timestamp).await?,
+            None => None,
+        },
+        timestamp => by_timestamp(led, timestamp).await?,
+    };
+    Ok(found.map(|found| (found, led.log.epoch_at(&led.partition, found.offset))))
+}
+
+/// The first record that is not older than `timestamp`.
+async fn by_timestamp(led: &Led, timestamp: i64) -> Result<Option<Stamped>, ErrorCode> {
+    let failed = |error: FetchError| {
+        tracing::warn!(%error, partition = %led.partition.id(), timestamp, "a timestamp could not be looked up");
+        match error.kind() {
+            ErrorKind::Corrupt => ErrorCode::KafkaStorageError,
+            _ => ErrorCode::NotLeaderOrFollower,
+        }
+    };
+    let Some(batch) = batch_since(led, timestamp).await.map_err(failed)? else { return Ok(None) };
+    match first_since(batch, led.partition.log_start(), timestamp) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => {
+            tracing::error!(%error, partition = %led.partition.id(), "a stored batch is damaged");
+            Err(ErrorCode::KafkaStorageError)
+        }
+    }
+}
+
+/// The first batch that has a record that is not older than `timestamp`.
+async fn batch_since(led: &Led, timestamp: i64) -> Result<Option<Bytes>, FetchError> {
+    let log_start = led.partition.log_start();
+    let fits = |p: &&Position| p.max_timestamp >= timestamp && p.last_offset() >= log_start;
+    let (indexes, positions) = led.partition.at_timestamp(timestamp);
+    for index in indexes {
+        let listed = led.log.reader().positions(index).await?;
+        if let Some(position) = of_partition(&listed, led.partition.id()).iter().find(fits) {
+            return led.log.reader().batch(position).await.map(Some);
+        }
+    }
+    let Some(position) = positions.iter().find(fits) else { return Ok(None) };
+    match led.partition.tail_batch(position.base_offset) {
+        Some(batch) => Ok(Some(batch)),
+        None => led.log.reader().batch(position).await.map(Some),
+    }
+}
+
+fn partition_response(partition_index: i32, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionResponse {
+    let response = ListOffsetsPartitionResponse { partition_index, ..Default::default() };
+    match found {
+        Ok(Some((Stamped { offset, timestamp }, leader_epoch))) => {
+            ListOffsetsPartitionResponse { offset, timestamp, leader_epoch, ..response }
+        }
+        Ok(None) => response,
+        Err(code) => ListOffsetsPartitionResponse { error_code: code.code(), ..response },
+    }
+}
+
+impl Errors for ListOffsetsResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
+    }
+}

@@ -1,0 +1,228 @@
+//! Metadata: nodes, topics, and who leads which partition. An unknown topic may be created on the way.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use coordinator::PartitionId;
+use coordinator::cluster::{Cluster, Op, TopicPlan};
+use coordinator::topic::{Topic, validate_name};
+use protocol::messages::metadata::{
+    MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use protocol::messages::{MetadataRequest, MetadataResponse};
+use protocol::{ErrorCode, Str, Uuid};
+
+use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
+use super::{Context, Errors};
+
+/// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
+/// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
+const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+
+/// The same for the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS and
+/// IDEMPOTENT_WRITE.
+pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+
+/// The first version in which a topic may be asked for by id.
+const BY_ID: i16 = 12;
+
+pub(super) async fn answer(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    version: i16,
+    mut request: MetadataRequest,
+) -> MetadataResponse {
+    let wanted = match request.topics.take() {
+        None => None,
+        Some(topics) if topics.is_empty() && version == 0 => None,
+        Some(topics) => Some(topics),
+    };
+    if let Some(topics) = &wanted
+        && topics.iter().any(|topic| !is_well_formed(topic, version))
+    {
+        return malformed(topics);
+    }
+    let wanted = wanted.map(distinct);
+    let known = |cluster: &Cluster| wanted.iter().flatten().all(|topic| named(topic).find(cluster).is_some());
+    let mut view = View::knowing(&context.broker, cluster, known).await;
+    if request.allow_auto_topic_creation && context.broker.config().auto_create_topics {
+        let missing = wanted.iter().flatten().filter(|topic| named(topic).find(&view.cluster).is_none());
+        let names: Vec<_> =
+            missing.filter(|t| t.topic_id.is_zero()).filter_map(|t| t.name.as_deref()).collect();
+        create(context, &mut view, &names).await;
+    }
+    let cluster = &view.cluster;
+    let described = Described { cluster, operations: request.include_topic_authorized_operations };
+    let topics = match wanted {
+        None => cluster.topics_by_name().map(|topic| described.topic(topic)).collect(),
+        Some(wanted) => wanted.into_iter().map(|topic| described.wanted(topic, &view)).collect(),
+    };
+    let nodes = Node::all(cluster);
+    let mut response = MetadataResponse {
+        cluster_id: Some(cluster.id().to_string().into()),
+        controller_id: controller(&context.broker, &nodes),
+        topics,
+        ..Default::default()
+    };
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    response.brokers = nodes.into_iter().map(broker).collect();
+    response
+}
+
+fn is_well_formed(topic: &MetadataRequestTopic, version: i16) -> bool {
+    if version < BY_ID {
+        return topic.name.is_some() && topic.topic_id.is_zero();
+    }
+    topic.name.is_some() || !topic.topic_id.is_zero()
+}
+
+fn malformed(topics: &[MetadataRequestTopic]) -> MetadataResponse {
+    let failed = |topic: &MetadataRequestTopic| MetadataResponseTopic {
+        error_code: ErrorCode::InvalidRequest.code(),
+        name: Some(topic.name.clone().unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    };
+    let error_code = ErrorCode::InvalidRequest.code();
+    MetadataResponse { topics: topics.iter().map(failed).collect(), error_code, ..Default::default() }
+}
+
+/// A topic's id counts before its name.
+fn named(topic: &MetadataRequestTopic) -> TopicRef<'_> {
+    match &topic.name {
+        Some(name) if topic.topic_id.is_zero() => TopicRef::Name(name),
+        _ => TopicRef::Id(topic.topic_id),
+    }
+}
+
+/// The topics, each once.
+fn distinct(mut topics: Vec<MetadataRequestTopic>) -> Vec<MetadataRequestTopic> {
+    let mut seen: HashSet<(Uuid, Option<Str>)> = HashSet::with_capacity(topics.len());
+    topics.retain(|topic| seen.insert((topic.topic_id, topic.name.clone())));
+    topics
+}
+
+/// Creates what may be created of `names`. The view is newer then.
+async fn create(context: &Context, view: &mut View, names: &[&str]) {
+    let config = context.broker.config();
+    let names: Vec<_> = names.iter().filter(|name| validate_name(name).is_ok()).collect();
+    let plans: Vec<_> = names
+        .into_iter()
+        .map(|name| TopicPlan {
+            name: (*name).to_owned(),
+            partitions: config.default_partitions,
+            replication_factor: config.default_replication_factor,
+            overrides: BTreeMap::new(),
+        })
+        .map(|plan| (context.broker.new_topic_id(), plan))
+        .collect();
+    if plans.is_empty() {
+        return;
+    }
+    let proposed = context.broker.propose(|cluster| {
+        let ops: Vec<Op> = plans.iter().filter_map(|(id, plan)| cluster.plan_topic(*id, plan).ok()).collect();
+        if ops.is_empty() { Err(()) } else { Ok(ops) }
+    });
+    match proposed.await {
+        Ok(_) => {
+            if let Some(cluster) = context.broker.cluster() {
+                view.cluster = cluster;
+            }
+        }
+        // The client asks again, and finds the topics or has them created then.
+        Err(error) => tracing::warn!(%error, "topics could not be created on demand"),
+    }
+}
+
+/// Topics as the response has them.
+struct Described<'a> {
+    cluster: &'a Cluster,
+    operations: bool,
+}
+
+impl Described<'_> {
+    fn wanted(&self, wanted: MetadataRequestTopic, view: &View) -> MetadataResponseTopic {
+        let reference = named(&wanted);
+        if let Some(topic) = reference.find(self.cluster) {
+            return self.topic(topic);
+        }
+        let code = match reference {
+            TopicRef::Name(name) if validate_name(name).is_err() => ErrorCode::InvalidTopicException,
+            other => match view.missing(other.unknown()) {
+                ErrorCode::NotLeaderOrFollower => ErrorCode::LeaderNotAvailable,
+                code => code,
+            },
+        };
+        let is_internal = wanted.name.as_deref().is_some_and(is_internal);
+        // Null only in answer to an id.
+        let name = wanted.name.filter(|_| wanted.topic_id.is_zero());
+        MetadataResponseTopic {
+            error_code: code.code(),
+            name,
+            topic_id: wanted.topic_id,
+            is_internal,
+            ..Default::default()
+        }
+    }
+
+    fn topic(&self, topic: &Topic) -> MetadataResponseTopic {
+        let mut response = MetadataResponseTopic {
+            error_code: 0,
+            name: Some(topic.name.as_str().into()),
+            topic_id: uuid(topic.id),
+            is_internal: is_internal(&topic.name),
+            ..Default::default()
+        };
+        if self.operations {
+            response.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+        response.partitions = (0..topic.partitions).map(|index| self.partition(topic, index)).collect();
+        response
+    }
+
+    fn partition(&self, topic: &Topic, index: i32) -> MetadataResponsePartition {
+        let id = PartitionId { topic: topic.id, index };
+        match self.cluster.leader(id) {
+            Some((session, grant)) => {
+                let nodes = vec![session.node.0];
+                MetadataResponsePartition {
+                    error_code: 0,
+                    partition_index: index,
+                    leader_id: session.node.0,
+                    leader_epoch: grant.leader_epoch,
+                    replica_nodes: nodes.clone(),
+                    isr_nodes: nodes,
+                    offline_replicas: Vec::new(),
+                }
+            }
+            None => {
+                let last = self.cluster.assigned(self.cluster.shards().of_partition(id));
+                MetadataResponsePartition {
+                    error_code: ErrorCode::LeaderNotAvailable.code(),
+                    partition_index: index,
+                    leader_id: -1,
+                    leader_epoch: last.map_or(-1, |grant| grant.leader_epoch),
+                    ..Default::default()
+                }
+            }
+        }
+    }
+}
+
+fn broker(node: Node) -> MetadataResponseBroker {
+    MetadataResponseBroker {
+        node_id: node.id,
+        host: node.host.into(),
+        port: node.port,
+        rack: node.rack.map(Into::into),
+    }
+}
+
+impl Errors for MetadataResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+        self.topics.iter().for_each(|topic| each(topic.error_code));
+    }
+}

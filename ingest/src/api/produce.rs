@@ -1,0 +1,351 @@
+//! Produce: append batches. Checked and put into the open slot at once, in order; answered when the slot is
+//! committed. The stored bytes are slices of the request's frame.
+
+mod check;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::PartitionId;
+use coordinator::cluster::Cluster;
+use coordinator::partition::{AppendReject, ProducerBatch};
+use coordinator::topic::config::TimestampType;
+use protocol::ErrorCode;
+use protocol::messages::produce::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+};
+use protocol::messages::{ProduceRequest, ProduceResponse};
+use protocol::records::Batch;
+use tokio::time::{Instant, timeout_at};
+
+use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, is_internal};
+use super::{Answer, Context, Errors, Incoming, Outgoing, Refusal, Reply, text};
+use crate::broker::Led;
+use crate::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
+use check::Invalid;
+
+/// The first version that names topics by id.
+const TOPIC_IDS: i16 = 13;
+
+/// Kafka's own tools may write to its own topics.
+const ADMIN_CLIENT: &str = "__admin_client";
+
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+    permit: Option<Permit>,
+) -> Result<Answer, Refusal> {
+    let request = incoming.decode::<ProduceRequest>()?;
+    let outgoing = Outgoing::of(&incoming);
+    let is_admin = incoming.header.client_id.as_deref() == Some(ADMIN_CLIENT);
+    let acks = request.acks;
+    let deadline = deadline(&request);
+    let view =
+        View::knowing(&context.broker, cluster, |cluster| is_known(cluster, outgoing.version, &request));
+    let view = view.await;
+    let appending = Appending::of(context, &view, outgoing.version, is_admin, request, permit);
+    if acks == 0 {
+        return Ok(appending.unacknowledged(context, outgoing));
+    }
+    let context = context.clone();
+    Ok(Answer::Later(Box::pin(async move {
+        let response = appending.acknowledged(&context, deadline).await;
+        outgoing.encode(&context, &response).unwrap_or_else(|error| {
+            tracing::error!(%error, "a response was not encoded");
+            Reply::Close
+        })
+    })))
+}
+
+/// When the outcome is given up. Kafka waits for replicas only with acks=all, so that others may send no time.
+fn deadline(request: &ProduceRequest) -> Option<Instant> {
+    match u64::try_from(request.timeout_ms) {
+        Ok(ms) if ms > 0 => Some(Instant::now() + Duration::from_millis(ms)),
+        _ => (request.acks == -1).then(Instant::now),
+    }
+}
+
+fn is_known(cluster: &Cluster, version: i16, request: &ProduceRequest) -> bool {
+    request.topic_data.iter().all(|data| {
+        let topic = TopicRef::versioned(version, TOPIC_IDS, &data.name, data.topic_id);
+        data.partition_data.iter().all(|partition| has_partition(cluster, topic, partition.index))
+    })
+}
+
+/// A partition's place in the response.
+type Place = (usize, usize);
+
+/// What is decided of a partition, but must not be told yet.
+struct Undisclosed {
+    place: Place,
+    partition: PartitionId,
+    refused: bool,
+    after: Ticket,
+}
+
+/// A request that has had its effect. The response tells what was decided as if it were committed.
+struct Appending {
+    responses: Vec<TopicProduceResponse>,
+    nodes: Vec<Node>,
+    undisclosed: Vec<Undisclosed>,
+}
+
+impl Appending {
+    fn of(
+        context: &Context,
+        view: &View,
+        version: i16,
+        is_admin: bool,
+        request: ProduceRequest,
+        permit: Option<Permit>,
+    ) -> Self {
+        let now = context.broker.clock().now_ms();
+        let refused_as_a_whole = match (&request.transactional_id, request.acks) {
+            (_, acks) if !(-1..=1).contains(&acks) => Some(ErrorCode::InvalidRequiredAcks),
+            (Some(_), _) => Some(ErrorCode::TransactionalIdAuthorizationFailed),
+            (None, _) => None,
+        };
+        let mut appending = Self { responses: Vec::new(), nodes: Vec::new(), undisclosed: Vec::new() };
+        let mut batches =
+            Batches { log: None, candidates: Vec::new(), stamped: Vec::new(), places: Vec::new() };
+        for data in request.topic_data {
+            let topic = TopicRef::versioned(version, TOPIC_IDS, &data.name, data.topic_id);
+            let mut responses = Vec::with_capacity(data.partition_data.len());
+            for partition in data.partition_data {
+                let place = (appending.responses.len(), responses.len());
+                let (index, records) = (partition.index, partition.records);
+                let checked = match refused_as_a_whole {
+                    Some(code) => Err(Refused::of(code)),
+                    None => view.lead(&context.broker, topic, index).map_err(Refused::from).and_then(
+                        |(topic, led)| {
+                            if is_internal(&topic.name) && !is_admin {
+                                return Err(Refused::of(ErrorCode::InvalidTopicException));
+                            }
+                            let batch = check::check(records, version, &topic.config, now)?;
+                            let stamps = topic.config.timestamp_type == TimestampType::LogAppendTime;
+                            batches.add(place, led, batch, stamps)
+                        },
+                    ),
+                };
+                responses.push(match checked {
+                    Ok(()) => partition_response(index, ErrorCode::None),
+                    Err(refused) => appending.refusal(index, refused),
+                });
+            }
+            appending.responses.push(TopicProduceResponse {
+                name: data.name,
+                topic_id: data.topic_id,
+                partition_responses: responses,
+            });
+        }
+        appending.append(context, batches, now, permit);
+        appending
+    }
+
+    fn append(&mut self, context: &Context, batches: Batches, now: i64, permit: Option<Permit>) {
+        let Batches { log: Some(log), candidates, stamped, places } = batches else { return };
+        let partitions: Vec<_> =
+            candidates.iter().map(|c| (Arc::clone(&c.partition), c.bytes.len())).collect();
+        let records: Vec<_> = candidates.iter().map(|c| i64::from(c.last_offset_delta) + 1).collect();
+        let outcomes = match log.append_at(candidates, now, permit) {
+            Ok(outcomes) => outcomes,
+            Err(NotLeader) => {
+                for (place, (partition, _)) in places.into_iter().zip(partitions) {
+                    self.no_longer_led(context, place, partition.id());
+                }
+                return;
+            }
+        };
+        for (at, outcome) in outcomes.into_iter().enumerate() {
+            let (place, (partition, bytes)) = (places[at], &partitions[at]);
+            let response = &mut self.responses[place.0].partition_responses[place.1];
+            let refused = match outcome.answer {
+                log::Answer::Offset { base_offset, append_time } => {
+                    response.base_offset = base_offset;
+                    response.log_append_time_ms = if stamped[at] { append_time } else { -1 };
+                    response.log_start_offset = partition.log_start();
+                    context.broker.metrics().batch_appended(records[at], *bytes);
+                    false
+                }
+                log::Answer::Reject(reject) => {
+                    response.error_code = reject_code(&reject).code();
+                    response.error_message = text(reject);
+                    true
+                }
+            };
+            if let Some(after) = outcome.after {
+                self.undisclosed.push(Undisclosed { place, partition: partition.id(), refused, after });
+            }
+        }
+    }
+
+    fn refusal(&mut self, index: i32, refused: Refused) -> PartitionProduceResponse {
+        let mut response = partition_response(index, refused.code);
+        response.error_message = refused.message.as_deref().map(Into::into);
+        if let Some(record) = refused.record {
+            let batch_index_error_message = response.error_message.clone();
+            response.record_errors =
+                vec![BatchIndexAndErrorMessage { batch_index: record, batch_index_error_message }];
+        }
+        if let Some(leader) = refused.leader {
+            response.current_leader = self.name_leader(leader);
+        }
+        response
+    }
+
+    fn name_leader(&mut self, leader: Leader) -> LeaderIdAndEpoch {
+        let named = LeaderIdAndEpoch { leader_id: leader.node.id, leader_epoch: leader.epoch };
+        if !self.nodes.contains(&leader.node) {
+            self.nodes.push(leader.node);
+        }
+        named
+    }
+
+    fn no_longer_led(&mut self, context: &Context, place: Place, partition: PartitionId) {
+        let leader = context.broker.cluster().and_then(|cluster| Leader::of(&cluster, partition));
+        let current_leader = leader.map(|leader| self.name_leader(leader)).unwrap_or_default();
+        let response = &mut self.responses[place.0].partition_responses[place.1];
+        *response = PartitionProduceResponse {
+            current_leader,
+            ..partition_response(response.index, ErrorCode::NotLeaderOrFollower)
+        };
+    }
+
+    /// The response, once all of it may be told.
+    async fn acknowledged(mut self, context: &Context, deadline: Option<Instant>) -> ProduceResponse {
+        for Undisclosed { place, partition, after, .. } in std::mem::take(&mut self.undisclosed) {
+            let committed = match deadline {
+                Some(deadline) => timeout_at(deadline, after.committed()).await,
+                None => Ok(after.committed().await),
+            };
+            match committed {
+                Ok(Ok(())) => {}
+                Ok(Err(NotLeader)) => self.no_longer_led(context, place, partition),
+                Err(_) => {
+                    let response = &mut self.responses[place.0].partition_responses[place.1];
+                    *response = partition_response(response.index, ErrorCode::RequestTimedOut);
+                }
+            }
+        }
+        ProduceResponse {
+            responses: self.responses,
+            node_endpoints: endpoints(self.nodes),
+            throttle_time_ms: 0,
+        }
+    }
+
+    /// Without acknowledgements, a producer learns of errors only because its connection is closed.
+    fn unacknowledged(self, context: &Context, outgoing: Outgoing) -> Answer {
+        let (refused, accepted): (Vec<_>, Vec<_>) = self.undisclosed.into_iter().partition(|u| u.refused);
+        drop(accepted);
+        let response = ProduceResponse { responses: self.responses, ..Default::default() };
+        let mut errors = 0;
+        response.errors(&mut |code| {
+            errors += usize::from(code != 0);
+            context.broker.metrics().response_error(outgoing.key, code);
+        });
+        context.broker.metrics().request_answered(outgoing.key, outgoing.received.elapsed());
+        if errors == 0 {
+            return Answer::Now(Reply::Nothing);
+        }
+        if errors > refused.len() {
+            return Answer::Now(Reply::Close);
+        }
+        Answer::Later(Box::pin(async move {
+            for Undisclosed { after, .. } in refused {
+                let _ = after.committed().await;
+            }
+            Reply::Close
+        }))
+    }
+}
+
+/// The batches of a request that passed every check.
+struct Batches {
+    log: Option<Arc<Log>>,
+    candidates: Vec<Candidate>,
+    /// Whether the batch has the time of its append.
+    stamped: Vec<bool>,
+    places: Vec<Place>,
+}
+
+impl Batches {
+    fn add(&mut self, place: Place, led: Led, batch: Batch, stamped: bool) -> Result<(), Refused> {
+        let log = self.log.get_or_insert_with(|| Arc::clone(&led.log));
+        if !Arc::ptr_eq(log, &led.log) {
+            // The session has just been followed by another.
+            return Err(Refused::of(ErrorCode::NotLeaderOrFollower));
+        }
+        let header = *batch.header();
+        let producer = header.has_producer().then_some(ProducerBatch {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+        });
+        self.candidates.push(Candidate {
+            partition: led.partition,
+            bytes: batch.into_bytes(),
+            attributes: header.attributes,
+            last_offset_delta: header.last_offset_delta,
+            max_timestamp: header.max_timestamp,
+            producer,
+        });
+        self.stamped.push(stamped);
+        self.places.push(place);
+        Ok(())
+    }
+}
+
+/// Why nothing of a partition is appended.
+struct Refused {
+    code: ErrorCode,
+    message: Option<String>,
+    record: Option<i32>,
+    leader: Option<Leader>,
+}
+
+impl Refused {
+    fn of(code: ErrorCode) -> Self {
+        Self { code, message: None, record: None, leader: None }
+    }
+}
+
+impl From<Miss> for Refused {
+    fn from(miss: Miss) -> Self {
+        Self { leader: miss.leader, ..Self::of(miss.code) }
+    }
+}
+
+impl From<Invalid> for Refused {
+    fn from(invalid: Invalid) -> Self {
+        Self { message: Some(invalid.message), record: invalid.record, ..Self::of(invalid.code) }
+    }
+}
+
+fn reject_code(reject: &AppendReject) -> ErrorCode {
+    match reject {
+        AppendReject::FencedProducer { .. } => ErrorCode::InvalidProducerEpoch,
+        AppendReject::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+    }
+}
+
+fn partition_response(index: i32, code: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse { index, error_code: code.code(), base_offset: -1, ..Default::default() }
+}
+
+fn endpoints(nodes: Vec<Node>) -> Vec<NodeEndpoint> {
+    let endpoint = |node: Node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host.into(),
+        port: node.port,
+        rack: node.rack.map(Into::into),
+    };
+    nodes.into_iter().map(endpoint).collect()
+}
+
+impl Errors for ProduceResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        self.responses.iter().flat_map(|t| &t.partition_responses).for_each(|p| each(p.error_code));
+    }
+}

@@ -1,0 +1,231 @@
+//! What the APIs share about topics: finding one, who leads a partition, and which error says what.
+
+use std::sync::Arc;
+
+use coordinator::cluster::{Cluster, Session};
+use coordinator::topic::Topic;
+use coordinator::{PartitionId, TopicId};
+use protocol::{ErrorCode, Uuid};
+use tiering::metadata::MetadataError;
+
+use crate::broker::{Broker, Led, RefreshError};
+use crate::log::{Log, NotLeader};
+
+/// Kafka's own topics, which clients may not write to.
+const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// Whether a topic is one of Kafka's own.
+pub(super) fn is_internal(name: &str) -> bool {
+    INTERNAL.contains(&name)
+}
+
+/// How a request names a topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TopicRef<'a> {
+    /// By its name.
+    Name(&'a str),
+    /// By its id.
+    Id(Uuid),
+}
+
+impl<'a> TopicRef<'a> {
+    /// The name in versions below `first`, the id from there on.
+    pub(super) fn versioned(version: i16, first: i16, name: &'a str, id: Uuid) -> Self {
+        if version < first { Self::Name(name) } else { Self::Id(id) }
+    }
+
+    /// The topic.
+    pub(super) fn find(self, cluster: &Cluster) -> Option<&Topic> {
+        match self {
+            Self::Name(name) => cluster.topic_named(name),
+            Self::Id(id) => cluster.topic(TopicId(*id.as_bytes())),
+        }
+    }
+
+    /// What to say if there is no such topic.
+    pub(super) fn unknown(self) -> ErrorCode {
+        match self {
+            Self::Name(_) => ErrorCode::UnknownTopicOrPartition,
+            Self::Id(_) => ErrorCode::UnknownTopicId,
+        }
+    }
+}
+
+/// A topic's id as the wire has it.
+pub(super) fn uuid(id: TopicId) -> Uuid {
+    Uuid::from_bytes(*id.as_bytes())
+}
+
+/// The cluster as one request sees it.
+pub(super) struct View {
+    pub(super) cluster: Arc<Cluster>,
+    /// Whether what is not in it is known not to exist.
+    settled: bool,
+}
+
+impl View {
+    /// `cluster`, or the newest one, read to the metadata log's end, if `complete` misses anything.
+    pub(super) async fn knowing(
+        broker: &Broker,
+        cluster: Arc<Cluster>,
+        complete: impl Fn(&Cluster) -> bool,
+    ) -> Self {
+        if complete(&cluster) {
+            return Self { cluster, settled: true };
+        }
+        match broker.refresh().await {
+            Ok(cluster) => Self { cluster, settled: true },
+            Err(error) => {
+                tracing::warn!(%error, "the metadata log could not be read");
+                Self { cluster, settled: false }
+            }
+        }
+    }
+
+    /// What to say of a topic that is not there. A reader that could not ask must not say "unknown".
+    pub(super) fn missing(&self, error: ErrorCode) -> ErrorCode {
+        if self.settled { error } else { ErrorCode::NotLeaderOrFollower }
+    }
+
+    /// Finds a partition that this node leads.
+    pub(super) fn lead(
+        &self,
+        broker: &Broker,
+        topic: TopicRef<'_>,
+        index: i32,
+    ) -> Result<(&Topic, Led), Miss> {
+        let miss = |code| Miss { code, leader: None };
+        let found = topic.find(&self.cluster).ok_or_else(|| miss(self.missing(topic.unknown())))?;
+        if !(0..found.partitions).contains(&index) {
+            return Err(miss(self.missing(ErrorCode::UnknownTopicOrPartition)));
+        }
+        let id = PartitionId { topic: found.id, index };
+        match broker.lead(&self.cluster, id) {
+            Ok(led) => Ok((found, led)),
+            Err(_) => {
+                Err(Miss { code: ErrorCode::NotLeaderOrFollower, leader: Leader::of(&self.cluster, id) })
+            }
+        }
+    }
+}
+
+/// Whether a partition is in the cluster.
+pub(super) fn has_partition(cluster: &Cluster, topic: TopicRef<'_>, index: i32) -> bool {
+    topic.find(cluster).is_some_and(|topic| index < topic.partitions)
+}
+
+/// Why a request can't be served for a partition.
+#[derive(Clone, Debug)]
+pub(super) struct Miss {
+    /// The error.
+    pub(super) code: ErrorCode,
+    /// Who leads instead, if that is the matter and somebody does.
+    pub(super) leader: Option<Leader>,
+}
+
+/// Who leads a partition, as clients see it.
+#[derive(Clone, Debug)]
+pub(super) struct Leader {
+    /// The leader epoch.
+    pub(super) epoch: i32,
+    /// The node and where it is.
+    pub(super) node: Node,
+}
+
+impl Leader {
+    /// The leader of a partition, if there is one.
+    pub(super) fn of(cluster: &Cluster, id: PartitionId) -> Option<Self> {
+        let (session, grant) = cluster.leader(id)?;
+        Some(Self { epoch: grant.leader_epoch, node: Node::of(session)? })
+    }
+}
+
+/// A node and the address that clients dial.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Node {
+    pub(super) id: i32,
+    pub(super) host: String,
+    pub(super) port: i32,
+    pub(super) rack: Option<String>,
+}
+
+impl Node {
+    fn of(session: &Session) -> Option<Self> {
+        let address = session.addresses.first()?;
+        Some(Self {
+            id: session.node.0,
+            host: address.host.clone(),
+            port: i32::from(address.port),
+            rack: session.rack.clone(),
+        })
+    }
+
+    /// The nodes with an open session, by id.
+    pub(super) fn all(cluster: &Cluster) -> Vec<Self> {
+        let mut nodes: Vec<_> = cluster.open_sessions().filter_map(Self::of).collect();
+        nodes.sort();
+        nodes.dedup_by_key(|node| node.id);
+        nodes
+    }
+}
+
+/// The node that takes administrative requests: any does, so this one, if clients can be told of it.
+pub(super) fn controller(broker: &Broker, nodes: &[Node]) -> i32 {
+    let own = broker.node_id().map(|id| id.0).filter(|id| nodes.iter().any(|node| node.id == *id));
+    own.or(nodes.first().map(|node| node.id)).unwrap_or(-1)
+}
+
+/// Compares the leader epoch that a client knows, -1 if none, with the partition's.
+pub(super) fn check_leader_epoch(known: i32, current: i32) -> Result<(), ErrorCode> {
+    match known {
+        known if known < 0 || known == current => Ok(()),
+        known if known < current => Err(ErrorCode::FencedLeaderEpoch),
+        _ => Err(ErrorCode::UnknownLeaderEpoch),
+    }
+}
+
+/// A barrier in each log that a request meets (there is one, but for the moment in which a session follows
+/// another): whoever passed it led when the request came, and sees all that was decided before.
+#[derive(Default)]
+pub(super) struct Barrier {
+    passed: Vec<(Arc<Log>, Result<(), NotLeader>)>,
+}
+
+impl Barrier {
+    /// Returns once the barrier in the log of `led` is confirmed, which happens once.
+    pub(super) async fn passed(&mut self, led: &Led) -> Result<(), NotLeader> {
+        if let Some((_, passed)) = self.passed.iter().find(|(log, _)| Arc::ptr_eq(log, &led.log)) {
+            return *passed;
+        }
+        let passed = match led.log.barrier() {
+            Ok(barrier) => barrier.committed().await,
+            Err(error) => Err(error),
+        };
+        self.passed.push((Arc::clone(&led.log), passed));
+        passed
+    }
+}
+
+/// What to say to an administrator if the metadata log can't be read or written.
+pub(super) fn metadata_error(error: &RefreshError) -> ErrorCode {
+    match error {
+        RefreshError::Stopping(_) => ErrorCode::NotController,
+        // The entry may still appear.
+        RefreshError::Metadata(MetadataError::Create(_)) => ErrorCode::RequestTimedOut,
+        RefreshError::Metadata(MetadataError::Read(_)) => ErrorCode::KafkaStorageError,
+        RefreshError::Metadata(_) => ErrorCode::UnknownServerError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leader_epochs_are_compared_as_kafka_does() {
+        assert_eq!(check_leader_epoch(-1, 5), Ok(()));
+        assert_eq!(check_leader_epoch(5, 5), Ok(()));
+        assert_eq!(check_leader_epoch(4, 5), Err(ErrorCode::FencedLeaderEpoch));
+        assert_eq!(check_leader_epoch(6, 5), Err(ErrorCode::UnknownLeaderEpoch));
+    }
+}

@@ -1,0 +1,39 @@
+//! What a broker should do, checked and in plain units.
+
+use std::time::Duration;
+
+use coordinator::NodeId;
+use coordinator::cluster::Address;
+
+use crate::log::LogConfig;
+
+/// A node's settings.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// Whether asking for an unknown topic creates it (`auto.create.topics.enable`, default true).
+    pub auto_create_topics: bool,
+    /// Partitions of a topic that does not say how many (`num.partitions`, default 1).
+    pub default_partitions: i32,
+    /// Replication factor of a topic that does not say one (default 1). The store replicates; nothing here does.
+    pub default_replication_factor: i16,
+    /// The largest request in bytes (`socket.request.max.bytes`, default 100 MiB).
+    pub max_request_bytes: usize,
+    /// The bytes of requests being read, unflushed or in flight (default 256 MiB). Producers over it wait.
+    pub request_memory: usize,
+    /// A connection that sends nothing for this long is closed (`connections.max.idle.ms`, default 10 min).
+    pub idle_timeout: Duration,
+    /// A request that has begun must make progress within this (default 30 s).
+    pub stall_timeout: Duration,
+    /// Connections over this are refused (`max.connections`, default 20,000).
+    pub max_connections: usize,
+    /// The node id; `None` takes the index of the metadata entry that opened the process's first session.
+    pub node_id: Option<NodeId>,
+    /// The rack (`broker.rack`).
+    pub rack: Option<String>,
+    /// Where clients and other nodes reach the node; the first is what clients are told.
+    pub addresses: Vec<Address>,
+    /// How slots are filled and put.
+    pub log: LogConfig,
+    /// Bytes of slots and indexes kept in memory for readers behind the tail (default 64 MiB).
+    pub read_cache_bytes: u64,
+}

@@ -1,0 +1,12 @@
+//! A node: sockets, Kafka's APIs, batching and the fetch path.
+//!
+//! Wire types become domain types in [`api`] and nowhere else. Keys and formats of stored objects belong to
+//! `tiering`, decisions to `coordinator`.
+
+pub mod api;
+pub mod broker;
+pub mod connection;
+pub mod identify;
+pub mod listener;
+pub mod log;
+pub mod metrics;

@@ -1,0 +1,186 @@
+//! One session's log: batching, group commit and the tail.
+//!
+//! An append is decided and given its place in the open slot under one lock, without waiting. The flusher
+//! puts slots, several at a time, and commits them in order (I3): only then high watermarks move, fetches
+//! wake, and the tickets that replies wait for are done.
+
+mod append;
+mod checkpoint;
+mod flush;
+mod open;
+mod partition;
+mod tail;
+mod ticket;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::{Epoch, PartitionId, SessionId};
+use parking_lot::{Mutex, RwLock};
+use tiering::read::Reader;
+use tiering::recover::Recovered;
+use tiering::seams::{Clock, Entropy};
+use tiering::session::SlotWriter;
+use tiering::store::Store;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+
+pub use append::{Answer, Candidate, Outcome};
+pub use flush::Ended;
+pub(crate) use partition::take;
+pub use partition::{Batches, Found, Partition, Waiter};
+pub use ticket::{NotLeader, Ticket};
+
+use crate::metrics::Metrics;
+use open::Open;
+use tail::Tail;
+
+/// How slots are filled and put. Checked by the server's configuration.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// A slot is put when it holds this many bytes (default 8 MiB).
+    pub slot_bytes: usize,
+    /// How long after a flush began the next may begin. Zero: when nothing is in flight. Each flush is a
+    /// PUT, so that on S3 100 ms costs up to $130 a month for a node that always has something to write.
+    pub linger: Duration,
+    /// How many slots may be in flight (4 to 16).
+    pub window: usize,
+    /// How many bytes of committed slots are kept in memory for readers at the end of the log.
+    pub tail_bytes: usize,
+    /// A checkpoint is written after this many slots: what recovery reads at most, roughly.
+    pub checkpoint_slots: u64,
+    /// Idle producers are forgotten after this long (`producer.id.expiration.ms`, one day).
+    pub producer_expiration: Duration,
+}
+
+/// What a log is made with.
+#[derive(Clone)]
+pub struct LogParts {
+    /// Where slots go.
+    pub store: Store,
+    /// How records behind the tail are read.
+    pub reader: Reader,
+    /// Randomness for nonces.
+    pub entropy: Entropy,
+    /// The wall clock.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How slots are filled and put.
+    pub config: LogConfig,
+}
+
+/// What a session holds of a shard, for one of its partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The epoch that its records carry.
+    pub epoch: Epoch,
+    /// The epoch that clients see.
+    pub leader_epoch: i32,
+}
+
+/// The log of one session.
+pub struct Log {
+    parts: LogParts,
+    writer: SlotWriter,
+    open: Mutex<Open>,
+    partitions: RwLock<HashMap<PartitionId, Arc<Partition>>>,
+    tail: Mutex<Tail>,
+    /// Tells the flusher that the open slot has changed.
+    changed: Notify,
+    checkpointing: checkpoint::Progress,
+}
+
+impl Log {
+    /// The log of `session`, which begins with what its shards held before.
+    pub fn new(
+        parts: LogParts,
+        session: SessionId,
+        recovered: Recovered,
+        holding: impl Fn(PartitionId) -> Option<Holding>,
+    ) -> Arc<Self> {
+        let writer = SlotWriter::new(parts.store.clone(), session);
+        let tail = Mutex::new(Tail::new(parts.config.tail_bytes));
+        let log = Self {
+            parts,
+            writer,
+            open: Mutex::new(Open::new()),
+            partitions: RwLock::new(HashMap::new()),
+            tail,
+            changed: Notify::new(),
+            checkpointing: checkpoint::Progress::default(),
+        };
+        for (id, recovered) in recovered {
+            if let Some(holding) = holding(id) {
+                log.insert(id, holding, recovered);
+            }
+        }
+        Arc::new(log)
+    }
+
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.writer.session()
+    }
+
+    /// A partition that this log has met.
+    pub fn partition(&self, id: PartitionId) -> Option<Arc<Partition>> {
+        self.partitions.read().get(&id).cloned()
+    }
+
+    /// A partition that this session holds; an empty one if it has never had a record.
+    pub fn partition_or_new(&self, id: PartitionId, holding: Holding) -> Arc<Partition> {
+        self.partition(id).unwrap_or_else(|| self.insert(id, holding, Default::default()))
+    }
+
+    fn insert(
+        &self,
+        id: PartitionId,
+        holding: Holding,
+        recovered: tiering::recover::RecoveredPartition,
+    ) -> Arc<Partition> {
+        let mut open = self.open.lock();
+        let mut partitions = self.partitions.write();
+        if let Some(known) = partitions.get(&id) {
+            return Arc::clone(known);
+        }
+        let state = recovered.state.partition.clone();
+        let partition = Arc::new(Partition::new(id, holding, open.states.len(), recovered));
+        open.states.push(open::Decided { partition: Arc::clone(&partition), state });
+        partitions.insert(id, Arc::clone(&partition));
+        partition
+    }
+
+    /// Forgets partitions that `keep` refuses: their topics were deleted. Fetches that wait for them wake.
+    pub fn retain(&self, keep: impl Fn(PartitionId) -> bool) {
+        let mut gone = Vec::new();
+        self.partitions.write().retain(|id, partition| {
+            let stays = keep(*id);
+            if !stays {
+                gone.push(Arc::clone(partition));
+            }
+            stays
+        });
+        for partition in gone {
+            partition.retire();
+        }
+    }
+
+    /// How records behind the tail are read.
+    pub fn reader(&self) -> &Reader {
+        &self.parts.reader
+    }
+
+    /// Bytes waiting in the open slot.
+    pub fn open_bytes(&self) -> usize {
+        self.open.lock().builder.body_len()
+    }
+
+    /// Bytes of committed slots in memory.
+    pub fn tail_bytes(&self) -> usize {
+        self.tail.lock().bytes()
+    }
+}
+
+/// Memory that a request's bytes take, given back when it is dropped.
+pub type Permit = OwnedSemaphorePermit;

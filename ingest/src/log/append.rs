@@ -1,0 +1,186 @@
+//! Appending batches, and barriers.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use coordinator::partition::{AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
+use tiering::format::slot::{BatchRecord, Record};
+
+use super::open::Pending;
+use super::partition::{Partition, TailBatch};
+use super::{Log, NotLeader, Permit, Ticket};
+
+/// A record batch that passed every check that needs no state.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Where it goes.
+    pub partition: Arc<Partition>,
+    /// The batch, as the producer sent it or as LogAppendTime rewrote it; its CRC-32C has been verified.
+    pub bytes: Bytes,
+    /// Its attributes.
+    pub attributes: i16,
+    /// The number of its records, less one.
+    pub last_offset_delta: i32,
+    /// The largest timestamp in it (ms since 1970).
+    pub max_timestamp: i64,
+    /// Who sent it, if idempotent.
+    pub producer: Option<ProducerBatch>,
+}
+
+/// What was decided of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has, or had before, this offset.
+    Offset {
+        /// The offset of its first record.
+        base_offset: i64,
+        /// When it was appended (ms since 1970).
+        append_time: i64,
+    },
+    /// It is refused.
+    Reject(AppendReject),
+}
+
+/// An answer, and what it waits for (I10): neither success nor error may be told before.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What to say.
+    pub answer: Answer,
+    /// When; at once if `None`.
+    pub after: Option<Ticket>,
+}
+
+/// The bytes of a batch that the broker writes: base offset, length, leader epoch.
+const PREFIX: usize = 16;
+
+impl Log {
+    /// [`Log::append_at`] this moment.
+    pub fn append(&self, candidates: Vec<Candidate>, permit: Option<Permit>) -> Result<Vec<Outcome>, NotLeader> {
+        self.append_at(candidates, self.parts.clock.now_ms(), permit)
+    }
+
+    /// Decides on the batches of one request and puts them into the open slot. `now` is the append time (ms
+    /// since 1970), which the batches of a LogAppendTime topic already carry. `permit` is held until the
+    /// slot is committed. Fails if the session has ended.
+    pub fn append_at(
+        &self,
+        candidates: Vec<Candidate>,
+        now: i64,
+        permit: Option<Permit>,
+    ) -> Result<Vec<Outcome>, NotLeader> {
+        let mut prefixes = BytesMut::with_capacity(PREFIX * candidates.len());
+        let mut open = self.open.lock();
+        if open.ended {
+            return Err(NotLeader);
+        }
+        let mut outcomes = Vec::with_capacity(candidates.len());
+        let mut appended = false;
+        for candidate in candidates {
+            let batch = BatchSummary {
+                last_offset_delta: candidate.last_offset_delta,
+                max_timestamp: candidate.max_timestamp,
+                leader_epoch: candidate.partition.holding().leader_epoch,
+                now,
+                producer: candidate.producer,
+            };
+            let decided = open.states[candidate.partition.index()].state.decide(&batch);
+            outcomes.push(match decided {
+                Ok(Decision::Append(event)) => {
+                    open.states[candidate.partition.index()].state.apply(&event);
+                    put_batch(&mut open, &mut prefixes, candidate, &event);
+                    appended = true;
+                    let answer = Answer::Offset { base_offset: event.base_offset, append_time: now };
+                    Outcome { answer, after: Some(open.stub.ticket()) }
+                }
+                Ok(Decision::Duplicate { base_offset, last_offset, append_time }) => {
+                    let committed = last_offset < candidate.partition.high_watermark();
+                    let after = if committed { None } else { open.latest() };
+                    Outcome { answer: Answer::Offset { base_offset, append_time }, after }
+                }
+                Err(reject) => Outcome { answer: Answer::Reject(reject), after: Some(open.barrier()) },
+            });
+        }
+        if appended {
+            open.permits.extend(permit);
+        }
+        drop(open);
+        self.changed.notify_one();
+        Ok(outcomes)
+    }
+
+    /// A slot whose first PUT is issued after now. Once it is committed, this session still led when this
+    /// was called, and everything decided before is durable. One slot serves all that wait.
+    pub fn barrier(&self) -> Result<Ticket, NotLeader> {
+        let mut open = self.open.lock();
+        if open.ended {
+            return Err(NotLeader);
+        }
+        let ticket = open.barrier();
+        drop(open);
+        self.changed.notify_one();
+        Ok(ticket)
+    }
+
+    /// The end offset of a leader epoch in a partition (OffsetForLeaderEpoch), as far as is committed.
+    pub fn epoch_end(&self, partition: &Partition, leader_epoch: i32) -> Option<(i32, i64)> {
+        let open = self.open.lock();
+        let state = &open.states[partition.index()].state;
+        let current = partition.holding().leader_epoch;
+        state.leader_epochs.end_offset(leader_epoch, current, partition.high_watermark())
+    }
+
+    /// The leader epoch in which the record at `offset` was written, or would be.
+    pub fn epoch_at(&self, partition: &Partition, offset: i64) -> i32 {
+        let open = self.open.lock();
+        let entries = open.states[partition.index()].state.leader_epochs.entries();
+        let after = entries.partition_point(|e| e.first_offset <= offset);
+        match after.checked_sub(1) {
+            Some(at) if offset < partition.high_watermark() => entries[at].leader_epoch,
+            _ => partition.holding().leader_epoch,
+        }
+    }
+
+    /// Forgets producers that have been idle for too long, by a durable record.
+    pub fn expire_producers(&self) {
+        let expiration = i64::try_from(self.parts.config.producer_expiration.as_millis()).unwrap_or(i64::MAX);
+        let before = self.parts.clock.now_ms().saturating_sub(expiration);
+        let mut open = self.open.lock();
+        if open.ended {
+            return;
+        }
+        let open = &mut *open;
+        for decided in &mut open.states {
+            let producers = decided.state.idle_producers(before);
+            if !producers.is_empty() {
+                decided.state.expire(&producers);
+                let (partition, epoch) = (decided.partition.id(), decided.partition.holding().epoch);
+                open.builder.push(Record::ProducersExpired { partition, epoch, producers });
+            }
+        }
+        self.changed.notify_one();
+    }
+}
+
+fn put_batch(open: &mut super::open::Open, prefixes: &mut BytesMut, candidate: Candidate, event: &Appended) {
+    let Candidate { partition, bytes, attributes, .. } = candidate;
+    prefixes.put_i64(event.base_offset);
+    prefixes.put_slice(&bytes[8..12]);
+    prefixes.put_i32(event.batch.leader_epoch);
+    let prefix = prefixes.split().freeze();
+    let rest = bytes.slice(PREFIX..);
+    let position = open.builder.push_batch(prefix.clone(), rest.clone());
+    let length = bytes.len() as u32;
+    let epoch = partition.holding().epoch;
+    let record = BatchRecord { partition: partition.id(), epoch, position, length, attributes, appended: *event };
+    open.builder.push(Record::Batch(record));
+    let batch = TailBatch {
+        prefix,
+        rest,
+        slot: open.n,
+        position,
+        base_offset: event.base_offset,
+        last_offset_delta: event.batch.last_offset_delta,
+        max_timestamp: event.batch.max_timestamp,
+    };
+    open.pending.push(Pending { partition, batch });
+}

@@ -1,0 +1,112 @@
+//! When the log writes a checkpoint, and of what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use coordinator::cluster::{CheckpointRef, Cluster};
+use coordinator::{Epoch, partition};
+use parking_lot::Mutex;
+use tiering::checkpoint::{Parts, tenures, write};
+use tiering::format::checkpoint::{PartitionState, ShardState};
+
+use super::{Log, Partition};
+
+/// One checkpoint is under way at a time.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// From the claim to the end, whichever it is.
+    running: AtomicBool,
+    /// The slots that the last one covers.
+    covered: AtomicU64,
+    last: Mutex<Option<CheckpointRef>>,
+}
+
+/// The decided state after a slot, taken when the slot's bytes were fixed. It may be written once the slot
+/// is committed.
+pub(super) struct Capture {
+    pub(super) n: u64,
+    pub(super) previous: u128,
+    pub(super) states: Vec<(Arc<Partition>, partition::Partition)>,
+}
+
+impl Log {
+    /// Claims the next checkpoint, if the slots before `n` are worth one and none is under way.
+    pub(super) fn claim_checkpoint(&self, n: u64, least: u64) -> bool {
+        let progress = &self.checkpointing;
+        let due = n.saturating_sub(progress.covered.load(Ordering::Acquire)) >= least;
+        due && !progress.running.swap(true, Ordering::AcqRel)
+    }
+
+    /// The last checkpoint that was written.
+    pub fn last_checkpoint(&self) -> Option<CheckpointRef> {
+        *self.checkpointing.last.lock()
+    }
+
+    /// The state that the session inherited, as its checkpoint 0.
+    pub(super) fn capture_inherited(&self) -> Capture {
+        let open = self.open.lock();
+        let states = open.states.iter().map(|d| (Arc::clone(&d.partition), d.state.clone())).collect();
+        Capture { n: 0, previous: 0, states }
+    }
+
+    /// Writes what was captured. All slots before `capture.n` are committed, and no later one yet.
+    /// It has been claimed. Returns the future that writes; what is written is fixed before this returns.
+    pub(super) fn checkpoint(
+        self: &Arc<Self>,
+        capture: Capture,
+        cluster: &Cluster,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (parts, indexed) = self.parts_of(capture, cluster);
+        let (log, shards, n, as_of) = (Arc::clone(self), cluster.shards(), parts.n, parts.as_of);
+        async move {
+            let shard_of = move |partition| shards.of_partition(partition);
+            match write(&log.parts.store, &log.parts.entropy, shard_of, parts).await {
+                Ok(()) => {
+                    for (partition, positions, tenures) in indexed {
+                        partition.indexed(positions, tenures);
+                    }
+                    log.checkpointing.covered.store(n, Ordering::Release);
+                    *log.checkpointing.last.lock() = Some(CheckpointRef { n, as_of });
+                }
+                Err(error) => tracing::warn!(%error, session = %log.session(), "a checkpoint was not written"),
+            }
+            log.checkpointing.running.store(false, Ordering::Release);
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the second part is taken apart by the only caller")]
+    fn parts_of(
+        &self,
+        capture: Capture,
+        cluster: &Cluster,
+    ) -> (Parts, Vec<(Arc<Partition>, usize, Vec<tiering::format::checkpoint::Tenure>)>) {
+        let session = self.session();
+        let mut shards: BTreeMap<_, ShardState> = BTreeMap::new();
+        for shard in cluster.shards().all() {
+            if let Some(grant) = cluster.assigned(shard).filter(|g| g.session == session) {
+                shards.insert(shard, ShardState { epoch: grant.epoch, partitions: BTreeMap::new() });
+            }
+        }
+        let mut positions = BTreeMap::new();
+        let mut indexed = Vec::new();
+        for (partition, state) in capture.states {
+            if partition.is_retired() {
+                continue;
+            }
+            let (recent, earlier) = partition.since_checkpoint();
+            let Some(shard) = shards.get_mut(&cluster.shards().of_partition(partition.id())) else { continue };
+            if state.log_end == 0 && state.producers.is_empty() {
+                continue;
+            }
+            shard.partitions.insert(partition.id(), PartitionState { partition: state, tenures: earlier });
+            if !recent.is_empty() {
+                let added = tenures(&recent, (session, capture.n));
+                indexed.push((Arc::clone(&partition), recent.len(), added));
+                positions.insert(partition.id(), recent);
+            }
+        }
+        let as_of: Epoch = cluster.next();
+        (Parts { session, n: capture.n, as_of, previous: capture.previous, shards, positions }, indexed)
+    }
+}

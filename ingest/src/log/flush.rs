@@ -1,0 +1,196 @@
+//! The flusher: puts slots, several at a time, and commits them in order.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use tiering::format::slot::{Builder, Frozen, Record};
+use tiering::metadata::MetadataLog;
+use tiering::session::SlotError;
+use tokio::time::{Instant, sleep_until};
+
+use super::checkpoint::Capture;
+use super::open::{Open, Pending};
+use super::ticket::Stub;
+use super::{Log, Partition, Permit};
+
+/// How a session's log came to its end.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was sealed, or the store refuses its slots: nothing pending was acknowledged.
+    Fenced(SlotError),
+    /// It was closed: this many slots precede its CLOSE.
+    Closed {
+        /// The number of its CLOSE slot: its cut.
+        cut: u64,
+    },
+}
+
+/// A slot whose bytes are fixed, and what its commit sets free.
+struct InFlight {
+    slot: Frozen,
+    pending: Vec<Pending>,
+    stub: Stub,
+    /// Held until the slot is committed or lost.
+    _permits: Vec<Permit>,
+    capture: Option<Capture>,
+    frozen_at: Instant,
+}
+
+impl Log {
+    /// Puts slots until the session is sealed, or until `closing` is done and everything is committed; then
+    /// closes it.
+    pub async fn run(self: Arc<Self>, metadata: Arc<MetadataLog>, closing: impl Future<Output = ()>) -> Ended {
+        let mut in_flight = FuturesOrdered::new();
+        let mut closing = pin!(closing);
+        let mut is_closing = false;
+        let mut began = None;
+        if self.claim_checkpoint(0, 0) {
+            drop(tokio::spawn(self.checkpoint(self.capture_inherited(), &metadata.current())));
+        }
+        loop {
+            let due = self.flush_due(began, in_flight.len());
+            if due.is_some_and(|at| at <= Instant::now()) {
+                began = Some(Instant::now());
+                in_flight.push_back(self.put(self.freeze()));
+                continue;
+            }
+            if is_closing && in_flight.is_empty() && due.is_none() {
+                return self.close(&metadata).await;
+            }
+            tokio::select! {
+                biased;
+                Some((put, result)) = in_flight.next(), if !in_flight.is_empty() => {
+                    if let Err(error) = result {
+                        self.fail();
+                        return Ended::Fenced(error);
+                    }
+                    self.commit(put, &metadata);
+                }
+                () = self.changed.notified() => {
+                    if self.open.lock().ended {
+                        return Ended::Fenced(SlotError::Fenced { path: Default::default() });
+                    }
+                }
+                () = at(due) => {}
+                () = &mut closing, if !is_closing => is_closing = true,
+            }
+        }
+    }
+
+    /// When the open slot may be put; `None` if there is no reason to, or no room.
+    fn flush_due(&self, began: Option<Instant>, in_flight: usize) -> Option<Instant> {
+        let config = &self.parts.config;
+        let open = self.open.lock();
+        if !open.is_wanted() || in_flight >= config.window {
+            return None;
+        }
+        let now = Instant::now();
+        let full = open.builder.body_len() >= config.slot_bytes;
+        match began {
+            Some(_) if config.linger.is_zero() && !full => (in_flight == 0).then_some(now),
+            Some(began) if !full => Some(began + config.linger),
+            _ => Some(now),
+        }
+    }
+
+    fn freeze(&self) -> InFlight {
+        let mut open = self.open.lock();
+        let (n, previous) = (open.n, open.previous);
+        let slot = std::mem::take(&mut open.builder).freeze(
+            self.session(),
+            n,
+            previous,
+            self.parts.entropy.nonce(),
+        );
+        open.n += 1;
+        open.previous = slot.header.hash();
+        open.awaited = false;
+        let stub = std::mem::replace(&mut open.stub, Stub::new());
+        open.newest = Some(stub.ticket());
+        let capture = self.claim_checkpoint(n + 1, self.parts.config.checkpoint_slots).then(|| capture(&open));
+        InFlight {
+            slot,
+            pending: std::mem::take(&mut open.pending),
+            stub,
+            _permits: std::mem::take(&mut open.permits),
+            capture,
+            frozen_at: Instant::now(),
+        }
+    }
+
+    async fn put(&self, put: InFlight) -> (InFlight, Result<(), SlotError>) {
+        let result = self.writer.put(&put.slot).await;
+        (put, result)
+    }
+
+    /// A slot, and every one before it, is confirmed.
+    fn commit(self: &Arc<Self>, put: InFlight, metadata: &MetadataLog) {
+        let InFlight { slot, pending, stub, capture, frozen_at, .. } = put;
+        let mut batches: Vec<(Arc<Partition>, usize)> = Vec::new();
+        let count = pending.len();
+        for Pending { partition, batch } in pending {
+            match batches.last_mut() {
+                Some((last, count)) if Arc::ptr_eq(last, &partition) => *count += 1,
+                _ => batches.push((Arc::clone(&partition), 1)),
+            }
+            partition.commit(self.session(), batch);
+        }
+        stub.commit();
+        self.parts.metrics.slot_committed(slot.header.object_len(), count, frozen_at.elapsed());
+        self.tail.lock().push(slot.header.body_len as usize, batches);
+        if let Some(capture) = capture {
+            drop(tokio::spawn(self.checkpoint(capture, &metadata.current())));
+        }
+    }
+
+    /// Fails everything that is not committed. Nothing is appended any more.
+    pub fn fail(&self) {
+        self.open.lock().end();
+        for partition in self.partitions.read().values() {
+            partition.retire();
+        }
+        self.changed.notify_one();
+    }
+
+    /// Writes a last checkpoint and CLOSE. Everything is committed, and nothing is in flight.
+    async fn close(self: &Arc<Self>, metadata: &MetadataLog) -> Ended {
+        let last = {
+            let mut open = self.open.lock();
+            if open.is_wanted() {
+                // Something came since; it fails, as it would a moment later.
+                tracing::debug!("requests arrived while the session closed");
+            }
+            let last = capture(&open);
+            open.end();
+            last
+        };
+        let (n, previous) = (last.n, last.previous);
+        if self.claim_checkpoint(n, 1) {
+            self.checkpoint(last, &metadata.current()).await;
+        }
+        let mut builder = Builder::default();
+        builder.push(Record::Close);
+        let slot = builder.freeze(self.session(), n, previous, self.parts.entropy.nonce());
+        match self.writer.put(&slot).await {
+            Ok(()) => Ended::Closed { cut: n },
+            Err(error) => {
+                self.fail();
+                Ended::Fenced(error)
+            }
+        }
+    }
+}
+
+fn capture(open: &Open) -> Capture {
+    let states = open.states.iter().map(|d| (Arc::clone(&d.partition), d.state.clone())).collect();
+    Capture { n: open.n, previous: open.previous, states }
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,298 @@
+//! What readers see of a partition: committed records only.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use coordinator::{PartitionId, SessionId};
+use parking_lot::Mutex;
+use tiering::format::checkpoint::Tenure;
+use tiering::format::index::Position;
+use tiering::recover::RecoveredPartition;
+use tokio::sync::Notify;
+
+use super::Holding;
+
+/// A committed batch in memory, in two slices: what the broker wrote, and what the producer sent.
+#[derive(Clone, Debug)]
+pub(super) struct TailBatch {
+    pub(super) prefix: Bytes,
+    pub(super) rest: Bytes,
+    pub(super) slot: u64,
+    pub(super) position: u32,
+    pub(super) base_offset: i64,
+    pub(super) last_offset_delta: i32,
+    pub(super) max_timestamp: i64,
+}
+
+impl TailBatch {
+    fn len(&self) -> usize {
+        self.prefix.len() + self.rest.len()
+    }
+
+    fn last_offset(&self) -> i64 {
+        self.base_offset + i64::from(self.last_offset_delta)
+    }
+}
+
+/// Whole batches, as slices of memory.
+#[derive(Clone, Debug, Default)]
+pub struct Batches {
+    /// The slices, in order.
+    pub slices: Vec<Bytes>,
+    /// Their length together, in bytes.
+    pub len: usize,
+}
+
+/// Where the records at an offset are.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The offset is below the log start or above the high watermark.
+    OutOfRange,
+    /// The offset is the high watermark: nothing to read yet.
+    AtEnd,
+    /// In memory.
+    Tail(Batches),
+    /// In slots, at these positions.
+    Slots(Vec<Position>),
+    /// In slots whose positions this index object lists.
+    Index((SessionId, u64)),
+}
+
+/// Somebody who waits until enough bytes have been committed.
+#[derive(Debug)]
+pub struct Waiter {
+    missing: AtomicI64,
+    notify: Notify,
+}
+
+impl Waiter {
+    /// Wakes after `bytes` more.
+    pub fn new(bytes: i64) -> Arc<Self> {
+        Arc::new(Self { missing: AtomicI64::new(bytes), notify: Notify::new() })
+    }
+
+    /// Returns once they have been committed, or once there is something else to look at.
+    pub async fn woken(&self) {
+        self.notify.notified().await;
+    }
+
+    fn add(&self, bytes: usize) {
+        if self.missing.fetch_sub(bytes as i64, Ordering::AcqRel) <= bytes as i64 {
+            self.notify.notify_one();
+        }
+    }
+
+    fn wake(&self) {
+        self.notify.notify_one();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Readable {
+    log_start: i64,
+    high_watermark: i64,
+    max_timestamp: Option<(i64, i64)>,
+    /// Ends at the high watermark.
+    tail: VecDeque<TailBatch>,
+    /// Where the batches since the last checkpoint are, whether in the tail or not.
+    recent: VecDeque<Position>,
+    /// Where the batches before those are.
+    tenures: Vec<Tenure>,
+    waiters: Vec<Arc<Waiter>>,
+    retired: bool,
+}
+
+/// A partition that this session holds.
+#[derive(Debug)]
+pub struct Partition {
+    id: PartitionId,
+    holding: Holding,
+    index: usize,
+    readable: Mutex<Readable>,
+}
+
+impl Partition {
+    pub(super) fn new(id: PartitionId, holding: Holding, index: usize, recovered: RecoveredPartition) -> Self {
+        let state = recovered.state.partition;
+        let readable = Readable {
+            log_start: state.log_start,
+            high_watermark: state.log_end,
+            max_timestamp: state.max_timestamp,
+            recent: recovered.positions.into(),
+            tenures: recovered.state.tenures,
+            ..Readable::default()
+        };
+        Self { id, holding, index, readable: Mutex::new(readable) }
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    /// Under which epochs it is held.
+    pub fn holding(&self) -> Holding {
+        self.holding
+    }
+
+    /// Its place among the log's decided states.
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The offset after the last committed record.
+    pub fn high_watermark(&self) -> i64 {
+        self.readable.lock().high_watermark
+    }
+
+    /// The first offset that may be read.
+    pub fn log_start(&self) -> i64 {
+        self.readable.lock().log_start
+    }
+
+    /// The largest committed timestamp (ms since 1970), and the base offset of the first batch that has it.
+    pub fn max_timestamp(&self) -> Option<(i64, i64)> {
+        self.readable.lock().max_timestamp
+    }
+
+    /// Whether its topic was deleted.
+    pub fn is_retired(&self) -> bool {
+        self.readable.lock().retired
+    }
+
+    /// Finds the whole batches from the one that holds `offset` on, up to `max_bytes` in all but at least
+    /// one if `at_least_one`.
+    pub fn find(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Found {
+        let readable = self.readable.lock();
+        if offset < readable.log_start || offset > readable.high_watermark {
+            return Found::OutOfRange;
+        }
+        if offset == readable.high_watermark {
+            return Found::AtEnd;
+        }
+        let fits = |len: usize, taken: usize| len + taken <= max_bytes || (taken == 0 && at_least_one);
+        if readable.tail.front().is_some_and(|first| first.base_offset <= offset) {
+            let at = readable.tail.partition_point(|batch| batch.last_offset() < offset);
+            let mut found = Batches::default();
+            for batch in readable.tail.range(at..) {
+                if !fits(batch.len(), found.len) {
+                    break;
+                }
+                found.len += batch.len();
+                found.slices.extend([batch.prefix.clone(), batch.rest.clone()]);
+            }
+            return Found::Tail(found);
+        }
+        let at = readable.recent.partition_point(|position| position.last_offset() < offset);
+        if readable.recent.get(at).is_some_and(|first| at > 0 || first.base_offset <= offset) {
+            return Found::Slots(take(readable.recent.range(at..), max_bytes, at_least_one));
+        }
+        match readable.tenures.partition_point(|t| t.first_offset <= offset).checked_sub(1) {
+            Some(at) => Found::Index(readable.tenures[at].index),
+            None => Found::OutOfRange,
+        }
+    }
+
+    /// Where the first batch with a timestamp of at least `timestamp` may be: in one of these index objects,
+    /// or at one of these positions, in this order.
+    pub fn at_timestamp(&self, timestamp: i64) -> (Vec<(SessionId, u64)>, Vec<Position>) {
+        let readable = self.readable.lock();
+        let reaches = |t: &&Tenure| t.max_timestamp >= timestamp;
+        let mut indexes: Vec<_> = readable.tenures.iter().filter(reaches).map(|t| t.index).collect();
+        indexes.dedup();
+        let position = readable.recent.iter().find(|p| p.max_timestamp >= timestamp).copied();
+        (indexes, position.into_iter().collect())
+    }
+
+    /// A batch that is in the tail.
+    pub fn tail_batch(&self, offset: i64) -> Option<Bytes> {
+        match self.find(offset, 0, true) {
+            Found::Tail(batches) => Some(batches.slices.concat().into()),
+            _ => None,
+        }
+    }
+
+    /// Registers a waiter, unless its wait is already over: the high watermark is not `seen` any more.
+    pub fn watch(&self, waiter: &Arc<Waiter>, seen: i64) -> bool {
+        let mut readable = self.readable.lock();
+        let waits = readable.high_watermark == seen && !readable.retired;
+        if waits {
+            readable.waiters.push(Arc::clone(waiter));
+        }
+        waits
+    }
+
+    /// Takes a waiter back.
+    pub fn unwatch(&self, waiter: &Arc<Waiter>) {
+        self.readable.lock().waiters.retain(|w| !Arc::ptr_eq(w, waiter));
+    }
+
+    pub(super) fn retire(&self) {
+        let mut readable = self.readable.lock();
+        readable.retired = true;
+        readable.waiters.drain(..).for_each(|w| w.wake());
+    }
+
+    pub(super) fn commit(&self, session: SessionId, batch: TailBatch) {
+        let mut readable = self.readable.lock();
+        let (len, last_offset) = (batch.len(), batch.last_offset());
+        if readable.max_timestamp.is_none_or(|(largest, _)| batch.max_timestamp > largest) {
+            readable.max_timestamp = Some((batch.max_timestamp, batch.base_offset));
+        }
+        readable.recent.push_back(Position {
+            session,
+            epoch: self.holding.epoch,
+            slot: batch.slot,
+            position: batch.position,
+            length: len as u32,
+            base_offset: batch.base_offset,
+            last_offset_delta: batch.last_offset_delta,
+            max_timestamp: batch.max_timestamp,
+        });
+        readable.tail.push_back(batch);
+        readable.high_watermark = last_offset + 1;
+        readable.waiters.iter().for_each(|w| w.add(len));
+    }
+
+    /// Drops the tail's first batches.
+    pub(super) fn evict(&self, batches: usize) {
+        let mut readable = self.readable.lock();
+        let batches = batches.min(readable.tail.len());
+        readable.tail.drain(..batches);
+    }
+
+    /// Where the batches since the last checkpoint are, and the tenures before them.
+    pub(super) fn since_checkpoint(&self) -> (Vec<Position>, Vec<Tenure>) {
+        let readable = self.readable.lock();
+        (readable.recent.iter().copied().collect(), readable.tenures.clone())
+    }
+
+    /// An index object now lists the first `positions` of the batches since the last checkpoint.
+    pub(super) fn indexed(&self, positions: usize, tenures: Vec<Tenure>) {
+        let mut readable = self.readable.lock();
+        let positions = positions.min(readable.recent.len());
+        readable.recent.drain(..positions);
+        readable.tenures.extend(tenures);
+    }
+}
+
+/// The positions that fit into `max_bytes`, at least one if `at_least_one`.
+pub(crate) fn take<'a>(
+    positions: impl Iterator<Item = &'a Position>,
+    max_bytes: usize,
+    at_least_one: bool,
+) -> Vec<Position> {
+    let mut taken = 0;
+    let mut found = Vec::new();
+    for position in positions {
+        let len = position.length as usize;
+        if taken + len > max_bytes && !(taken == 0 && at_least_one) {
+            break;
+        }
+        taken += len;
+        found.push(*position);
+    }
+    found
+}

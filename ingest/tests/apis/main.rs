@@ -1,0 +1,13 @@
+//! Every API over a connection to a node with a store in memory: what clients see.
+
+mod client;
+mod fetch;
+mod list_offsets;
+mod metadata;
+mod node;
+mod pipeline;
+mod produce;
+mod protocol_errors;
+mod settings;
+mod store;
+mod topics;

@@ -1,0 +1,119 @@
+//! A node over a store in memory, and connections to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use coordinator::NodeId;
+use coordinator::cluster::Address;
+use ingest::broker::{Broker, BrokerConfig, BrokerParts};
+use ingest::connection;
+use ingest::log::LogConfig;
+use ingest::metrics::Metrics;
+use tiering::seams::{Clock, Entropy};
+use tiering::store::{Store, StoreKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::store::Unreliable;
+
+/// When the tests take place (ms since 1970).
+pub(crate) const NOW: i64 = 1_750_000_000_000;
+
+/// The node's id.
+pub(crate) const NODE: i32 = 7;
+
+pub(crate) struct Node {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) store: Arc<Unreliable>,
+    pub(crate) clock: Arc<AtomicI64>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The configuration of a node that answers at once and forgets nothing.
+pub(crate) fn config() -> BrokerConfig {
+    BrokerConfig {
+        auto_create_topics: true,
+        default_partitions: 1,
+        default_replication_factor: 1,
+        max_request_bytes: 8 << 20,
+        request_memory: 16 << 20,
+        idle_timeout: Duration::from_secs(600),
+        stall_timeout: Duration::from_secs(30),
+        max_connections: 100,
+        node_id: Some(NodeId(NODE)),
+        rack: Some("r1".to_owned()),
+        addresses: vec![Address { listener: "PLAINTEXT".to_owned(), host: "node7.test".to_owned(), port: 9092 }],
+        log: LogConfig {
+            slot_bytes: 8 << 20,
+            linger: Duration::ZERO,
+            window: 4,
+            tail_bytes: 64 << 20,
+            checkpoint_slots: 1000,
+            producer_expiration: Duration::from_secs(86_400),
+        },
+        read_cache_bytes: 64 << 20,
+    }
+}
+
+impl Node {
+    /// A node that serves.
+    pub(crate) async fn start() -> Self {
+        Self::with(config()).await
+    }
+
+    /// A node with this configuration that serves.
+    pub(crate) async fn with(config: BrokerConfig) -> Self {
+        let node = Self::not_started(config);
+        node.run();
+        node.broker.ready().await.expect("the node starts");
+        node
+    }
+
+    /// A node that does nothing yet.
+    pub(crate) fn not_started(config: BrokerConfig) -> Self {
+        let store = Unreliable::new();
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let time = Arc::clone(&clock);
+        let broker = Broker::new(BrokerParts {
+            store: Store::new(StoreKind::Memory, Arc::clone(&store) as Arc<_>, Arc::clone(&store) as Arc<_>),
+            config,
+            clock: Clock::new(move || time.load(Ordering::Relaxed)),
+            entropy: Entropy::from_seed(1),
+            metrics: Metrics::register(&mut Default::default()),
+            dial: Arc::new(|_| Box::pin(std::future::ready(None))),
+        });
+        Self { broker, store, clock, stop: CancellationToken::new() }
+    }
+
+    pub(crate) fn run(&self) {
+        let broker = Arc::clone(&self.broker);
+        tokio::spawn(async move { broker.run(std::future::pending()).await });
+    }
+
+    /// A connection.
+    pub(crate) fn connect(&self) -> Client {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let (read, write) = tokio::io::split(theirs);
+        let (broker, stop) = (Arc::clone(&self.broker), self.stop.clone());
+        tokio::spawn(async move { connection::serve(read, write, "test", broker, stop).await });
+        Client::new(ours)
+    }
+
+    /// A connection, and a topic with this many partitions.
+    pub(crate) async fn with_topic(&self, name: &str, partitions: i32) -> Client {
+        self.with_configured(name, partitions, &[]).await
+    }
+
+    /// A connection, and a topic with these settings.
+    pub(crate) async fn with_configured(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Client {
+        let mut client = self.connect();
+        client.create_topic(name, partitions, settings).await;
+        client
+    }
+
+    /// Ends the session as if somebody had sealed it.
+    pub(crate) fn lose_session(&self) {
+        self.broker.log().expect("the node serves").fail();
+    }
+}

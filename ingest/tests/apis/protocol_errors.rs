@@ -1,0 +1,129 @@
+//! ApiVersions, and what is no proper request.
+
+use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
+use protocol::{ApiKey, ErrorCode, frame};
+
+use crate::client::Client;
+use crate::node::Node;
+
+/// A frame with this header and body.
+fn request(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame.extend(key.to_be_bytes());
+    frame.extend(version.to_be_bytes());
+    frame.extend(7i32.to_be_bytes());
+    frame.extend(4i16.to_be_bytes());
+    frame.extend(b"test");
+    frame.extend(body);
+    let length = i32::try_from(frame.len()).expect("a small frame");
+    [&length.to_be_bytes()[..], &frame].concat()
+}
+
+fn versions(response: &ApiVersionsResponse) -> Vec<(i16, i16, i16)> {
+    response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_served() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    let request =
+        ApiVersionsRequest { client_software_name: "test".into(), client_software_version: "1.0".into() };
+    for version in 0..=4 {
+        let response = client.ask(version, &request).await;
+        let expected = [
+            (0, 0, 13),
+            (1, 4, 18),
+            (2, 1, 11),
+            (3, 0, 13),
+            (18, 0, 4),
+            (19, 2, 7),
+            (20, 1, 6),
+            (22, 0, 5),
+            (23, 2, 4),
+            (32, 1, 4),
+            (60, 0, 2),
+        ];
+        assert_eq!((response.error_code, versions(&response)), (0, expected.to_vec()), "v{version}");
+        assert!(response.supported_features.is_empty() && response.finalized_features.is_empty());
+        assert_eq!(response.finalized_features_epoch, -1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_to_version_3_has_no_default_tags() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    let request = ApiVersionsRequest { client_software_name: "a".into(), client_software_version: "1".into() };
+    client.send(3, &request).await;
+    let frame = client.receive_raw().await.expect("a response");
+    // Old librdkafka trips over a tag.
+    assert_eq!(frame.last(), Some(&0));
+    assert_eq!(frame.len(), 4 + 2 + 1 + 11 * 7 + 4 + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_software_names() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    let request = ApiVersionsRequest { client_software_name: "-".into(), client_software_version: "1".into() };
+    let response = client.ask(3, &request).await;
+    assert_eq!(response.error_code, ErrorCode::InvalidRequest.code());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    for version in [5, 99] {
+        // A tag section, and a body that only the future knows.
+        client.send_raw(&request(18, version, &[0, 5, b't', b'e', b's', b't', 1, 2, 3])).await;
+        let frame = client.receive_raw().await.expect("a response");
+        let (header, response) = frame::decode_response::<ApiVersionsRequest>(frame, 0).expect("version 0");
+        assert_eq!((header.correlation_id, response.error_code), (7, ErrorCode::UnsupportedVersion.code()));
+        assert_eq!(versions(&response), [(18, 0, 4)]);
+    }
+    // The connection goes on.
+    assert_eq!(client.ask(0, &ApiVersionsRequest::default()).await.error_code, 0);
+}
+
+async fn is_refused(node: &Node, bytes: &[u8]) -> bool {
+    let mut client: Client = node.connect();
+    client.send_raw(bytes).await;
+    client.is_closed().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_else_that_is_not_served_closes_the_connection() {
+    let node = Node::start().await;
+    for (key, version) in [(0, 2), (0, 14), (1, 3), (3, 14), (10, 0), (4, 0), (9999, 0), (-1, 0), (32000, 1)] {
+        assert!(is_refused(&node, &request(key, version, &[0; 20])).await, "{key} v{version}");
+    }
+    assert_eq!(ApiKey::Identify.code(), 32000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_frames_close_the_connection() {
+    let node = Node::start().await;
+    let too_long = (8i32 << 20) + 1;
+    for length in [-1, i32::MIN, too_long, i32::MAX] {
+        assert!(is_refused(&node, &length.to_be_bytes()).await, "{length}");
+    }
+    // An empty frame, a header cut short, a body cut short, and bytes after a body.
+    assert!(is_refused(&node, &[0; 4]).await);
+    assert!(is_refused(&node, &[0, 0, 0, 3, 0, 3, 0]).await);
+    assert!(is_refused(&node, &request(3, 1, &[0, 0])).await);
+    assert!(is_refused(&node, &request(3, 1, &[0, 0, 0, 0, 9])).await);
+    // An array that claims more than there is.
+    assert!(is_refused(&node, &request(3, 1, &i32::MAX.to_be_bytes())).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_is_answered_first() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    let correlation_id = client.send(1, &MetadataRequest { topics: None, ..Default::default() }).await;
+    client.send_raw(&(-1i32).to_be_bytes()).await;
+    client.receive::<MetadataRequest>(1, correlation_id).await;
+    assert!(client.is_closed().await);
+}

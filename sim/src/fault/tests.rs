@@ -1,0 +1,269 @@
+//! Each fault does what it says, a seed repeats a run, and a conditional write comes to the right end
+//! whatever happens to it.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use rand::SeedableRng;
+use tiering::store::{CreateError, CreateOutcome, CreatePolicy, MemoryStore, Store, StoreKind};
+use tokio::time::{Instant, timeout};
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn path(text: &str) -> Path {
+    Path::parse(text).expect("a valid key")
+}
+
+fn faulty(plan: FaultPlan, seed: u64) -> (MemoryStore, FaultStore) {
+    let truth = MemoryStore::new();
+    let faulty = FaultStore::new(Arc::new(truth.clone()), StdRng::seed_from_u64(seed), plan);
+    (truth, faulty)
+}
+
+async fn holds(store: &MemoryStore, key: &str) -> Option<Bytes> {
+    match store.get(&path(key)).await {
+        Ok(found) => Some(found.bytes().await.expect("readable")),
+        Err(_) => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_meet_what_is_scripted() {
+    let late = Fault::Late { lands: SECOND * 40, fails: SECOND * 10 };
+    for (fault, answers, lands_at_once, lands_in_the_end) in [
+        (Fault::DropBefore, Some(false), false, false),
+        (Fault::DropAfter, Some(false), true, true),
+        (late, Some(false), false, true),
+        (Fault::Refuse(Status::Unavailable), Some(false), false, false),
+        (Fault::Refuse(Status::Conflict), Some(false), false, false),
+        (Fault::Slow(SECOND * 3), Some(true), true, true),
+        (Fault::Truncate, Some(true), true, true),
+        (Fault::Stall, None, false, false),
+        (Fault::StallAfter, None, true, true),
+    ] {
+        let (truth, store) = faulty(FaultPlan::calm(), 0);
+        store.script(Operation::Put, |at| at.as_ref().starts_with("a/"), fault);
+        store.put(&path("b"), "unaffected".into()).await.expect("another key");
+        store.get(&path("b")).await.expect("another operation");
+        assert_eq!((store.pending(), store.injected().len()), (1, 0));
+        let begun = Instant::now();
+        let answer = timeout(SECOND * 20, store.put(&path("a/b"), "x".into())).await;
+        assert_eq!(answer.ok().map(|answer| answer.is_ok()), answers, "{fault:?}");
+        assert_eq!(holds(&truth, "a/b").await.is_some(), lands_at_once, "{fault:?}");
+        match fault {
+            Fault::Slow(extra) => assert_eq!(begun.elapsed(), extra),
+            Fault::Late { fails, .. } => assert_eq!(begun.elapsed(), fails),
+            _ => {}
+        }
+        sleep(SECOND * 60).await;
+        assert_eq!(holds(&truth, "a/b").await.is_some(), lands_in_the_end, "{fault:?}");
+        assert_eq!((store.pending(), store.injected()), (0, BTreeMap::from([(fault.kind(), 1)])));
+        store.put(&path("a/c"), "once".into()).await.expect("a script is met once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_and_deletes_meet_what_is_scripted() {
+    let (truth, store) = faulty(FaultPlan::calm(), 0);
+    for key in 0..10 {
+        truth.put(&path(&format!("k/{key}")), "0123456789".into()).await.expect("written");
+    }
+    let any = |_: &Path| true;
+    store.script(Operation::Get, any, Fault::Truncate);
+    let mut body = store.get(&path("k/0")).await.expect("the head comes").into_stream();
+    assert_eq!(body.next().await.expect("a piece").expect("half")[..], b"01234"[..]);
+    assert!(body.next().await.expect("an end").is_err() && body.next().await.is_none());
+    store.script(Operation::Get, any, Fault::Truncate);
+    assert!(store.get_ranges(&path("k/0"), &[0..1, 2..3]).await.is_err());
+
+    store.script(Operation::List, any, Fault::Truncate);
+    let listed: Vec<_> = store.list(Some(&path("k"))).collect().await;
+    assert_eq!((listed.len(), listed.iter().filter(|item| item.is_err()).count()), (6, 1));
+    store.script(Operation::List, any, Fault::Refuse(Status::Internal));
+    assert!(store.list_with_offset(None, &path("k/5")).try_collect::<Vec<_>>().await.is_err());
+    assert_eq!(store.list_with_offset(None, &path("k/5")).count().await, 4);
+    store.script(Operation::Head, any, Fault::Refuse(Status::Forbidden));
+    assert!(matches!(store.head(&path("k/0")).await, Err(Error::PermissionDenied { .. })));
+
+    store.script(Operation::Delete, any, Fault::Late { lands: SECOND, fails: Duration::ZERO });
+    store.delete(&path("k/0")).await.expect_err("no answer");
+    assert!(holds(&truth, "k/0").await.is_some());
+    sleep(SECOND * 2).await;
+    assert!(holds(&truth, "k/0").await.is_none());
+
+    store.script(Operation::Put, any, Fault::StallAfter);
+    let mut upload = store.put_multipart(&path("m")).now_or_never();
+    assert!(upload.take().is_none(), "it stalls");
+    let mut upload = store.put_multipart(&path("m")).await.expect("an upload");
+    upload.put_part("part".into()).await.expect("a part");
+    store.script(Operation::Put, any, Fault::DropAfter);
+    upload.complete().await.expect_err("no answer");
+    assert_eq!(holds(&truth, "m").await.as_deref(), Some(&b"part"[..]));
+
+    store.set_reachable(false);
+    assert!(timeout(SECOND * 60, store.get(&path("k/1"))).await.is_err());
+    store.set_reachable(true);
+    store.get(&path("k/1")).await.expect("back again");
+}
+
+/// Everything that can be seen of a run: answers, times, faults.
+async fn transcript(seed: u64) -> String {
+    let (truth, store) = faulty(FaultPlan::storm(), seed);
+    let begun = Instant::now();
+    let workers = (0..4).map(|worker| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut seen = String::new();
+            for round in 0..200 {
+                let key = path(&format!("{}", round % 16));
+                let body = format!("{worker} {round}");
+                let answer =
+                    timeout(SECOND * 5, store.put(&key, body.into())).await.map(|answer| answer.is_ok());
+                let read = timeout(SECOND * 5, async { store.get(&key).await?.bytes().await }).await;
+                let read = read.map(|read| read.map_err(|error| error.to_string()));
+                seen += &format!("{:?} {answer:?} {read:?}\n", begun.elapsed());
+            }
+            seen
+        })
+    });
+    let seen: Vec<_> = join_all(workers).await.into_iter().map(|seen| seen.expect("no panic")).collect();
+    sleep(SECOND * 60).await;
+    let left: Vec<_> = truth.list(None).try_collect().await.expect("a listing");
+    format!("{seen:?}\n{:?}\n{left:?}", store.injected())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_repeats_a_run() {
+    let once = transcript(7).await;
+    assert_eq!(once, transcript(7).await);
+    assert_ne!(once, transcript(8).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_has_every_fault_at_its_rate() {
+    let (_, store) = faulty(FaultPlan::storm(), 1);
+    const OPERATIONS: u64 = 20_000;
+    for _ in 0..OPERATIONS {
+        let _ = store.draw(Operation::Put, &path("k"));
+    }
+    let injected = store.injected();
+    let share = |kinds: &[FaultKind]| {
+        kinds.iter().map(|kind| injected.get(kind).copied().unwrap_or(0)).sum::<u64>() as f64
+            / OPERATIONS as f64
+    };
+    for (rate, kinds) in [
+        (0.03, &[FaultKind::DropBefore][..]),
+        (0.04, &[FaultKind::DropAfter]),
+        (0.03, &[FaultKind::Late]),
+        (0.04, &[FaultKind::Slow]),
+        (0.05, &Status::DRAWN.map(FaultKind::Refuse)),
+        (0.01, &[FaultKind::Stall, FaultKind::StallAfter]),
+    ] {
+        assert!((share(kinds) - rate).abs() < 0.005, "{kinds:?}: {} for {rate}", share(kinds));
+    }
+    assert!(Status::DRAWN.iter().all(|status| injected[&FaultKind::Refuse(*status)] > 100), "{injected:?}");
+}
+
+fn signed(nonce: u8) -> PutPayload {
+    [Bytes::copy_from_slice(&[nonce; 16]), Bytes::from_static(b" and the rest")].into_iter().collect()
+}
+
+fn nonce_of(head: &[u8]) -> Option<[u8; 16]> {
+    head.get(..16)?.try_into().ok()
+}
+
+async fn create(
+    store: &Store,
+    key: &str,
+    nonce: u8,
+    policy: CreatePolicy,
+) -> Result<CreateOutcome, CreateError> {
+    store.create_nonce(&path(key), signed(nonce), [nonce; 16], nonce_of, policy).await
+}
+
+fn over(faulty: &FaultStore) -> Store {
+    Store::new(StoreKind::S3, Arc::new(faulty.clone()), Arc::new(faulty.clone()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_lands_after_forty_seconds_changes_nothing() {
+    let (truth, faulty) = faulty(FaultPlan::cloud(), 3);
+    let store = over(&faulty);
+    let policy = CreatePolicy { hedge_after: None, ..store.policy() };
+    let late = Fault::Late { lands: SECOND * 40, fails: SECOND * 60 };
+
+    faulty.script(Operation::Put, |_| true, late);
+    let begun = Instant::now();
+    assert_eq!(create(&store, "own", 1, policy).await.expect("settled"), CreateOutcome::Created);
+    assert!(begun.elapsed() < SECOND * 11, "{:?}", begun.elapsed());
+    sleep(SECOND * 60).await;
+    assert_eq!(holds(&truth, "own").await, Some(signed(1).into()));
+
+    // Somebody else takes the key while the write is on its way; the writer learns it at the next attempt.
+    faulty.script(Operation::Put, |_| true, late);
+    let (mine, theirs) = tokio::join!(create(&store, "taken", 1, policy), async {
+        sleep(SECOND).await;
+        create(&store, "taken", 2, policy).await
+    });
+    assert_eq!(theirs.expect("settled"), CreateOutcome::Created);
+    assert_eq!(mine.expect("settled"), CreateOutcome::Lost(signed(2).into()));
+    sleep(SECOND * 60).await;
+    assert_eq!(holds(&truth, "taken").await, Some(signed(2).into()));
+
+    // With a hedge, the writer does not wait for the time-out.
+    faulty.script(Operation::Put, |_| true, late);
+    let begun = Instant::now();
+    assert_eq!(create(&store, "hedged", 1, store.policy()).await.expect("settled"), CreateOutcome::Created);
+    assert!(begun.elapsed() < SECOND * 3, "{:?}", begun.elapsed());
+}
+
+/// A frozen client's half-sent conditional PUT holds its key for 30 s: writes and reads of it get no answer.
+#[tokio::test(start_paused = true)]
+async fn a_seal_waits_for_a_key_that_is_held_for_thirty_seconds() {
+    let (truth, faulty) = faulty(FaultPlan::cloud(), 4);
+    let store = over(&faulty);
+    let (view, held) = (faulty.clone(), Instant::now());
+    view.set_reachable(false);
+    tokio::spawn(async move {
+        sleep(SECOND * 30).await;
+        view.set_reachable(true);
+    });
+    let patient = store.policy().with_patience(SECOND * 35);
+    let impatient = store.policy().with_patience(SECOND * 15);
+    let (sealed, gave_up) =
+        tokio::join!(create(&store, "slot", 9, patient), create(&store, "other", 9, impatient));
+    assert_eq!(sealed.expect("settled"), CreateOutcome::Created);
+    assert!(matches!(gave_up, Err(CreateError::Unknown { .. })), "{gave_up:?}");
+    assert!(held.elapsed() < SECOND * 35);
+    assert_eq!(holds(&truth, "slot").await, Some(signed(9).into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn racing_writers_agree_in_a_storm() {
+    let mut injected = 0;
+    for seed in 0..100 {
+        let (truth, faulty) = faulty(FaultPlan::storm(), seed);
+        let store = over(&faulty);
+        for round in 0..10 {
+            let key = format!("{round}");
+            let racers = (1..=4).map(|nonce| create(&store, &key, nonce, store.policy()));
+            let outcomes = join_all(racers).await;
+            let owner = holds(&truth, &key).await.expect("somebody won");
+            for (nonce, outcome) in (1..).zip(outcomes) {
+                let expected = match owner == Bytes::from(signed(nonce)) {
+                    true => CreateOutcome::Created,
+                    false => CreateOutcome::Lost(owner.clone()),
+                };
+                assert_eq!(outcome.expect("settled"), expected, "seed {seed}, round {round}, writer {nonce}");
+            }
+        }
+        let before: Vec<_> = truth.list(None).try_collect().await.expect("a listing");
+        sleep(SECOND * 100).await;
+        let after: Vec<_> = truth.list(None).try_collect().await.expect("a listing");
+        assert_eq!(before, after, "seed {seed}: nothing that lands late changes anything");
+        injected += faulty.injected().values().sum::<u64>();
+    }
+    assert!(injected > 1000, "{injected}");
+}
