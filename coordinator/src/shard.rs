@@ -43,6 +43,9 @@ mod tests {
     fn vectors_of_the_formats_page() {
         let zero = TopicId([0; 16]);
         let ones = TopicId([0xff; 16]);
+        assert_eq!(xxh3_64(zero.as_bytes()), 0xd0a6_6a65_c752_8968);
+        assert_eq!(xxh3_64(ones.as_bytes()), 0x722a_202f_07a4_b313);
+        assert_eq!(xxh3_64(b"group-1"), 0x287d_43dc_dda9_d8ba);
         let of = |topic, index| Shards::DEFAULT.of_partition(PartitionId { topic, index }).0;
         assert_eq!([of(zero, 0), of(zero, 1), of(ones, 0), of(ones, 1023)], [360, 361, 787, 786]);
     }

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Stopping};
 use crate::log::Permit;
+use crate::metrics::Metrics;
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,6 @@ pub(crate) const SERVED: &[Served] = &[
 ];
 
 /// What handlers need besides their request.
-#[derive(Clone)]
 pub(crate) struct Context {
     /// The node.
     pub(crate) broker: Arc<Broker>,
@@ -253,11 +253,10 @@ impl Outgoing {
     }
 
     fn now<M: Message + Errors>(self, context: &Context, response: &M) -> Result<Answer, Refusal> {
-        self.encode(context, response).map(Answer::Now)
+        self.encode(context.broker.metrics(), response).map(Answer::Now)
     }
 
-    fn encode<M: Message + Errors>(self, context: &Context, response: &M) -> Result<Reply, Refusal> {
-        let metrics = context.broker.metrics();
+    fn encode<M: Message + Errors>(self, metrics: &Metrics, response: &M) -> Result<Reply, Refusal> {
         response.errors(&mut |code| metrics.response_error(self.key, code));
         let chunks = frame::encode_response(self.correlation_id, self.version, response);
         metrics.request_answered(self.key, self.received.elapsed());

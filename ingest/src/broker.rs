@@ -33,7 +33,8 @@ const POLL: Duration = Duration::from_secs(1);
 const EXPIRY: Duration = Duration::from_secs(600);
 
 /// Asks who answers at an address.
-pub type Dial = Arc<dyn Fn(coordinator::cluster::Address) -> BoxFuture<'static, Option<Identity>> + Send + Sync>;
+pub type Dial =
+    Arc<dyn Fn(coordinator::cluster::Address) -> BoxFuture<'static, Option<Identity>> + Send + Sync>;
 
 /// What a broker is made with.
 pub struct BrokerParts {
@@ -102,6 +103,8 @@ pub struct Broker {
     reader: Reader,
     memory: Arc<Semaphore>,
     metadata: std::sync::OnceLock<Arc<MetadataLog>>,
+    /// The node id, once it is known: the same for every session of the process.
+    node: std::sync::OnceLock<NodeId>,
     phase: watch::Sender<Phase>,
 }
 
@@ -112,7 +115,8 @@ impl Broker {
         let reader = Reader::new(parts.store.clone(), parts.config.read_cache_bytes);
         let memory = Arc::new(Semaphore::new(parts.config.request_memory.min(Semaphore::MAX_PERMITS)));
         let (phase, _) = watch::channel(Phase::Starting);
-        Arc::new(Self { parts, process, reader, memory, metadata: std::sync::OnceLock::new(), phase })
+        let (metadata, node) = Default::default();
+        Arc::new(Self { parts, process, reader, memory, metadata, node, phase })
     }
 
     /// Checks the store, opens a session and serves it until `shutdown` is cancelled; then closes it. A
@@ -212,10 +216,13 @@ impl Broker {
     async fn record_close(&self, metadata: &MetadataLog, log: &Log, cut: u64) {
         let (session, checkpoint) = (log.session(), log.last_checkpoint());
         let end = coordinator::cluster::SessionEnd { cut, checkpoint };
-        let closed = metadata.propose(|_| Ok::<_, std::convert::Infallible>(vec![Op::Closed { session, end }])).await;
+        let closed =
+            metadata.propose(|_| Ok::<_, std::convert::Infallible>(vec![Op::Closed { session, end }])).await;
         match closed {
             Ok(_) => tracing::info!(%session, slots = cut, "the session is closed"),
-            Err(error) => tracing::warn!(%error, %session, "the session's end was not recorded; the next node does it"),
+            Err(error) => {
+                tracing::warn!(%error, %session, "the session's end was not recorded; the next node does it")
+            }
         }
     }
 
@@ -257,7 +264,8 @@ impl Broker {
     /// Waits until the node serves for the first time.
     pub async fn ready(&self) -> Result<Arc<Cluster>, Stopping> {
         let mut phase = self.phase.subscribe();
-        let started = phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.map_err(|_| Stopping)?;
+        let started =
+            phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.map_err(|_| Stopping)?;
         if matches!(*started, Phase::Stopped) {
             return Err(Stopping);
         }
@@ -319,12 +327,16 @@ impl Broker {
     pub async fn producer_id(&self) -> Result<i64, RefreshError> {
         let serving = self.serving().ok_or(Stopping)?;
         let session = serving.log.session();
-        serving.producer_ids.next(async || {
-            let block = self.propose(|_| Ok::<_, std::convert::Infallible>(vec![Op::ProducerBlock { session }]));
-            let Ok(block) = block.await?;
-            let granted = block.outcomes == [coordinator::cluster::Outcome::Applied];
-            if granted { Ok(block.k) } else { Err(RefreshError::Stopping(Stopping)) }
-        }).await
+        serving
+            .producer_ids
+            .next(async || {
+                let block =
+                    self.propose(|_| Ok::<_, std::convert::Infallible>(vec![Op::ProducerBlock { session }]));
+                let Ok(block) = block.await?;
+                let granted = block.outcomes == [coordinator::cluster::Outcome::Applied];
+                if granted { Ok(block.k) } else { Err(RefreshError::Stopping(Stopping)) }
+            })
+            .await
     }
 
     /// An id for a new topic: a random UUID (RFC 9562, version 4).

@@ -76,6 +76,8 @@ pub async fn serve(
     };
     let idle = config.idle_timeout;
     let metrics = Arc::clone(broker.metrics());
+    // One of its own, so that connections don't share a lock.
+    let stop = stop.child_token();
     let context = Context { broker, stop: stop.clone() };
     let (queue, due) = mpsc::channel(QUEUE);
     let mut reading = pin!(requests(Frames::new(read, limits), &context, queue));
@@ -113,10 +115,11 @@ async fn requests(
     context: &Context,
     queue: mpsc::Sender<Answer>,
 ) -> End {
+    let mut stopped = pin!(context.stop.cancelled());
     loop {
         let frame = tokio::select! {
             biased;
-            () = context.stop.cancelled() => return End::Stopped,
+            () = &mut stopped => return End::Stopped,
             frame = frames.next() => frame,
         };
         let answer = match frame {
@@ -152,15 +155,15 @@ async fn handle(
     if incoming.is_stored() && permit.is_none() {
         permit = frames.limits().admit(length).await;
     }
-    let is_patient = incoming.is_patient();
-    let handling = incoming.handle(context, permit);
-    if !is_patient {
-        return Ok(handling.await?);
+    if !incoming.is_patient() {
+        return Ok(incoming.handle(context, permit).await?);
     }
-    // Nobody else would notice that the client has gone.
+    // It must not keep from producers the memory for what it waits for.
+    drop(permit);
     tokio::select! {
         biased;
-        answer = handling => Ok(answer?),
+        answer = incoming.handle(context, None) => Ok(answer?),
+        // Nobody else would notice that the client has gone.
         () = frames.closed() => Err(End::Closed),
     }
 }

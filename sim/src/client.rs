@@ -57,7 +57,9 @@ impl Client {
                         break;
                     }
                     Ok(Some(Answer::Reject(reject))) => {
-                        self.history.lock().violate(format!("{index}: producer {producer} was refused: {reject}"));
+                        self.history
+                            .lock()
+                            .violate(format!("{index}: producer {producer} was refused: {reject}"));
                         return;
                     }
                     Ok(None) | Err(_) => self.history.lock().unknown += 1,
@@ -95,7 +97,9 @@ impl Client {
             sleep(Duration::from_millis(self.rng.random_range(10..1_000))).await;
             let broker = Arc::clone(&self.current.borrow());
             let patience = Duration::from_secs(30);
-            let Ok(Some(batches)) = timeout(patience, read(&broker, partition, offset)).await else { continue };
+            let Ok(Some(batches)) = timeout(patience, read(&broker, partition, offset)).await else {
+                continue;
+            };
             let mut history = self.history.lock();
             for (at, record) in batches {
                 history.see(partition.index, at, record);

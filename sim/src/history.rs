@@ -70,7 +70,9 @@ impl History {
         for ((partition, record), offset) in &self.acknowledged {
             if at.get(&(*partition, *offset)) != Some(record) {
                 let there = at.get(&(*partition, *offset));
-                found.push(format!("{partition}: lost: {record:?} acknowledged at {offset}, where {there:?} is"));
+                found.push(format!(
+                    "{partition}: lost: {record:?} acknowledged at {offset}, where {there:?} is"
+                ));
             }
         }
         for ((partition, offset), record) in &self.seen {
@@ -86,7 +88,9 @@ impl History {
                 }
                 let expected = last.get(&record.producer).map_or(0, |s| s + 1);
                 if record.sequence != expected {
-                    found.push(format!("{partition}: {record:?} at {offset} where sequence {expected} must be"));
+                    found.push(format!(
+                        "{partition}: {record:?} at {offset} where sequence {expected} must be"
+                    ));
                 }
                 last.insert(record.producer, record.sequence);
             }
@@ -124,7 +128,12 @@ mod tests {
             ("then at", |h| h.acknowledge(0, record(1, 1), 1)),
             ("is not there", |h| h.see(0, 5, record(1, 0))),
             ("became", |h| h.see(0, 1, record(1, 0))),
-            ("must be", |h| h.final_log(0, vec![(0, record(1, 0)), (1, record(2, 0)), (2, record(1, 1)), (3, record(1, 1))])),
+            ("must be", |h| {
+                h.final_log(
+                    0,
+                    vec![(0, record(1, 0)), (1, record(2, 0)), (2, record(1, 1)), (3, record(1, 1))],
+                )
+            }),
             ("must be", |h| h.final_log(0, vec![(0, record(1, 0)), (2, record(1, 1))])),
         ];
         for (expected, spoil) in cases {

@@ -39,7 +39,10 @@ fn main() -> std::process::ExitCode {
         }
         if !report.violations.is_empty() {
             failed += 1;
-            println!("seed {seed} FAILED: {} violations; repeat it: tidelog-sim --seed {seed}", report.violations.len());
+            println!(
+                "seed {seed} FAILED: {} violations; repeat it: tidelog-sim --seed {seed}",
+                report.violations.len()
+            );
             for violation in report.violations.iter().take(10) {
                 println!("  {violation}");
             }

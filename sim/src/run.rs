@@ -23,9 +23,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::client;
 use crate::fault::{FaultKind, FaultPlan, FaultStore};
 use crate::history::History;
-use crate::client;
 
 /// When simulated time begins (ms since 1970).
 const EPOCH_MS: i64 = 1_750_000_000_000;
@@ -155,12 +155,14 @@ async fn world(plan: Plan) -> Report {
     let mut clients = Vec::new();
     for producer in 0..plan.producers {
         let rng = StdRng::seed_from_u64(world.rng.random());
-        let client = client::Client { current: seen.clone(), stopped: stopped.clone(), history: history.clone(), rng };
+        let client =
+            client::Client { current: seen.clone(), stopped: stopped.clone(), history: history.clone(), rng };
         clients.push(tokio::spawn(client.produce(producer as i64 + 1, topic, plan.partitions)));
     }
     for index in 0..plan.partitions {
         let rng = StdRng::seed_from_u64(world.rng.random());
-        let client = client::Client { current: seen.clone(), stopped: stopped.clone(), history: history.clone(), rng };
+        let client =
+            client::Client { current: seen.clone(), stopped: stopped.clone(), history: history.clone(), rng };
         clients.push(tokio::spawn(client.read(PartitionId { topic, index })));
     }
 

@@ -179,7 +179,8 @@ impl MetadataLog {
             let entry = Entry::Ops(ops);
             let object = entry::encode(k, &entry, nonce);
             let policy = self.store.policy();
-            let put = self.store.create_nonce(&keys::entry(k), object.into(), nonce, nonce_of, policy).await?;
+            let put =
+                self.store.create_nonce(&keys::entry(k), object.into(), nonce, nonce_of, policy).await?;
             let (CreateOutcome::Created, Entry::Ops(ops)) = (put, entry) else { continue };
             let outcomes = cluster.apply(k, &ops)?;
             let cluster = Arc::new(cluster);

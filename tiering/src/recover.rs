@@ -4,7 +4,8 @@
 //! holdings. Records whose epoch is not the holding's are skipped (I4); nothing at or past a recorded cut,
 //! and nothing that a checkpoint covers, is read (I1, I7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use coordinator::cluster::{Cluster, Grant};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId};
@@ -80,11 +81,14 @@ pub async fn recover(
             continue;
         }
         for grant in earlier.iter().rev() {
-            if !sources.contains_key(&grant.session) {
-                let source = load(store, cluster, grant.session, sealed.remove(&grant.session)).await?;
-                sources.insert(grant.session, source);
-            }
-            if holds(&sources[&grant.session], shard, grant) {
+            let source = match sources.entry(grant.session) {
+                Entry::Occupied(loaded) => loaded.into_mut(),
+                Entry::Vacant(absent) => {
+                    let sealed = sealed.remove(&grant.session);
+                    absent.insert(load(store, cluster, grant.session, sealed).await?)
+                }
+            };
+            if holds(source, shard, grant) {
                 break;
             }
         }
@@ -107,7 +111,8 @@ async fn load(
 ) -> Result<Source, RecoverError> {
     let contradiction = |reason| RecoverError::Contradiction { path: keys::session(session).into(), reason };
     let end = cluster.session(session).and_then(|s| s.state.end());
-    let end = end.ok_or_else(|| contradiction("shards were taken from a session that has no recorded end"))?;
+    let end =
+        end.ok_or_else(|| contradiction("shards were taken from a session that has no recorded end"))?;
     let (checkpoint, footers) = match sealed {
         Some(sealed) if sealed.end == end => (sealed.checkpoint, sealed.footers),
         _ => {
@@ -165,7 +170,10 @@ fn replay_shard(
     let base = earlier.iter().rposition(|g| sources.get(&g.session).is_some_and(|s| holds(s, shard, g)));
     if base.is_none() && earlier.first().is_some_and(|g| forgotten_before(cluster, g)) {
         let path = keys::session(earlier[0].session).into();
-        return Err(RecoverError::Contradiction { path, reason: "its checkpoint lacks a shard that it held" });
+        return Err(RecoverError::Contradiction {
+            path,
+            reason: "its checkpoint lacks a shard that it held",
+        });
     }
     for grant in &earlier[base.unwrap_or(0)..] {
         let Some(source) = sources.get(&grant.session) else { continue };
@@ -198,7 +206,10 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
             let partition = recovered.entry(b.partition).or_default();
             if b.appended.base_offset != partition.state.partition.log_end {
                 let path = keys::slot(grant.session, slot);
-                return Err(RecoverError::Contradiction { path, reason: "a batch does not follow its log's end" });
+                return Err(RecoverError::Contradiction {
+                    path,
+                    reason: "a batch does not follow its log's end",
+                });
             }
             partition.state.partition.apply(&b.appended);
             partition.positions.push(Position {

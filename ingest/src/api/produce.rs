@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, is_internal};
 use super::{Answer, Context, Errors, Incoming, Outgoing, Refusal, Reply, text};
-use crate::broker::Led;
+use crate::broker::{Broker, Led};
 use crate::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
 use check::Invalid;
 
@@ -48,10 +48,10 @@ pub(super) async fn handle(
     if acks == 0 {
         return Ok(appending.unacknowledged(context, outgoing));
     }
-    let context = context.clone();
+    let broker = Arc::clone(&context.broker);
     Ok(Answer::Later(Box::pin(async move {
-        let response = appending.acknowledged(&context, deadline).await;
-        outgoing.encode(&context, &response).unwrap_or_else(|error| {
+        let response = appending.acknowledged(&broker, deadline).await;
+        outgoing.encode(broker.metrics(), &response).unwrap_or_else(|error| {
             tracing::error!(%error, "a response was not encoded");
             Reply::Close
         })
@@ -152,7 +152,7 @@ impl Appending {
             Ok(outcomes) => outcomes,
             Err(NotLeader) => {
                 for (place, (partition, _)) in places.into_iter().zip(partitions) {
-                    self.no_longer_led(context, place, partition.id());
+                    self.no_longer_led(&context.broker, place, partition.id());
                 }
                 return;
             }
@@ -202,8 +202,8 @@ impl Appending {
         named
     }
 
-    fn no_longer_led(&mut self, context: &Context, place: Place, partition: PartitionId) {
-        let leader = context.broker.cluster().and_then(|cluster| Leader::of(&cluster, partition));
+    fn no_longer_led(&mut self, broker: &Broker, place: Place, partition: PartitionId) {
+        let leader = broker.cluster().and_then(|cluster| Leader::of(&cluster, partition));
         let current_leader = leader.map(|leader| self.name_leader(leader)).unwrap_or_default();
         let response = &mut self.responses[place.0].partition_responses[place.1];
         *response = PartitionProduceResponse {
@@ -213,7 +213,7 @@ impl Appending {
     }
 
     /// The response, once all of it may be told.
-    async fn acknowledged(mut self, context: &Context, deadline: Option<Instant>) -> ProduceResponse {
+    async fn acknowledged(mut self, broker: &Broker, deadline: Option<Instant>) -> ProduceResponse {
         for Undisclosed { place, partition, after, .. } in std::mem::take(&mut self.undisclosed) {
             let committed = match deadline {
                 Some(deadline) => timeout_at(deadline, after.committed()).await,
@@ -221,7 +221,7 @@ impl Appending {
             };
             match committed {
                 Ok(Ok(())) => {}
-                Ok(Err(NotLeader)) => self.no_longer_led(context, place, partition),
+                Ok(Err(NotLeader)) => self.no_longer_led(broker, place, partition),
                 Err(_) => {
                     let response = &mut self.responses[place.0].partition_responses[place.1];
                     *response = partition_response(response.index, ErrorCode::RequestTimedOut);

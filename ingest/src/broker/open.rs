@@ -74,7 +74,8 @@ impl Broker {
         };
         let cluster = committed.cluster;
         let opened = cluster.session(session).ok_or(OpenError::NodeIdTaken)?;
-        let (node, producer_ids) = (opened.node, ProducerIds::opened_at(opened.opened));
+        let (node, producer_ids) =
+            (*self.node.get_or_init(|| opened.node), ProducerIds::opened_at(opened.opened));
         let recovered = recover(store, &cluster, session, sealed).await?;
         let holding = |partition| {
             let (leader, grant) = cluster.leader(partition)?;
@@ -111,7 +112,7 @@ impl Broker {
         ops.push(Op::Open {
             session,
             process: self.process,
-            node: self.parts.config.node_id,
+            node: self.node.get().copied().or(self.parts.config.node_id),
             rack: self.parts.config.rack.clone(),
             addresses: self.parts.config.addresses.clone(),
         });

@@ -1,1 +1,182 @@
+//! Frames: how they are cut, and what a peer can make this node allocate.
 
+use std::future::Future;
+
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+
+fn limits(memory_bytes: usize) -> Limits {
+    Limits {
+        frame: 100 << 20,
+        idle: Duration::from_secs(600),
+        stall: Duration::from_secs(30),
+        memory: Arc::new(Semaphore::new(memory_bytes)),
+        memory_bytes,
+    }
+}
+
+fn frames() -> (DuplexStream, Frames<DuplexStream>) {
+    let (ours, theirs) = duplex(16 << 20);
+    (ours, Frames::new(theirs, limits(256 << 20)))
+}
+
+fn frame(length: usize, fill: u8) -> Vec<u8> {
+    let mut frame = i32::try_from(length).unwrap_or(-1).to_be_bytes().to_vec();
+    frame.resize(PREFIX + length, fill);
+    frame
+}
+
+fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(test)
+}
+
+async fn next(frames: &mut Frames<DuplexStream>) -> Bytes {
+    frames.next().await.expect("no error").expect("a frame").bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_of_all_sizes_in_one_piece() {
+    let (mut peer, mut frames) = frames();
+    let sizes = [0, 1, 4096, 4097, 16_384, 16_385, 65_535, 65_536, 65_537, 70_000, 70_000, 1_000_000, 3];
+    for (size, fill) in sizes.iter().zip(1..) {
+        peer.write_all(&frame(*size, fill)).await.expect("room");
+    }
+    drop(peer);
+    for (size, fill) in sizes.iter().zip(1..) {
+        assert_eq!(next(&mut frames).await, vec![fill; *size], "{size}");
+    }
+    assert!(matches!(frames.next().await, Ok(None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_of_all_sizes_byte_by_byte() {
+    let (mut peer, mut frames) = frames();
+    let sizes = [0, 1, 5000, 20_000, 66_000];
+    let writing = tokio::spawn(async move {
+        for size in sizes {
+            for byte in frame(size, 7) {
+                peer.write_all(&[byte]).await.expect("room");
+                tokio::task::yield_now().await;
+            }
+        }
+        peer
+    });
+    for size in sizes {
+        assert_eq!(next(&mut frames).await, vec![7; size], "{size}");
+    }
+    drop(writing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lengths_that_are_none() {
+    for length in [-1, i32::MIN, (100 << 20) + 1, i32::MAX] {
+        let (mut peer, mut frames) = frames();
+        peer.write_all(&length.to_be_bytes()).await.expect("room");
+        assert!(matches!(frames.next().await, Err(FrameError::Length { length: l, .. }) if l == length));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_within_a_frame() {
+    for sent in [1, 3, 4, 10, 5000, 70_000] {
+        let (mut peer, mut frames) = frames();
+        peer.write_all(&frame(80_000, 1)[..sent]).await.expect("room");
+        drop(peer);
+        assert!(matches!(frames.next().await, Err(FrameError::Truncated)), "{sent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_between_frames_and_within_one() {
+    let (mut peer, mut frames) = frames();
+    assert!(matches!(frames.next().await, Err(FrameError::Idle)));
+    for sent in [2, 10, 70_000] {
+        peer.write_all(&frame(80_000, 1)[..sent]).await.expect("room");
+        let error = frames.next().await.expect_err("a stall");
+        assert!(matches!(error, FrameError::Stalled { .. }) && error.is_fault(), "{sent}: {error}");
+        (peer, frames) = super::tests::frames();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_frame_waits_for_memory_and_then_comes_whole() {
+    let (mut peer, frames) = frames();
+    let mut frames = Frames { limits: limits(100_000), ..frames };
+    peer.write_all(&[frame(70_000, 1), frame(70_000, 2), frame(200_000, 3)].concat()).await.expect("room");
+    let first = frames.next().await.expect("no error").expect("a frame");
+    assert_eq!(frames.limits().memory.available_permits(), 30_000);
+    assert!(timeout(Duration::from_secs(3600), frames.next()).await.is_err());
+    // Nothing is lost by having waited: a connection is dropped only with its reader.
+    drop(first);
+    assert_eq!(frames.limits().memory.available_permits(), 100_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_larger_than_all_memory_takes_all_of_it() {
+    let (mut peer, frames) = frames();
+    let mut frames = Frames { limits: limits(100_000), ..frames };
+    peer.write_all(&frame(200_000, 3)).await.expect("room");
+    let all = frames.next().await.expect("no error").expect("a frame");
+    assert_eq!((all.bytes.len(), frames.limits().memory.available_permits()), (200_000, 0));
+    drop(all);
+    assert_eq!(frames.limits().memory.available_permits(), 100_000);
+}
+
+#[test]
+fn a_length_alone_allocates_little() {
+    let (mut peer, mut frames) = frames();
+    on_a_runtime(async { peer.write_all(&frame(90 << 20, 0)[..PREFIX + 100]).await }).expect("room");
+    let measured = allocation_counter::measure(|| {
+        let error = on_a_runtime(frames.next()).expect_err("a stall");
+        assert!(matches!(error, FrameError::Stalled { .. }));
+    });
+    assert!(measured.bytes_max < 128 << 10, "{} bytes", measured.bytes_max);
+}
+
+#[test]
+fn a_frame_allocates_no_more_than_a_few_times_what_came_of_it() {
+    let (mut peer, mut frames) = frames();
+    on_a_runtime(async { peer.write_all(&frame(90 << 20, 0)[..PREFIX + (1 << 20)]).await }).expect("room");
+    let measured = allocation_counter::measure(|| {
+        on_a_runtime(frames.next()).expect_err("a stall");
+    });
+    assert!(measured.bytes_max < 6 << 20, "{} bytes", measured.bytes_max);
+}
+
+#[test]
+fn a_frame_like_the_one_before_is_read_into_one_buffer() {
+    let (mut peer, mut frames) = frames();
+    let size = 1 << 20;
+    on_a_runtime(async {
+        peer.write_all(&frame(size, 1)).await.expect("room");
+        next(&mut frames).await;
+        peer.write_all(&frame(size, 2)).await.expect("room");
+    });
+    let measured = allocation_counter::measure(|| {
+        on_a_runtime(next(&mut frames));
+    });
+    assert!(measured.bytes_total < size as u64 + (64 << 10), "{} bytes", measured.bytes_total);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_frame_does_not_keep_the_read_buffer() {
+    let (mut peer, mut frames) = frames();
+    peer.write_all(&[frame(100, 1), frame(100, 2)].concat()).await.expect("room");
+    let kept = next(&mut frames).await;
+    assert!(kept.is_unique());
+    assert_eq!(next(&mut frames).await, vec![2; 100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_request_waits_is_not_lost() {
+    let (mut peer, mut frames) = frames();
+    peer.write_all(&[frame(10, 1), frame(20, 2)].concat()).await.expect("room");
+    assert!(timeout(Duration::from_secs(1), frames.closed()).await.is_err());
+    drop(peer);
+    assert!(timeout(Duration::from_secs(1), frames.closed()).await.is_ok());
+    assert_eq!(next(&mut frames).await, vec![1; 10]);
+    assert_eq!(next(&mut frames).await, vec![2; 20]);
+    assert!(matches!(frames.next().await, Ok(None)));
+}

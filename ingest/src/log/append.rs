@@ -55,7 +55,11 @@ const PREFIX: usize = 16;
 
 impl Log {
     /// [`Log::append_at`] this moment.
-    pub fn append(&self, candidates: Vec<Candidate>, permit: Option<Permit>) -> Result<Vec<Outcome>, NotLeader> {
+    pub fn append(
+        &self,
+        candidates: Vec<Candidate>,
+        permit: Option<Permit>,
+    ) -> Result<Vec<Outcome>, NotLeader> {
         self.append_at(candidates, self.parts.clock.now_ms(), permit)
     }
 
@@ -171,7 +175,8 @@ fn put_batch(open: &mut super::open::Open, prefixes: &mut BytesMut, candidate: C
     let position = open.builder.push_batch(prefix.clone(), rest.clone());
     let length = bytes.len() as u32;
     let epoch = partition.holding().epoch;
-    let record = BatchRecord { partition: partition.id(), epoch, position, length, attributes, appended: *event };
+    let record =
+        BatchRecord { partition: partition.id(), epoch, position, length, attributes, appended: *event };
     open.builder.push(Record::Batch(record));
     let batch = TailBatch {
         prefix,

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tiering::checkpoint::{Parts, tenures, write};
 use tiering::format::checkpoint::{PartitionState, ShardState};
 
+use super::open::Open;
 use super::{Log, Partition};
 
 /// One checkpoint is under way at a time.
@@ -25,9 +26,19 @@ pub(super) struct Progress {
 /// The decided state after a slot, taken when the slot's bytes were fixed. It may be written once the slot
 /// is committed.
 pub(super) struct Capture {
+    /// What the metadata log said then: the shards that the session held.
+    pub(super) cluster: Arc<Cluster>,
     pub(super) n: u64,
     pub(super) previous: u128,
     pub(super) states: Vec<(Arc<Partition>, partition::Partition)>,
+}
+
+impl Capture {
+    /// The state before the open slot. Its slot is still empty.
+    pub(super) fn of(open: &Open, cluster: Arc<Cluster>) -> Self {
+        let states = open.states.iter().map(|d| (Arc::clone(&d.partition), d.state.clone())).collect();
+        Self { cluster, n: open.n, previous: open.previous, states }
+    }
 }
 
 impl Log {
@@ -44,10 +55,8 @@ impl Log {
     }
 
     /// The state that the session inherited, as its checkpoint 0.
-    pub(super) fn capture_inherited(&self) -> Capture {
-        let open = self.open.lock();
-        let states = open.states.iter().map(|d| (Arc::clone(&d.partition), d.state.clone())).collect();
-        Capture { n: 0, previous: 0, states }
+    pub(super) fn capture_inherited(&self, cluster: Arc<Cluster>) -> Capture {
+        Capture::of(&self.open.lock(), cluster)
     }
 
     /// Writes what was captured. All slots before `capture.n` are committed, and no later one yet.
@@ -55,10 +64,10 @@ impl Log {
     pub(super) fn checkpoint(
         self: &Arc<Self>,
         capture: Capture,
-        cluster: &Cluster,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (parts, indexed) = self.parts_of(capture, cluster);
-        let (log, shards, n, as_of) = (Arc::clone(self), cluster.shards(), parts.n, parts.as_of);
+        let shards = capture.cluster.shards();
+        let (parts, indexed) = self.parts_of(capture);
+        let (log, n, as_of) = (Arc::clone(self), parts.n, parts.as_of);
         async move {
             let shard_of = move |partition| shards.of_partition(partition);
             match write(&log.parts.store, &log.parts.entropy, shard_of, parts).await {
@@ -69,7 +78,9 @@ impl Log {
                     log.checkpointing.covered.store(n, Ordering::Release);
                     *log.checkpointing.last.lock() = Some(CheckpointRef { n, as_of });
                 }
-                Err(error) => tracing::warn!(%error, session = %log.session(), "a checkpoint was not written"),
+                Err(error) => {
+                    tracing::warn!(%error, session = %log.session(), "a checkpoint was not written")
+                }
             }
             log.checkpointing.running.store(false, Ordering::Release);
         }
@@ -79,9 +90,8 @@ impl Log {
     fn parts_of(
         &self,
         capture: Capture,
-        cluster: &Cluster,
     ) -> (Parts, Vec<(Arc<Partition>, usize, Vec<tiering::format::checkpoint::Tenure>)>) {
-        let session = self.session();
+        let (session, cluster) = (self.session(), &capture.cluster);
         let mut shards: BTreeMap<_, ShardState> = BTreeMap::new();
         for shard in cluster.shards().all() {
             if let Some(grant) = cluster.assigned(shard).filter(|g| g.session == session) {
@@ -95,7 +105,9 @@ impl Log {
                 continue;
             }
             let (recent, earlier) = partition.since_checkpoint();
-            let Some(shard) = shards.get_mut(&cluster.shards().of_partition(partition.id())) else { continue };
+            let Some(shard) = shards.get_mut(&cluster.shards().of_partition(partition.id())) else {
+                continue;
+            };
             if state.log_end == 0 && state.producers.is_empty() {
                 continue;
             }

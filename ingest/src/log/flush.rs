@@ -11,7 +11,7 @@ use tiering::session::SlotError;
 use tokio::time::{Instant, sleep_until};
 
 use super::checkpoint::Capture;
-use super::open::{Open, Pending};
+use super::open::Pending;
 use super::ticket::Stub;
 use super::{Log, Partition, Permit};
 
@@ -41,19 +41,23 @@ struct InFlight {
 impl Log {
     /// Puts slots until the session is sealed, or until `closing` is done and everything is committed; then
     /// closes it.
-    pub async fn run(self: Arc<Self>, metadata: Arc<MetadataLog>, closing: impl Future<Output = ()>) -> Ended {
+    pub async fn run(
+        self: Arc<Self>,
+        metadata: Arc<MetadataLog>,
+        closing: impl Future<Output = ()>,
+    ) -> Ended {
         let mut in_flight = FuturesOrdered::new();
         let mut closing = pin!(closing);
         let mut is_closing = false;
         let mut began = None;
         if self.claim_checkpoint(0, 0) {
-            drop(tokio::spawn(self.checkpoint(self.capture_inherited(), &metadata.current())));
+            drop(tokio::spawn(self.checkpoint(self.capture_inherited(metadata.current()))));
         }
         loop {
             let due = self.flush_due(began, in_flight.len());
             if due.is_some_and(|at| at <= Instant::now()) {
                 began = Some(Instant::now());
-                in_flight.push_back(self.put(self.freeze()));
+                in_flight.push_back(self.put(self.freeze(&metadata)));
                 continue;
             }
             if is_closing && in_flight.is_empty() && due.is_none() {
@@ -66,7 +70,7 @@ impl Log {
                         self.fail();
                         return Ended::Fenced(error);
                     }
-                    self.commit(put, &metadata);
+                    self.commit(put);
                 }
                 () = self.changed.notified() => {
                     if self.open.lock().ended {
@@ -95,21 +99,19 @@ impl Log {
         }
     }
 
-    fn freeze(&self) -> InFlight {
+    fn freeze(&self, metadata: &MetadataLog) -> InFlight {
         let mut open = self.open.lock();
         let (n, previous) = (open.n, open.previous);
-        let slot = std::mem::take(&mut open.builder).freeze(
-            self.session(),
-            n,
-            previous,
-            self.parts.entropy.nonce(),
-        );
+        let slot =
+            std::mem::take(&mut open.builder).freeze(self.session(), n, previous, self.parts.entropy.nonce());
         open.n += 1;
         open.previous = slot.header.hash();
         open.awaited = false;
         let stub = std::mem::replace(&mut open.stub, Stub::new());
         open.newest = Some(stub.ticket());
-        let capture = self.claim_checkpoint(n + 1, self.parts.config.checkpoint_slots).then(|| capture(&open));
+        let capture = self
+            .claim_checkpoint(n + 1, self.parts.config.checkpoint_slots)
+            .then(|| Capture::of(&open, metadata.current()));
         InFlight {
             slot,
             pending: std::mem::take(&mut open.pending),
@@ -126,7 +128,7 @@ impl Log {
     }
 
     /// A slot, and every one before it, is confirmed.
-    fn commit(self: &Arc<Self>, put: InFlight, metadata: &MetadataLog) {
+    fn commit(self: &Arc<Self>, put: InFlight) {
         let InFlight { slot, pending, stub, capture, frozen_at, .. } = put;
         let mut batches: Vec<(Arc<Partition>, usize)> = Vec::new();
         let count = pending.len();
@@ -141,7 +143,7 @@ impl Log {
         self.parts.metrics.slot_committed(slot.header.object_len(), count, frozen_at.elapsed());
         self.tail.lock().push(slot.header.body_len as usize, batches);
         if let Some(capture) = capture {
-            drop(tokio::spawn(self.checkpoint(capture, &metadata.current())));
+            drop(tokio::spawn(self.checkpoint(capture)));
         }
     }
 
@@ -162,13 +164,13 @@ impl Log {
                 // Something came since; it fails, as it would a moment later.
                 tracing::debug!("requests arrived while the session closed");
             }
-            let last = capture(&open);
+            let last = Capture::of(&open, metadata.current());
             open.end();
             last
         };
         let (n, previous) = (last.n, last.previous);
         if self.claim_checkpoint(n, 1) {
-            self.checkpoint(last, &metadata.current()).await;
+            self.checkpoint(last).await;
         }
         let mut builder = Builder::default();
         builder.push(Record::Close);
@@ -181,11 +183,6 @@ impl Log {
             }
         }
     }
-}
-
-fn capture(open: &Open) -> Capture {
-    let states = open.states.iter().map(|d| (Arc::clone(&d.partition), d.state.clone())).collect();
-    Capture { n: open.n, previous: open.previous, states }
 }
 
 async fn at(due: Option<Instant>) {

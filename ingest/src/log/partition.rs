@@ -114,7 +114,12 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(id: PartitionId, holding: Holding, index: usize, recovered: RecoveredPartition) -> Self {
+    pub(super) fn new(
+        id: PartitionId,
+        holding: Holding,
+        index: usize,
+        recovered: RecoveredPartition,
+    ) -> Self {
         let state = recovered.state.partition;
         let readable = Readable {
             log_start: state.log_start,

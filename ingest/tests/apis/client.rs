@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::messages::produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
 use protocol::messages::{CreateTopicsRequest, MetadataRequest, ProduceRequest};
-use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::records::BatchBuilder;
 use protocol::{Request, Uuid, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -112,7 +112,8 @@ impl Client {
 
 pub(crate) fn produce_request(topic: &str, index: i32, records: Option<Bytes>) -> ProduceRequest {
     let partition = PartitionProduceData { index, records: records.map(Into::into) };
-    let topic = TopicProduceData { name: topic.into(), partition_data: vec![partition], ..Default::default() };
+    let topic =
+        TopicProduceData { name: topic.into(), partition_data: vec![partition], ..Default::default() };
     ProduceRequest { transactional_id: None, acks: -1, timeout_ms: 30_000, topic_data: vec![topic] }
 }
 

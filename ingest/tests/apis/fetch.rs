@@ -27,7 +27,13 @@ fn partitions(topic: &str, offsets: &[(i32, i64)]) -> FetchRequest {
     };
     let partitions = offsets.iter().map(partition).collect();
     let topic = FetchTopic { topic: topic.into(), partitions, ..Default::default() };
-    FetchRequest { topics: vec![topic], max_wait_ms: 0, min_bytes: 1, max_bytes: 1 << 20, ..Default::default() }
+    FetchRequest {
+        topics: vec![topic],
+        max_wait_ms: 0,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        ..Default::default()
+    }
 }
 
 fn only(response: FetchResponse) -> PartitionData {
@@ -153,11 +159,8 @@ async fn unknown_topics_and_partitions() {
 async fn leader_epochs() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 1).await;
-    for (epoch, expected) in [
-        (-1, ErrorCode::None),
-        (0, ErrorCode::None),
-        (1, ErrorCode::UnknownLeaderEpoch),
-    ] {
+    for (epoch, expected) in [(-1, ErrorCode::None), (0, ErrorCode::None), (1, ErrorCode::UnknownLeaderEpoch)]
+    {
         let mut request = from("t", 0);
         request.topics[0].partitions[0].current_leader_epoch = epoch;
         assert_eq!(code(&only(client.ask(12, &request).await)), expected, "{epoch}");
@@ -287,14 +290,20 @@ async fn uncommitted_records_are_not_seen() {
 async fn a_waiting_fetch_hears_of_the_topics_deletion() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 1).await;
-    let request = FetchRequest { max_wait_ms: 60_000, ..from("t", 0) };
+    let mut request = FetchRequest { max_wait_ms: 60_000, ..from("t", 0) };
+    request.topics[0].topic_id = client.topic_id("t").await;
     let correlation_id = client.send(12, &request).await;
+    let mut other = node.connect();
+    let other_id = other.send(13, &request).await;
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let delete = DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
+    let delete =
+        DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
     node.connect().ask(5, &delete).await;
     let began = Instant::now();
     let data = only(client.receive::<FetchRequest>(12, correlation_id).await);
     assert_eq!(code(&data), ErrorCode::UnknownTopicOrPartition);
+    let data = only(other.receive::<FetchRequest>(13, other_id).await);
+    assert_eq!(code(&data), ErrorCode::UnknownTopicId);
     assert!(began.elapsed() < Duration::from_secs(1));
 }
 
@@ -391,7 +400,8 @@ async fn cold_reads_keep_to_the_bounds() {
         request.topics[0].partitions[0].partition_max_bytes = 1;
         assert_eq!(values(&only(client.ask(12, &request).await)).len(), 1);
         let batch = batch(&["0"]);
-        request.topics[0].partitions[0].partition_max_bytes = i32::try_from(batch.len() * 3 + 5).expect("small");
+        request.topics[0].partitions[0].partition_max_bytes =
+            i32::try_from(batch.len() * 3 + 5).expect("small");
         assert_eq!(values(&only(client.ask(12, &request).await)).len(), 3);
         request.max_bytes = i32::try_from(batch.len() * 2).expect("small");
         assert_eq!(values(&only(client.ask(12, &request).await)).len(), 2);

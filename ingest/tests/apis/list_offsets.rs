@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use protocol::ErrorCode;
 use protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
-use protocol::messages::offset_for_leader_epoch::{EpochEndOffset, OffsetForLeaderPartition, OffsetForLeaderTopic};
+use protocol::messages::offset_for_leader_epoch::{
+    EpochEndOffset, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use protocol::messages::{ListOffsetsRequest, OffsetForLeaderEpochRequest};
 
 use crate::client::{Client, batch, produce_request, stamped};
@@ -14,7 +16,11 @@ use crate::store::Fault;
 fn request(timestamps: &[i64]) -> ListOffsetsRequest {
     let partition = |timestamp: &i64| ListOffsetsPartition { timestamp: *timestamp, ..Default::default() };
     let topic = |timestamp| ListOffsetsTopic { name: "t".into(), partitions: vec![partition(timestamp)] };
-    ListOffsetsRequest { replica_id: -1, topics: timestamps.iter().map(topic).collect(), ..Default::default() }
+    ListOffsetsRequest {
+        replica_id: -1,
+        topics: timestamps.iter().map(topic).collect(),
+        ..Default::default()
+    }
 }
 
 /// Error, offset, timestamp and leader epoch.
@@ -106,7 +112,11 @@ async fn errors_of_partitions() {
     let mut client = node.with_topic("t", 2).await;
     let response = client.ask(7, &request(&[-1, -2])).await;
     for topic in &response.topics {
-        assert_eq!(topic.partitions[0].error_code, ErrorCode::InvalidRequest.code(), "the partition came twice");
+        assert_eq!(
+            topic.partitions[0].error_code,
+            ErrorCode::InvalidRequest.code(),
+            "the partition came twice"
+        );
     }
     let mut wanted = request(&[-1]);
     wanted.topics[0].partitions[0].partition_index = 2;
@@ -129,7 +139,8 @@ async fn where_a_leader_epoch_ended() {
             let topics = vec![OffsetForLeaderTopic { topic: "t".into(), partitions: vec![partition] }];
             let request = OffsetForLeaderEpochRequest { replica_id: -1, topics };
             let response = client.ask(version, &request).await;
-            let EpochEndOffset { error_code, leader_epoch, end_offset, .. } = response.topics[0].partitions[0];
+            let EpochEndOffset { error_code, leader_epoch, end_offset, .. } =
+                response.topics[0].partitions[0];
             (ErrorCode::from_code(error_code).expect("a known error"), leader_epoch, end_offset)
         };
         assert_eq!(ask(0, -1, 0).await, (ErrorCode::None, 0, 2));

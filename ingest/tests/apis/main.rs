@@ -3,6 +3,7 @@
 mod client;
 mod fetch;
 mod list_offsets;
+mod listener;
 mod metadata;
 mod node;
 mod pipeline;

@@ -41,7 +41,10 @@ async fn brokers_topics_and_leaders_in_every_version() {
         let partitions: Vec<_> = topic.partitions.iter().map(|p| (p.partition_index, p.leader_id)).collect();
         assert_eq!(partitions, [(0, NODE), (1, NODE)]);
         assert_eq!(topic.partitions[0].leader_epoch, if version >= 7 { 0 } else { -1 });
-        assert_eq!((&topic.partitions[0].replica_nodes, &topic.partitions[0].isr_nodes), (&vec![NODE], &vec![NODE]));
+        assert_eq!(
+            (&topic.partitions[0].replica_nodes, &topic.partitions[0].isr_nodes),
+            (&vec![NODE], &vec![NODE])
+        );
     }
 }
 
@@ -100,7 +103,8 @@ async fn unknown_is_not_said_by_a_node_that_could_not_ask() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 1).await;
     node.store.set(Fault::MetadataUnreadable);
-    let response = client.ask(12, &MetadataRequest { allow_auto_topic_creation: false, ..request(&["t", "u"]) }).await;
+    let response =
+        client.ask(12, &MetadataRequest { allow_auto_topic_creation: false, ..request(&["t", "u"]) }).await;
     assert_eq!(codes(&response), [ErrorCode::None, ErrorCode::LeaderNotAvailable]);
 }
 
@@ -115,7 +119,10 @@ async fn internal_topics_and_operations() {
     };
     let response = client.ask(8, &wanted).await;
     assert!(response.topics[0].is_internal);
-    assert_eq!((response.topics[0].topic_authorized_operations, response.cluster_authorized_operations), (3576, 8096));
+    assert_eq!(
+        (response.topics[0].topic_authorized_operations, response.cluster_authorized_operations),
+        (3576, 8096)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,10 +133,15 @@ async fn the_cluster_is_described() {
     for version in 0..=2 {
         let response = client.ask(version, &DescribeClusterRequest::default()).await;
         assert_eq!((response.error_code, response.controller_id, response.endpoint_type), (0, NODE, 1));
-        assert_eq!((response.cluster_id.as_str(), response.cluster_authorized_operations), (&*cluster, i32::MIN));
+        assert_eq!(
+            (response.cluster_id.as_str(), response.cluster_authorized_operations),
+            (&*cluster, i32::MIN)
+        );
         assert_eq!((response.brokers[0].host.as_str(), response.brokers[0].is_fenced), ("node7.test", false));
     }
-    for (endpoint_type, code) in [(2, ErrorCode::MismatchedEndpointType), (3, ErrorCode::UnsupportedEndpointType)] {
+    for (endpoint_type, code) in
+        [(2, ErrorCode::MismatchedEndpointType), (3, ErrorCode::UnsupportedEndpointType)]
+    {
         let request = DescribeClusterRequest { endpoint_type, ..Default::default() };
         assert_eq!(client.ask(1, &request).await.error_code, code.code());
     }

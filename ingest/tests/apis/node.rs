@@ -43,7 +43,11 @@ pub(crate) fn config() -> BrokerConfig {
         max_connections: 100,
         node_id: Some(NodeId(NODE)),
         rack: Some("r1".to_owned()),
-        addresses: vec![Address { listener: "PLAINTEXT".to_owned(), host: "node7.test".to_owned(), port: 9092 }],
+        addresses: vec![Address {
+            listener: "PLAINTEXT".to_owned(),
+            host: "node7.test".to_owned(),
+            port: 9092,
+        }],
         log: LogConfig {
             slot_bytes: 8 << 20,
             linger: Duration::ZERO,
@@ -88,7 +92,7 @@ impl Node {
 
     pub(crate) fn run(&self) {
         let broker = Arc::clone(&self.broker);
-        tokio::spawn(async move { broker.run(std::future::pending()).await });
+        tokio::spawn(async move { broker.run(CancellationToken::new()).await });
     }
 
     /// A connection.
@@ -106,7 +110,12 @@ impl Node {
     }
 
     /// A connection, and a topic with these settings.
-    pub(crate) async fn with_configured(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Client {
+    pub(crate) async fn with_configured(
+        &self,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Client {
         let mut client = self.connect();
         client.create_topic(name, partitions, settings).await;
         client

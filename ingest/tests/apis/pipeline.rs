@@ -20,6 +20,8 @@ async fn produces_overlap_and_are_answered_in_order() {
     let mut sent = Vec::new();
     for value in 0..10 {
         sent.push(client.send(9, &produce_request("t", 0, Some(batch(&[&value.to_string()])))).await);
+        // The first is in flight before the second comes.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     // A later request that is done sooner waits its turn.
     let last = client.send(0, &ApiVersionsRequest::default()).await;

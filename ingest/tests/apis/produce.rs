@@ -24,7 +24,11 @@ async fn offsets_follow_each_other_in_every_version() {
     let mut client = node.with_topic("t", 2).await;
     for (round, version) in (3..=12).enumerate() {
         let response = client.produce_to(version, "t", 1, batch(&["a", "b"])).await;
-        assert_eq!((code(&response), response.base_offset), (ErrorCode::None, 2 * round as i64), "v{version}");
+        assert_eq!(
+            (code(&response), response.base_offset),
+            (ErrorCode::None, 2 * round as i64),
+            "v{version}"
+        );
         assert_eq!(response.log_append_time_ms, -1);
         assert_eq!(response.log_start_offset, if version >= 5 { 0 } else { -1 });
     }
@@ -82,7 +86,11 @@ async fn refused(records: Option<Bytes>) -> PartitionProduceResponse {
     refused_in(9, &[], records).await
 }
 
-async fn refused_in(version: i16, settings: &[(&str, &str)], records: Option<Bytes>) -> PartitionProduceResponse {
+async fn refused_in(
+    version: i16,
+    settings: &[(&str, &str)],
+    records: Option<Bytes>,
+) -> PartitionProduceResponse {
     let node = Node::start().await;
     let mut client = node.with_configured("t", 1, settings).await;
     let response = client.ask(version, &produce_request("t", 0, records)).await;
@@ -160,7 +168,9 @@ async fn internal_topics_take_records_only_from_kafkas_own_tools() {
 #[tokio::test(start_paused = true)]
 async fn a_partition_takes_exactly_one_batch_of_format_2() {
     let two = [batch(&["a"]), batch(&["b"])].concat();
-    for records in [None, Some(Bytes::new()), Some(two.into()), Some(altered(&batch(&["a"]), 16, &[1], false))] {
+    for records in
+        [None, Some(Bytes::new()), Some(two.into()), Some(altered(&batch(&["a"]), 16, &[1], false))]
+    {
         assert_eq!(code(&refused(records).await), ErrorCode::InvalidRecord);
     }
 }
@@ -344,8 +354,8 @@ async fn a_lost_session_fails_what_is_in_flight_and_names_the_leader() {
     let correlation_id = client.send(10, &request).await;
     tokio::time::sleep(Duration::from_millis(10)).await;
     node.lose_session();
-    node.store.set(Fault::None);
     let response = client.receive::<ProduceRequest>(10, correlation_id).await;
+    node.store.set(Fault::None);
     let partition = &response.responses[0].partition_responses[0];
     assert_eq!((code(partition), partition.base_offset), (ErrorCode::NotLeaderOrFollower, -1));
     assert_eq!(partition.current_leader.leader_id, NODE);
@@ -365,9 +375,11 @@ async fn errors_are_each_partitions_own() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 2).await;
     let partition = |index, records| PartitionProduceData { index, records: Some(Bytes::into(records)) };
-    let partitions = vec![partition(0, batch(&["a"])), partition(5, batch(&["a"])), partition(1, batch(&["a"]))];
+    let partitions =
+        vec![partition(0, batch(&["a"])), partition(5, batch(&["a"])), partition(1, batch(&["a"]))];
     let topic = TopicProduceData { name: "t".into(), partition_data: partitions, ..Default::default() };
-    let request = ProduceRequest { acks: -1, timeout_ms: 1000, topic_data: vec![topic], transactional_id: None };
+    let request =
+        ProduceRequest { acks: -1, timeout_ms: 1000, topic_data: vec![topic], transactional_id: None };
     let response = client.ask(9, &request).await;
     let codes: Vec<_> = response.responses[0].partition_responses.iter().map(code).collect();
     assert_eq!(codes, [ErrorCode::None, ErrorCode::UnknownTopicOrPartition, ErrorCode::None]);
@@ -389,7 +401,9 @@ async fn acks_0_has_no_response() {
 #[tokio::test(start_paused = true)]
 async fn any_error_with_acks_0_closes_the_connection() {
     let node = Node::start().await;
-    for (topic, records) in [("u", batch(&["a"])), ("t", batch(&["a"]).slice(..30)), ("t", idempotent(5, 0, 9, 1))] {
+    for (topic, records) in
+        [("u", batch(&["a"])), ("t", batch(&["a"]).slice(..30)), ("t", idempotent(5, 0, 9, 1))]
+    {
         let mut client = node.connect();
         client.topic_id("t").await; // Which creates it.
         client.produce("t", idempotent(5, 0, 0, 1)).await;

@@ -1,9 +1,12 @@
 //! ApiVersions, and what is no proper request.
 
+use ingest::connection::serve;
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
 use protocol::{ApiKey, ErrorCode, frame};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
-use crate::client::Client;
+use crate::client::{Client, batch};
 use crate::node::Node;
 
 /// A frame with this header and body.
@@ -54,7 +57,8 @@ async fn what_is_served() {
 async fn a_response_to_version_3_has_no_default_tags() {
     let node = Node::start().await;
     let mut client = node.connect();
-    let request = ApiVersionsRequest { client_software_name: "a".into(), client_software_version: "1".into() };
+    let request =
+        ApiVersionsRequest { client_software_name: "a".into(), client_software_version: "1".into() };
     client.send(3, &request).await;
     let frame = client.receive_raw().await.expect("a response");
     // Old librdkafka trips over a tag.
@@ -66,7 +70,8 @@ async fn a_response_to_version_3_has_no_default_tags() {
 async fn bad_software_names() {
     let node = Node::start().await;
     let mut client = node.connect();
-    let request = ApiVersionsRequest { client_software_name: "-".into(), client_software_version: "1".into() };
+    let request =
+        ApiVersionsRequest { client_software_name: "-".into(), client_software_version: "1".into() };
     let response = client.ask(3, &request).await;
     assert_eq!(response.error_code, ErrorCode::InvalidRequest.code());
 }
@@ -96,7 +101,8 @@ async fn is_refused(node: &Node, bytes: &[u8]) -> bool {
 #[tokio::test(start_paused = true)]
 async fn everything_else_that_is_not_served_closes_the_connection() {
     let node = Node::start().await;
-    for (key, version) in [(0, 2), (0, 14), (1, 3), (3, 14), (10, 0), (4, 0), (9999, 0), (-1, 0), (32000, 1)] {
+    for (key, version) in [(0, 2), (0, 14), (1, 3), (3, 14), (10, 0), (4, 0), (9999, 0), (-1, 0), (32000, 1)]
+    {
         assert!(is_refused(&node, &request(key, version, &[0; 20])).await, "{key} v{version}");
     }
     assert_eq!(ApiKey::Identify.code(), 32000);
@@ -126,4 +132,33 @@ async fn what_came_before_is_answered_first() {
     client.send_raw(&(-1i32).to_be_bytes()).await;
     client.receive::<MetadataRequest>(1, correlation_id).await;
     assert!(client.is_closed().await);
+}
+
+/// Requests of every API with bytes changed, cut and added at random: the connection may end, the node must not.
+#[tokio::test(start_paused = true)]
+async fn no_bytes_bring_the_node_down() {
+    let node = Node::start().await;
+    let mut good = node.with_topic("t", 2).await;
+    let mut rng = StdRng::seed_from_u64(7);
+    let topic = b"\0\0\0\x01\0\x01t\0\0\0\x01\0\0\0\0";
+    for round in 0..4000 {
+        let key = ApiKey::ALL[rng.random_range(0..ApiKey::ALL.len())].code();
+        let mut body: Vec<u8> = (0..rng.random_range(0..40)).map(|_| rng.random_range(0..4)).collect();
+        body.extend(topic);
+        body.extend((0..rng.random_range(0..60)).map(|_| if rng.random() { 0 } else { rng.random::<u8>() }));
+        let mut bytes = request(key, rng.random_range(0..18), &body);
+        if rng.random_bool(0.1) {
+            let at = rng.random_range(0..bytes.len());
+            bytes[at] = rng.random();
+        }
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (read, write) = tokio::io::split(theirs);
+        let serving = serve(read, write, "random", node.broker.clone(), node.stop.clone());
+        let serving = tokio::spawn(serving);
+        let mut client = Client::new(ours);
+        client.send_raw(&bytes).await;
+        drop(client);
+        assert!(serving.await.is_ok(), "round {round}: {bytes:?}");
+    }
+    assert_eq!(good.produce("t", batch(&["a"])).await.error_code, 0);
 }

@@ -9,7 +9,13 @@ use protocol::messages::{DescribeConfigsRequest, InitProducerIdRequest};
 use crate::client::Client;
 use crate::node::{NODE, Node};
 
-async fn describe(client: &mut Client, version: i16, kind: i8, name: &str, keys: Option<&[&str]>) -> DescribeConfigsResult {
+async fn describe(
+    client: &mut Client,
+    version: i16,
+    kind: i8,
+    name: &str,
+    keys: Option<&[&str]>,
+) -> DescribeConfigsResult {
     let resource = DescribeConfigsResource {
         resource_type: kind,
         resource_name: name.into(),
@@ -37,7 +43,10 @@ async fn the_settings_of_a_topic() {
         let result = describe(&mut client, version, 2, "t", None).await;
         assert_eq!(result.error_code, 0);
         let policy = named(&result, "cleanup.policy");
-        assert_eq!((policy.value.as_deref(), policy.config_source, policy.read_only), (Some("compact"), 1, false));
+        assert_eq!(
+            (policy.value.as_deref(), policy.config_source, policy.read_only),
+            (Some("compact"), 1, false)
+        );
         let synonyms: Vec<_> = policy.synonyms.iter().map(|s| (s.name.as_str(), s.source)).collect();
         assert_eq!(synonyms, [("cleanup.policy", 1), ("log.cleanup.policy", 5)]);
         assert_eq!(policy.config_type, if version >= 3 { 7 } else { 0 });
@@ -107,10 +116,14 @@ async fn producer_ids_are_never_given_twice() {
 async fn transactional_producers_are_refused() {
     let node = Node::start().await;
     let mut client = node.connect();
-    for (id, code) in [("x", ErrorCode::TransactionalIdAuthorizationFailed), ("", ErrorCode::InvalidRequest)] {
+    for (id, code) in [("x", ErrorCode::TransactionalIdAuthorizationFailed), ("", ErrorCode::InvalidRequest)]
+    {
         let request = InitProducerIdRequest { transactional_id: Some(id.into()), ..Default::default() };
         let response = client.ask(4, &request).await;
-        assert_eq!((response.error_code, response.producer_id, response.producer_epoch), (code.code(), -1, -1));
+        assert_eq!(
+            (response.error_code, response.producer_id, response.producer_epoch),
+            (code.code(), -1, -1)
+        );
     }
     let half = InitProducerIdRequest { producer_id: 5, ..Default::default() };
     assert_eq!(client.ask(4, &half).await.error_code, ErrorCode::InvalidRequest.code());

@@ -31,7 +31,10 @@ async fn topics_are_created_in_every_version_with_defaults() {
         let name = format!("t{version}");
         let response = client.ask(version, &request(vec![topic(&name)])).await;
         let result = &response.topics[0];
-        assert_eq!((code(result), &result.error_message, result.name.as_str()), (ErrorCode::None, &None, &*name));
+        assert_eq!(
+            (code(result), &result.error_message, result.name.as_str()),
+            (ErrorCode::None, &None, &*name)
+        );
         assert_eq!(result.topic_id.is_zero(), version < 7);
         if version >= 5 {
             assert_eq!((result.num_partitions, result.replication_factor), (4, 1));
@@ -110,7 +113,10 @@ async fn manual_assignments() {
         (assigned("stranger", &[(0, &[8])]), invalid),
         (assigned("same", &[(0, &[NODE, NODE])]), invalid),
         (CreatableTopic { num_partitions: 1, ..assigned("n", &[(0, &[NODE])]) }, ErrorCode::InvalidRequest),
-        (CreatableTopic { replication_factor: 1, ..assigned("r", &[(0, &[NODE])]) }, ErrorCode::InvalidRequest),
+        (
+            CreatableTopic { replication_factor: 1, ..assigned("r", &[(0, &[NODE])]) },
+            ErrorCode::InvalidRequest,
+        ),
     ];
     let topics = cases.iter().map(|(topic, _)| topic.clone()).collect();
     let response = client.ask(7, &request(topics)).await;
@@ -157,8 +163,10 @@ async fn topics_are_deleted_by_name_and_by_id() {
     client.create_topic("b", 1, &[]).await;
     let id = client.topic_id("a").await;
     let (zero, unknown) = (Uuid::ZERO, Uuid::from_bytes([9; 16]));
-    let topics = [(None, id), (Some("b"), zero), (None, unknown), (None, zero), (Some("a"), id), (Some("a"), zero)];
-    let topics = topics.map(|(name, topic_id)| DeleteTopicState { name: name.map(Into::into), topic_id }).to_vec();
+    let topics =
+        [(None, id), (Some("b"), zero), (None, unknown), (None, zero), (Some("a"), id), (Some("a"), zero)];
+    let topics =
+        topics.map(|(name, topic_id)| DeleteTopicState { name: name.map(Into::into), topic_id }).to_vec();
     let request = DeleteTopicsRequest { topics, timeout_ms: 1000, ..Default::default() };
     let response = client.ask(6, &request).await;
     let invalid = ErrorCode::InvalidRequest;
@@ -175,7 +183,8 @@ async fn a_topic_created_again_is_another_topic() {
     let mut client = node.with_topic("t", 1).await;
     let first = client.topic_id("t").await;
     client.produce("t", batch(&["a"])).await;
-    let request = DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
+    let request =
+        DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
     client.ask(5, &request).await;
     client.create_topic("t", 1, &[]).await;
     assert_ne!(client.topic_id("t").await, first);

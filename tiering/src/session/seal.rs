@@ -97,7 +97,8 @@ pub(crate) async fn read_checkpoint(
         Err(source) => return Err(SessionError::Format { path, source }),
     };
     if checkpoint.session != session || checkpoint.n != n {
-        let source = crate::format::FormatError::Invalid("the checkpoint says that it belongs under another key");
+        let source =
+            crate::format::FormatError::Invalid("the checkpoint says that it belongs under another key");
         return Err(SessionError::Format { path, source });
     }
     Ok(checkpoint)

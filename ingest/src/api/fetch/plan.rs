@@ -1,5 +1,7 @@
 //! What of each partition goes into a response: found without reading the store, within the request's bounds.
 
+use std::sync::Arc;
+
 use coordinator::SessionId;
 use protocol::messages::fetch::FetchPartition;
 use protocol::{ErrorCode, Records};
@@ -7,10 +9,9 @@ use tiering::format::index::Position;
 
 use super::rope;
 use crate::api::Context;
-use crate::api::topics::{Leader, Miss, TopicRef, View, check_leader_epoch};
+use crate::api::topics::{Barrier, Leader, Miss, TopicRef, View, check_leader_epoch};
 use crate::broker::{Broker, Led};
-use crate::log::{Found, Waiter};
-use std::sync::Arc;
+use crate::log::{Found, NotLeader, Waiter};
 
 /// A partition that a client reads.
 pub(super) struct Wanted {
@@ -19,6 +20,8 @@ pub(super) struct Wanted {
     last_fetched_epoch: i32,
     max_bytes: usize,
     led: Result<Led, Failure>,
+    /// What to say once the topic has gone.
+    unknown: ErrorCode,
     /// The high watermark when it was last looked at.
     seen: i64,
     /// Whether the offset was found out of range by more than this node's own word.
@@ -118,10 +121,10 @@ impl Plan {
 
 /// Plans every partition, in order: `budget` bytes in all, but at least the first batch that there is.
 pub(super) async fn all(wanted: &mut [Wanted], budget: usize) -> Vec<Plan> {
-    let (mut left, mut first) = (budget, true);
+    let (mut left, mut first, mut barrier) = (budget, true, Barrier::default());
     let mut plans = Vec::with_capacity(wanted.len());
     for wanted in wanted {
-        let plan = wanted.plan(left, first).await;
+        let plan = wanted.plan(left, first, &mut barrier).await;
         let bytes = plan.len();
         left = left.saturating_sub(bytes);
         first &= bytes == 0;
@@ -155,6 +158,7 @@ impl Wanted {
             last_fetched_epoch: partition.last_fetched_epoch,
             max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
             led,
+            unknown: topic.unknown(),
             seen: -1,
             out_of_range: false,
             broker: Arc::clone(&context.broker),
@@ -188,7 +192,7 @@ impl Wanted {
         self.offset
     }
 
-    async fn plan(&mut self, left: usize, at_least_one: bool) -> Plan {
+    async fn plan(&mut self, left: usize, at_least_one: bool, barrier: &mut Barrier) -> Plan {
         let led = match &self.led {
             Ok(led) => led.clone(),
             Err(failure) => return Plan::Failed(failure.clone()),
@@ -197,7 +201,7 @@ impl Wanted {
             return Plan::Failed(failure);
         }
         self.seen = led.partition.high_watermark();
-        if let Some(plan) = self.divergence(&led).await {
+        if let Some(plan) = self.divergence(&led, barrier).await {
             return plan;
         }
         let budget = left.min(self.max_bytes);
@@ -212,17 +216,17 @@ impl Wanted {
             Found::OutOfRange if self.out_of_range => Plan::Failed(Failure::of(ErrorCode::OffsetOutOfRange)),
             Found::OutOfRange => {
                 // What this node has seen may be out of date; what a barrier confirms is not.
-                if let Err(failure) = self.confirm(&led).await {
-                    return Plan::Failed(failure);
+                if barrier.passed(&led).await.is_err() {
+                    return Plan::Failed(self.not_leader(&led));
                 }
                 self.out_of_range = true;
-                Box::pin(self.plan(left, at_least_one)).await
+                Box::pin(self.plan(left, at_least_one, barrier)).await
             }
         }
     }
 
     /// What Kafka does for whoever tells the epoch of the last record that it has.
-    async fn divergence(&self, led: &Led) -> Option<Plan> {
+    async fn divergence(&self, led: &Led, barrier: &mut Barrier) -> Option<Plan> {
         if self.last_fetched_epoch < 0 {
             return None;
         }
@@ -236,19 +240,10 @@ impl Wanted {
             }
             Some(_) => return None,
         };
-        Some(match self.confirm(led).await {
+        Some(match barrier.passed(led).await {
             Ok(()) => plan,
-            Err(failure) => Plan::Failed(failure),
+            Err(NotLeader) => Plan::Failed(self.not_leader(led)),
         })
-    }
-
-    /// Returns once it is certain that this session led when this was called.
-    async fn confirm(&self, led: &Led) -> Result<(), Failure> {
-        let barrier = match led.log.barrier() {
-            Ok(barrier) => barrier.committed().await,
-            Err(error) => Err(error),
-        };
-        barrier.map_err(|_| self.not_leader(led))
     }
 
     /// Whether the partition has gone, with its topic or with the session.
@@ -258,7 +253,7 @@ impl Wanted {
         }
         let id = led.partition.id();
         let exists = self.broker.cluster().is_some_and(|cluster| cluster.topic(id.topic).is_some());
-        Some(if exists { self.not_leader(led) } else { Failure::of(ErrorCode::UnknownTopicOrPartition) })
+        Some(if exists { self.not_leader(led) } else { Failure::of(self.unknown) })
     }
 
     /// NOT_LEADER_OR_FOLLOWER, with who leads.

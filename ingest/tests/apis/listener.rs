@@ -1,0 +1,81 @@
+//! The listener, over TCP.
+
+use std::time::Duration;
+
+use coordinator::cluster::Address;
+use ingest::broker::BrokerConfig;
+use ingest::identify::{Identity, ask};
+use ingest::listener;
+use protocol::frame;
+use protocol::messages::ApiVersionsRequest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::node::{Node, config};
+
+async fn listen(node: &Node) -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (broker, stop) = (node.broker.clone(), node.stop.clone());
+    (port, tokio::spawn(async move { listener::run(listener, broker, stop).await }))
+}
+
+/// Whether a request is answered.
+async fn is_served(socket: &mut TcpStream) -> bool {
+    let request = frame::encode_request(1, None, 0, &ApiVersionsRequest::default()).expect("a request");
+    if socket.write_all(&request.concat()).await.is_err() {
+        return false;
+    }
+    let Ok(length) = socket.read_i32().await else { return false };
+    let mut response = vec![0; usize::try_from(length).expect("a length")];
+    socket.read_exact(&mut response).await.is_ok()
+}
+
+async fn connect(port: u16) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", port)).await.expect("a connection")
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_are_refused() {
+    let node = Node::with(BrokerConfig { max_connections: 2, ..config() }).await;
+    let (port, _) = listen(&node).await;
+    let (mut first, mut second) = (connect(port).await, connect(port).await);
+    assert!(is_served(&mut first).await && is_served(&mut second).await);
+    assert!(!is_served(&mut connect(port).await).await);
+    drop(first);
+    // The place is free as soon as the node has seen that.
+    while !is_served(&mut connect(port).await).await {
+        tokio::task::yield_now().await;
+    }
+    assert!(is_served(&mut second).await);
+}
+
+#[tokio::test]
+async fn shutting_down_ends_connections_and_refuses_new_ones() {
+    let node = Node::start().await;
+    let (port, listening) = listen(&node).await;
+    let mut idle = connect(port).await;
+    assert!(is_served(&mut idle).await);
+    node.stop.cancel();
+    listening.await.expect("the listener ends");
+    assert!(!is_served(&mut idle).await);
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_node_tells_who_it_is_and_a_dead_one_does_not() {
+    let node = Node::start().await;
+    let (port, listening) = listen(&node).await;
+    let address = Address { listener: "PLAINTEXT".to_owned(), host: "127.0.0.1".to_owned(), port };
+    let cluster = node.broker.cluster().expect("a cluster").id().to_string();
+    let own = Identity { cluster, process: node.broker.process() };
+    assert_eq!(ask(&address, Duration::from_secs(10)).await, Some(own));
+    node.stop.cancel();
+    listening.await.expect("the listener ends");
+    assert_eq!(ask(&address, Duration::from_secs(10)).await, None);
+    // Somebody who listens and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    assert_eq!(ask(&Address { port, ..address }, Duration::from_millis(20)).await, None);
+}

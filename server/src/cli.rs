@@ -1,0 +1,158 @@
+//! What may be typed.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::client::Client;
+use crate::{bench, config, consume, doctor, produce, topic};
+
+/// A log service that speaks Kafka's protocol and keeps everything in one object store.
+#[derive(Debug, Parser)]
+#[command(name = "tidelog", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node
+    Serve(config::ServeArguments),
+    /// Create, list, describe and delete topics
+    #[command(subcommand)]
+    Topic(topic::Arguments),
+    /// Append records from standard input, one a line
+    Produce(produce::Arguments),
+    /// Print records
+    Consume(consume::Arguments),
+    /// Check that a store keeps what the log relies on, and show what is in it
+    Doctor(doctor::Arguments),
+    /// Measure a broker; any that speaks Kafka's protocol
+    #[command(subcommand)]
+    Bench(bench::Arguments),
+    /// Print a script that completes this command in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print docs/configuration.md
+    #[command(hide = true)]
+    ConfigReference,
+}
+
+/// Which cluster to talk to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Target {
+    /// Broker to ask first; several with commas between them
+    #[arg(
+        short = 'b',
+        long,
+        value_name = "HOST:PORT",
+        env = "TIDELOG_BOOTSTRAP",
+        default_value = "localhost:9092"
+    )]
+    pub(crate) bootstrap: String,
+    /// How long an operation may take, with all its attempts
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+impl Target {
+    /// A client of that cluster.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.bootstrap, self.timeout)
+    }
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// A duration with its unit.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<config::Span>().map(|span| span.0)
+}
+
+/// A size with its unit.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    text.parse::<config::ByteSize>().map(|size| usize::try_from(size.0).unwrap_or(usize::MAX))
+}
+
+/// Prints a table; the first row is its header.
+pub(crate) fn print_table(rows: &[Vec<String>]) -> std::io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())
+}
+
+/// Prints a value for programs.
+pub(crate) fn print_json(value: &serde_json::Value) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, String> {
+        Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_people_type() {
+        for line in [
+            "tidelog serve --store s3://bucket/prefix --linger 250ms --auto-create-topics=false",
+            "tidelog serve --auto-create-topics --listen 127.0.0.1:0 --http off",
+            "tidelog topic create orders --partitions 12 --config retention.ms=1000 -b other:9092",
+            "tidelog topic list -o json",
+            "tidelog topic describe orders",
+            "tidelog topic delete orders payments",
+            "tidelog produce orders -K : -p 3 -z zstd -H a=b -H c=d",
+            "tidelog consume orders -o -10 -e -f %k:%s\\n",
+            "tidelog consume orders -o s@1700000000000 -c 5 --json",
+            "tidelog doctor --store memory://",
+            "tidelog completions bash",
+            "tidelog bench produce --duration 10s --record-size 1KiB --acks all --json",
+            "tidelog bench fetch --topic t",
+            "tidelog bench latency --rate 500",
+        ] {
+            assert_eq!(parse(line).err(), None, "{line}");
+        }
+        for line in [
+            "tidelog",
+            "tidelog serve --linger 250",
+            "tidelog serve --slot-size 8M",
+            "tidelog serve --windw 3",
+            "tidelog topic create",
+            "tidelog consume t -f %s --json",
+            "tidelog consume t -o yesterday",
+            "tidelog produce t -z brotli",
+            "tidelog bench produce --acks 2",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A small client of Kafka's protocol, for the commands of this binary; it works against any Kafka broker.
+//!
+//! It finds leaders, picks versions, and tries again where that can help. It has no consumer groups, no
+//! transactions and no security.
+
+mod admin;
+mod backoff;
+mod connection;
+mod error;
+mod fetch;
+mod metadata;
+mod offsets;
+mod producer;
+mod versions;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+pub(crate) use admin::NewTopic;
+pub(crate) use backoff::Backoff;
+pub(crate) use connection::{Connection, Reply};
+pub(crate) use error::Error;
+pub(crate) use fetch::{Fetched, Reader, ReaderOptions};
+pub(crate) use metadata::{Metadata, Topic};
+pub(crate) use producer::{Identity, Lane, LaneOptions, check as check_produced};
+
+/// A client of one cluster. Clones share connections.
+#[derive(Clone)]
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    bootstrap: Vec<String>,
+    timeout: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    metadata: Metadata,
+    /// By address.
+    connections: HashMap<String, Arc<Connection>>,
+}
+
+impl Client {
+    /// A client of the cluster behind these addresses, `HOST[:PORT]` with commas between them. `timeout` is
+    /// for each operation with all its attempts.
+    pub(crate) fn new(bootstrap: &str, timeout: Duration) -> Self {
+        let with_port = |address: &str| match address.rsplit_once(':') {
+            Some((_, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+                address.to_owned()
+            }
+            _ => format!("{address}:9092"),
+        };
+        let bootstrap =
+            bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()).map(with_port).collect();
+        Self { shared: Arc::new(Shared { bootstrap, timeout, state: Mutex::default() }) }
+    }
+
+    /// How long an operation may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.shared.timeout
+    }
+
+    /// Attempts that begin now.
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff::new(self.shared.timeout)
+    }
+
+    /// A connection of its own, which nobody else gets. Fails if the address can't be reached.
+    pub(crate) async fn dial(&self, address: &str) -> Result<Arc<Connection>, Error> {
+        Connection::open(address, self.shared.timeout).await
+    }
+
+    /// The shared connection to an address.
+    async fn connection(&self, address: &str) -> Result<Arc<Connection>, Error> {
+        let mut state = self.shared.state.lock().await;
+        if let Some(connection) = state.connections.get(address).filter(|c| !c.is_closed()) {
+            return Ok(Arc::clone(connection));
+        }
+        let connection = self.dial(address).await?;
+        state.connections.insert(address.to_owned(), Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    /// The shared connection to any node.
+    async fn any(&self) -> Result<Arc<Connection>, Error> {
+        let known: Vec<String> = {
+            let state = self.shared.state.lock().await;
+            state.metadata.brokers.values().cloned().collect()
+        };
+        let mut failure = Error::NoAddress;
+        for address in self.shared.bootstrap.iter().chain(&known) {
+            match self.connection(address).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// The address of a partition's leader, from metadata that is read if need be.
+    pub(crate) async fn leader(&self, topic: &str, partition: i32) -> Result<(Topic, String), Error> {
+        if let Some(found) = self.shared.state.lock().await.metadata.leader(topic, partition) {
+            return Ok(found);
+        }
+        let metadata = self.metadata(Some(&[topic]), false).await?;
+        metadata.topic(topic)?;
+        metadata
+            .leader(topic, partition)
+            .ok_or_else(|| Error::NoLeader { topic: topic.to_owned(), partition })
+    }
+
+    /// The shared connection to a partition's leader.
+    pub(crate) async fn leading(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(Topic, Arc<Connection>), Error> {
+        let (topic, address) = self.leader(topic, partition).await?;
+        Ok((topic, self.connection(&address).await?))
+    }
+
+    /// Forgets what is known of a topic, so that its leaders are asked for again.
+    pub(crate) async fn forget(&self, topic: &str) {
+        self.shared.state.lock().await.metadata.topics.remove(topic);
+    }
+}

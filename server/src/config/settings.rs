@@ -1,0 +1,172 @@
+//! Every setting in one table: name, unit, default, meaning and cost. Flags, `--help`, the file, the
+//! environment and `docs/configuration.md` follow from it.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::de::{Deserializer, Visitor};
+use tiering::store::StoreUrl;
+
+use super::units::{AddressSpec, ByteSize, Span};
+use super::validate::{HedgeSetting, HttpSetting, LogFormat};
+
+/// A setting, for people.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    /// What it belongs to.
+    pub(crate) section: &'static str,
+    /// Its name: `--key`, `key = …` in the file, `TIDELOG_KEY` in the environment.
+    pub(crate) key: &'static str,
+    /// What its value is.
+    pub(crate) value: &'static str,
+    /// Its default; a rule where it depends on something.
+    pub(crate) default: &'static str,
+    /// What it does, and what it costs.
+    pub(crate) help: &'static str,
+    /// Fails on what is no such value.
+    pub(crate) check: fn(&str) -> Result<(), String>,
+}
+
+macro_rules! settings {
+    ($($section:literal { $($name:ident $key:literal: $type:ty, $value:literal, $default:literal, $help:literal;)* })*) => {
+        /// What was configured, each value if it was.
+        #[derive(Debug, Default, serde::Deserialize)]
+        #[serde(default)]
+        pub(super) struct Settings {
+            $($(
+                #[serde(rename = $key, deserialize_with = "scalar")]
+                pub(super) $name: Option<$type>,
+            )*)*
+        }
+
+        /// The table.
+        pub(super) const DEFINITIONS: &[Definition] = &[$($(
+            Definition {
+                section: $section,
+                key: $key,
+                value: $value,
+                default: $default,
+                help: $help,
+                check: check::<$type>,
+            },
+        )*)*];
+    };
+}
+
+settings! {
+    "Store" {
+        store "store": StoreUrl, "URL", "file://./tidelog-data",
+            "Where everything is kept: file:///path, memory:// (gone with the process), s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. A directory is created, a bucket is not";
+        s3_endpoint "s3-endpoint": String, "URL", "AWS_ENDPOINT_URL_S3, then AWS_ENDPOINT_URL, then AWS",
+            "The server, for a store that speaks S3's protocol, such as MinIO";
+        s3_region "s3-region": String, "REGION", "AWS_REGION, then the profile, then the bucket's own",
+            "The region of the bucket. Another region than the node's costs latency and traffic";
+        s3_path_style "s3-path-style": bool, "BOOL", "true where an endpoint is set, otherwise false",
+            "Whether the bucket is named in the path of a request instead of the host";
+        store_attempt_timeout "store-attempt-timeout": Span, "DURATION", "10s",
+            "How long one attempt to write a slot may take before the same bytes are sent again. Longer lets slow links finish; shorter notices a lost answer sooner";
+        store_hedge "store-hedge": HedgeSetting, "DURATION|off", "2s on networks, otherwise off",
+            "When a write without an answer is sent a second time beside the first. Shorter cuts the slowest acknowledgements, and costs a PUT each time";
+    }
+    "Network" {
+        listen "listen": AddressSpec, "ADDR:PORT", "0.0.0.0:9092",
+            "Where Kafka clients are accepted. Port 0 takes a free one, which is logged. There is no authentication: listen on 127.0.0.1 where others must not connect";
+        advertise "advertise": AddressSpec, "HOST[:PORT]", "the listening address; where that is all of them, this machine's own address",
+            "What clients are told to connect to. It must lead to this node from wherever they are";
+        http "http": HttpSetting, "ADDR:PORT|off", "127.0.0.1:8080",
+            "Where /health and /metrics are served";
+        max_connections "max-connections": u64, "N", "20000",
+            "Client connections over this are refused";
+        idle_timeout "idle-timeout": Span, "DURATION", "10m",
+            "A connection that sends nothing for this long is closed (Kafka's connections.max.idle.ms)";
+        stall_timeout "stall-timeout": Span, "DURATION", "30s",
+            "A connection is closed if a request that has begun does not go on for this long";
+    }
+    "Node" {
+        node_id "node-id": i32, "N", "a number that no node of the cluster had before",
+            "The id that clients see (Kafka's node.id). With a fixed one, a restarted node is the same to them";
+        rack "rack": String, "NAME", "none",
+            "The rack or availability zone that clients are told (Kafka's broker.rack)";
+        auto_create_topics "auto-create-topics": bool, "BOOL", "true",
+            "Whether asking for an unknown topic creates it (Kafka's auto.create.topics.enable)";
+        default_partitions "default-partitions": i32, "N", "1",
+            "Partitions of a topic whose creation does not say how many (Kafka's num.partitions)";
+        default_replication_factor "default-replication-factor": i16, "N", "1",
+            "Replication factor of a topic whose creation does not say one. Only a number that clients see: the store replicates";
+        shutdown_grace "shutdown-grace": Span, "DURATION", "25s",
+            "How long a stopping node may take to answer what it was asked and to close its session. Kubernetes kills after 30 s unless told otherwise";
+    }
+    "Writing" {
+        linger "linger": Span, "DURATION", "0 on memory://, 2ms on file://, 100ms on networks",
+            "How long after one write to the store began the next may begin. A record after a pause goes at once. Each write is a PUT: on S3 a node that always has something to write pays up to $52 a month for 250ms, $130 for 100ms, $259 for 50ms";
+        window "window": u64, "N", "4 on memory:// and file://, 16 on networks",
+            "How many writes may be on their way at once, 1 to 64. More keep up with a slow store, and lengthen recovery";
+        slot_size "slot-size": ByteSize, "SIZE", "8MiB",
+            "An object is written when it has this many bytes, however short the linger. Larger costs fewer PUTs under load, and memory";
+        request_memory "request-memory": ByteSize, "SIZE", "256MiB",
+            "Memory for requests that are being read or not yet durable. Producers over it wait. At least max-request-size";
+        max_request_size "max-request-size": ByteSize, "SIZE", "100MiB",
+            "The largest request (Kafka's socket.request.max.bytes)";
+        checkpoint_slots "checkpoint-slots": u64, "N", "2048 on memory:// and file://, 256 on networks",
+            "A checkpoint is written after this many objects. More cost fewer PUTs, and a longer recovery";
+        producer_expiration "producer-expiration": Span, "DURATION", "1d",
+            "How long an idle idempotent producer is remembered (Kafka's producer.id.expiration.ms). Longer costs memory";
+    }
+    "Reading" {
+        tail_memory "tail-memory": ByteSize, "SIZE", "128MiB",
+            "Memory for what was written last, which consumers at the end read without asking the store";
+        read_cache "read-cache": ByteSize, "SIZE", "64MiB",
+            "Memory for what is read from the store. Less costs more GETs when many consumers read the same old records";
+    }
+    "Logging" {
+        log_format "log-format": LogFormat, "auto|text|json", "auto",
+            "How the log on standard error is written; auto is text on a terminal, otherwise JSON";
+        log_level "log-level": String, "FILTER", "RUST_LOG, then info",
+            "What is logged: error, warn, info, debug, trace, or parts of the program apart, as in info,ingest=debug";
+    }
+}
+
+fn check<T: FromStr<Err: Display>>(text: &str) -> Result<(), String> {
+    text.parse::<T>().map(drop).map_err(|error| error.to_string())
+}
+
+/// A definition by its key.
+pub(super) fn definition(key: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.key == key)
+}
+
+/// Reads a value from a string, a number or a boolean alike.
+fn scalar<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
+    struct Scalar;
+
+    impl Visitor<'_> for Scalar {
+        type Value = String;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a string, a number or a boolean")
+        }
+
+        fn visit_str<E>(self, value: &str) -> Result<String, E> {
+            Ok(value.to_owned())
+        }
+
+        fn visit_bool<E>(self, value: bool) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+
+        fn visit_i64<E>(self, value: i64) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+
+        fn visit_u64<E>(self, value: u64) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+
+        fn visit_f64<E>(self, value: f64) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+    }
+
+    let text = from.deserialize_any(Scalar)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,288 @@
+//! From settings to what the rest of the program takes, once.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use coordinator::NodeId;
+use ingest::broker::BrokerConfig;
+use ingest::log::LogConfig;
+use tiering::store::{Hedge, StoreKind, StoreOptions, StoreUrl};
+
+use super::layers::Usage;
+use super::settings::{Settings, definition};
+use super::units::{AddressSpec, ByteSize, Span};
+
+/// A node's configuration, checked.
+#[derive(Debug)]
+pub(crate) struct Serve {
+    /// Where everything is kept.
+    pub(crate) store: StoreUrl,
+    /// What the URL does not say.
+    pub(crate) store_options: StoreOptions,
+    /// The Kafka listener's host (empty for all addresses) and port.
+    pub(crate) listen: (String, u16),
+    /// What clients are told, if it was said.
+    pub(crate) advertise: Option<AddressSpec>,
+    /// Where health and metrics are served, if they are.
+    pub(crate) http: Option<(String, u16)>,
+    /// How long stopping may take.
+    pub(crate) shutdown_grace: Duration,
+    /// How the log is written.
+    pub(crate) log_format: LogFormat,
+    /// What is logged, if it was said.
+    pub(crate) log_level: Option<String>,
+    /// What the broker does; its addresses are not known before the listener is bound.
+    pub(crate) broker: BrokerConfig,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, otherwise JSON.
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("{text:?} is no format: write auto, text or json")),
+        }
+    }
+}
+
+/// Where HTTP is served, or `off`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HttpSetting(Option<AddressSpec>);
+
+impl FromStr for HttpSetting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
+    }
+}
+
+/// When a write is sent a second time, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HedgeSetting(Hedge);
+
+impl FromStr for HedgeSetting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let after = || text.parse().map(|Span(after)| Self(Hedge::After(after)));
+        if text == "off" { Ok(Self(Hedge::Off)) } else { after() }
+    }
+}
+
+/// Checkpoints are rarer where a slot costs little to read.
+fn checkpoint_slots(kind: StoreKind) -> u64 {
+    if kind.is_remote() { 256 } else { 2048 }
+}
+
+/// The value that was configured, or the default from the table.
+fn given<T: FromStr>(key: &str, value: Option<T>) -> Result<T, Usage> {
+    let default = || definition(key).and_then(|definition| definition.default.parse().ok());
+    value.or_else(default).ok_or_else(|| Usage(format!("{key} has no default: set it")))
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(key: &str, value: T, least: T, most: T) -> Result<T, Usage> {
+    if value < least || value > most {
+        return Err(Usage(format!("{key} is {value}: it must be from {least} to {most}")));
+    }
+    Ok(value)
+}
+
+fn bytes(key: &str, value: Option<ByteSize>, least: u64, most: u64) -> Result<usize, Usage> {
+    let size = within(key, given(key, value)?, ByteSize(least), ByteSize(most))?;
+    usize::try_from(size.0).map_err(|_| Usage(format!("{key} is more than this machine can address")))
+}
+
+fn span(key: &str, value: Option<Span>, least: Duration, most: Duration) -> Result<Duration, Usage> {
+    let Span(span) = given(key, value)?;
+    if span < least || span > most {
+        let shown = humantime::format_duration;
+        let (span, least, most) = (shown(span), shown(least), shown(most));
+        return Err(Usage(format!("{key} is {span}: it must be from {least} to {most}")));
+    }
+    Ok(span)
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Settings {
+    /// Fails on values that make no sense, alone or together.
+    pub(super) fn validate(self) -> Result<Serve, Usage> {
+        let store = given("store", self.store)?;
+        let kind = store.kind();
+        let store_options = StoreOptions {
+            endpoint: self.s3_endpoint,
+            region: self.s3_region,
+            path_style: self.s3_path_style,
+            attempt_timeout: span(
+                "store-attempt-timeout",
+                self.store_attempt_timeout,
+                100 * MILLISECOND,
+                10 * MINUTE,
+            )?,
+            hedge: self.store_hedge.map_or(Hedge::Default, |HedgeSetting(hedge)| hedge),
+            ..StoreOptions::default()
+        };
+        if !matches!(kind, StoreKind::S3)
+            && (store_options.endpoint.is_some() || store_options.region.is_some())
+        {
+            return Err(Usage(format!("s3-endpoint and s3-region mean nothing for a {kind}:// store")));
+        }
+        if let Some(AddressSpec { host, .. }) = &self.advertise
+            && (host.is_empty() || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified()))
+        {
+            return Err(Usage(
+                "advertise must name one host: no client can connect to all addresses".to_owned(),
+            ));
+        }
+        if let Some(filter) = &self.log_level {
+            tracing_subscriber::EnvFilter::try_new(filter)
+                .map_err(|error| Usage(format!("log-level {filter:?}: {error}")))?;
+        }
+        let max_request_bytes = bytes("max-request-size", self.max_request_size, 1 << 10, 1 << 31)?;
+        let request_memory = bytes("request-memory", self.request_memory, 1 << 20, 1 << 40)?;
+        if request_memory < max_request_bytes {
+            return Err(Usage(
+                "request-memory is less than max-request-size: the largest request would wait for ever"
+                    .to_owned(),
+            ));
+        }
+        let log = LogConfig {
+            slot_bytes: bytes("slot-size", self.slot_size, 64 << 10, 1 << 30)?,
+            linger: self.linger.map_or(kind.default_linger(), |Span(linger)| linger),
+            window: self
+                .window
+                .map_or(kind.default_window(), |window| usize::try_from(window).unwrap_or(usize::MAX)),
+            tail_bytes: bytes("tail-memory", self.tail_memory, 0, 1 << 40)?,
+            checkpoint_slots: self.checkpoint_slots.unwrap_or(checkpoint_slots(kind)),
+            producer_expiration: span("producer-expiration", self.producer_expiration, MINUTE, 365 * DAY)?,
+        };
+        within("window", log.window, 1, 64)?;
+        within("checkpoint-slots", log.checkpoint_slots, 1, 1 << 20)?;
+        span("linger", Some(Span(log.linger)), Duration::ZERO, MINUTE)?;
+        let broker = BrokerConfig {
+            auto_create_topics: given("auto-create-topics", self.auto_create_topics)?,
+            default_partitions: within(
+                "default-partitions",
+                given("default-partitions", self.default_partitions)?,
+                1,
+                10_000,
+            )?,
+            default_replication_factor: within(
+                "default-replication-factor",
+                given("default-replication-factor", self.default_replication_factor)?,
+                1,
+                i16::MAX,
+            )?,
+            max_request_bytes,
+            request_memory,
+            idle_timeout: span("idle-timeout", self.idle_timeout, 1000 * MILLISECOND, 365 * DAY)?,
+            stall_timeout: span("stall-timeout", self.stall_timeout, 100 * MILLISECOND, DAY)?,
+            max_connections: usize::try_from(within(
+                "max-connections",
+                given("max-connections", self.max_connections)?,
+                1,
+                10_000_000,
+            )?)
+            .unwrap_or(usize::MAX),
+            node_id: self.node_id.map(|id| within("node-id", id, 0, i32::MAX)).transpose()?.map(NodeId),
+            rack: self.rack,
+            addresses: Vec::new(),
+            log,
+            read_cache_bytes: bytes("read-cache", self.read_cache, 0, 1 << 40)? as u64,
+        };
+        let listen = given("listen", self.listen)?;
+        let HttpSetting(http) = given("http", self.http)?;
+        Ok(Serve {
+            store,
+            store_options,
+            listen: (listen.host, listen.port.unwrap_or(9092)),
+            advertise: self.advertise,
+            http: http.map(|http| (http.host, http.port.unwrap_or(8080))),
+            shutdown_grace: span("shutdown-grace", self.shutdown_grace, Duration::ZERO, DAY)?,
+            log_format: given("log-format", self.log_format)?,
+            log_level: self.log_level,
+            broker,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::merge;
+    use super::*;
+
+    fn validated(flags: &[(&str, &str)]) -> Result<Serve, String> {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let settings = merge(None, std::iter::empty(), &flags).map_err(|error| error.to_string())?;
+        settings.validate().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_suit_the_store() {
+        let serve = validated(&[]).expect("the defaults");
+        assert_eq!((serve.store.kind(), serve.listen), (StoreKind::File, ("0.0.0.0".to_owned(), 9092)));
+        assert_eq!(serve.http, Some(("127.0.0.1".to_owned(), 8080)));
+        assert_eq!(serve.broker.max_request_bytes, 100 << 20);
+        for (url, linger, window, checkpoint) in [
+            ("memory://", 0, 4, 2048),
+            ("file:///x", 2, 4, 2048),
+            ("s3://b", 100, 16, 256),
+            ("gs://b", 100, 16, 256),
+        ] {
+            let log = validated(&[("store", url)]).expect(url).broker.log;
+            assert_eq!((log.linger, log.window), (Duration::from_millis(linger), window), "{url}");
+            assert_eq!(log.checkpoint_slots, checkpoint, "{url}");
+        }
+        for (key, text) in [
+            ("linger", "0 on memory://, 2ms on file://, 100ms on networks"),
+            ("window", "4 on memory:// and file://, 16 on networks"),
+            ("checkpoint-slots", "2048 on memory:// and file://, 256 on networks"),
+            ("store-hedge", "2s on networks, otherwise off"),
+        ] {
+            assert_eq!(definition(key).map(|definition| definition.default), Some(text));
+        }
+        assert_eq!(StoreKind::S3.default_hedge(), Some(Duration::from_secs(2)));
+        assert_eq!(StoreKind::File.default_hedge(), None);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (flags, answer) in [
+            (&[("window", "0")][..], "window is 0: it must be from 1 to 64"),
+            (&[("linger", "5m")], "linger is 5m: it must be from 0s to 1m"),
+            (&[("slot-size", "1KiB")], "slot-size is 1KiB: it must be from 64KiB to 1GiB"),
+            (
+                &[("request-memory", "50MiB")],
+                "request-memory is less than max-request-size: the largest request would wait for ever",
+            ),
+            (
+                &[("advertise", "0.0.0.0:9092")],
+                "advertise must name one host: no client can connect to all addresses",
+            ),
+            (&[("node-id", "-1")], "node-id is -1: it must be from 0 to 2147483647"),
+            (&[("s3-region", "x")], "s3-endpoint and s3-region mean nothing for a file:// store"),
+            (&[("default-partitions", "0")], "default-partitions is 0: it must be from 1 to 10000"),
+        ] {
+            assert_eq!(validated(flags).map(drop), Err(answer.to_owned()));
+        }
+        assert!(validated(&[("log-level", "info,=x=y")]).is_err());
+        assert_eq!(validated(&[("http", "off")]).map(|serve| serve.http), Ok(None));
+    }
+}

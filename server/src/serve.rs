@@ -1,0 +1,171 @@
+//! `tidelog serve`: from a configuration to a running node, and back.
+//!
+//! Sockets are bound first, so that a port in use is known at once and clients that come early wait instead
+//! of being refused. Then the store is opened, and the broker does the rest.
+
+mod addresses;
+mod http;
+mod logging;
+mod metrics;
+mod signals;
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::cluster::Address;
+use ingest::broker::{Broker, BrokerParts, Dial, StartError};
+use ingest::metrics::Metrics;
+use prometheus_client::registry::Registry;
+use tiering::seams::{Clock, Entropy};
+use tiering::store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Serve, ServeArguments};
+
+/// How long another node has to say who it is.
+const IDENTIFY: Duration = Duration::from_millis(300);
+
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let config = config::load(arguments)?;
+    logging::start(config.log_format, config.log_level.as_deref());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(Box::pin(serve(config)));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(config: Serve) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let stop = CancellationToken::new();
+    signals::watch(&stop)?;
+    let kafka = bind(&config.listen, "--listen").await?;
+    let http = match &config.http {
+        Some(address) => Some(bind(address, "--http").await?),
+        None => None,
+    };
+    let listen = kafka.local_addr()?;
+    let (advertised, derived) =
+        addresses::advertised(config.advertise.as_ref(), &config.listen.0, listen).await;
+    let http_url = match &http {
+        Some(listener) => format!("http://{}", listener.local_addr()?),
+        None => "off".to_owned(),
+    };
+    let advertise = addresses::shown(&advertised);
+    tracing::info!(%listen, %advertise, http = %http_url, store = %config.store, "starting");
+    if derived {
+        tracing::info!(
+            "clients are told to connect to {advertise}; if that does not lead here from where they are, set --advertise"
+        );
+    }
+
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let node = Arc::new(http::Node::new(registry));
+    if let Some(listener) = http {
+        tokio::spawn(http::serve(listener, Arc::clone(&node)));
+    }
+
+    let store = tokio::select! {
+        opened = Store::open(&config.store, &config.store_options) => opened?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let mut broker_config = config.broker;
+    broker_config.addresses = vec![advertised];
+    let broker = Broker::new(BrokerParts {
+        store: store.clone(),
+        config: broker_config,
+        clock: Clock::system(),
+        entropy: Entropy::from_os(),
+        metrics,
+        dial: dial(),
+    });
+    node.opened(store, Arc::clone(&broker));
+    let listener = tokio::spawn(ingest::listener::run(kafka, Arc::clone(&broker), stop.clone()));
+    let announced = Started { listen, advertise, http: http_url, store: config.store.to_string(), begun };
+    tokio::spawn(announced.announce(Arc::clone(&broker)));
+
+    let grace = config.shutdown_grace;
+    let close = CancellationToken::new();
+    tokio::spawn(close_after_clients(listener, Arc::clone(&broker), stop.clone(), close.clone(), grace / 2));
+    tokio::select! {
+        ended = broker.run(close) => ended.map_err(|error| advise(error, &config.store.to_string())),
+        () = async { stop.cancelled().await; sleep(grace).await } => {
+            Err(anyhow::anyhow!("stopped without closing the session, which took longer than {grace:?} (--shutdown-grace): the next node ends it, and nothing acknowledged is lost"))
+        }
+    }
+}
+
+/// Closes the log once the clients are gone: what they wait for still needs it.
+async fn close_after_clients(
+    listener: JoinHandle<()>,
+    broker: Arc<Broker>,
+    stop: CancellationToken,
+    close: CancellationToken,
+    patience: Duration,
+) {
+    stop.cancelled().await;
+    if broker.is_serving() && timeout(patience, listener).await.is_err() {
+        tracing::warn!("closing the session although clients still wait");
+    }
+    close.cancel();
+}
+
+async fn bind((host, port): &(String, u16), flag: &str) -> anyhow::Result<TcpListener> {
+    let host = if host.is_empty() { "0.0.0.0" } else { host.as_str() };
+    let shown = addresses::host_port(host, *port);
+    TcpListener::bind((host, *port)).await.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => "stop what listens there, or choose another port",
+            io::ErrorKind::PermissionDenied => "choose a port above 1023",
+            _ => "choose an address of this machine",
+        };
+        anyhow::anyhow!("{shown}: {error}: {advice} with {flag}")
+    })
+}
+
+fn dial() -> Dial {
+    Arc::new(|address: Address| Box::pin(async move { ingest::identify::ask(&address, IDENTIFY).await }))
+}
+
+/// Adds what to do to why the node does not start.
+fn advise(error: StartError, store: &str) -> anyhow::Error {
+    let advice = match &error {
+        StartError::Probe(_) => format!("tidelog doctor --store {store} tells more"),
+        StartError::Metadata(_) => format!("is {store} the right store, and can it be reached?"),
+        StartError::Open(_) => return error.into(),
+    };
+    anyhow::anyhow!("{error}: {advice}")
+}
+
+/// What is told once the node serves.
+struct Started {
+    listen: std::net::SocketAddr,
+    advertise: String,
+    http: String,
+    store: String,
+    begun: Instant,
+}
+
+impl Started {
+    async fn announce(self, broker: Arc<Broker>) {
+        let Ok(cluster) = broker.ready().await else { return };
+        let session = broker.log().map(|log| log.session().to_string()).unwrap_or_default();
+        let node = broker.node_id().map(|node| node.to_string()).unwrap_or_default();
+        tracing::info!(
+            store = %self.store,
+            cluster = %cluster.id(),
+            session,
+            node,
+            listen = %self.listen,
+            advertise = %self.advertise,
+            http = %self.http,
+            ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "ready"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! Metrics that no crate below keeps itself: what the store was asked and what that costs, and the process.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use tiering::store::{RequestCounts, Store};
+
+/// The requests of a store.
+#[derive(Debug)]
+pub(super) struct StoreRequests(pub(super) Store);
+
+/// A family of counters by kind of request: name, meaning, and which count it is.
+type Family = (&'static str, &'static str, fn(&RequestCounts) -> u64);
+
+const FAMILIES: [Family; 4] = [
+    ("tidelog_store_requests", "Requests to the store, by kind", |counts| counts.requests),
+    ("tidelog_store_errors", "Requests to the store that failed, by kind", |counts| counts.errors),
+    ("tidelog_store_conflicts", "Conditional writes that found their key taken", |counts| counts.conflicts),
+    ("tidelog_store_bytes", "Bytes sent to and received from the store, by kind of request", |counts| {
+        counts.bytes
+    }),
+];
+
+impl Collector for StoreRequests {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let metrics = self.0.metrics();
+        let snapshot = metrics.snapshot();
+        for (name, meaning, count) in FAMILIES {
+            let mut family = encoder.encode_descriptor(name, meaning, None, MetricType::Counter)?;
+            for (kind, counts) in &snapshot {
+                let labels = [("kind", kind.label())];
+                ConstCounter::new(count(counts)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let mut counter = |name, meaning, value: u64| {
+            let metric = encoder.encode_descriptor(name, meaning, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(metric)
+        };
+        let meaning = "Conditional writes whose outcome had to be read back";
+        counter("tidelog_store_ambiguous_writes", meaning, metrics.ambiguous())?;
+        let meaning = "Conditional writes that were sent a second time because the first had no answer yet";
+        counter("tidelog_store_hedged_writes", meaning, metrics.hedges())?;
+        let meaning = "What the requests so far would have cost on S3 Standard, in US dollars";
+        let cost =
+            encoder.encode_descriptor("tidelog_store_s3_cost_dollars", meaning, None, MetricType::Counter)?;
+        ConstCounter::new(metrics.s3_cost()).encode(cost)
+    }
+}
+
+/// The process, as the kernel sees it.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Seconds since 1970.
+    pub(super) started: i64,
+}
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut gauge = |name, meaning, value: i64| {
+            let metric = encoder.encode_descriptor(name, meaning, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(metric)
+        };
+        gauge("process_start_time_seconds", "When the process began, in seconds since 1970", self.started)?;
+        if let Some(bytes) = resident() {
+            gauge("process_resident_memory_bytes", "Resident memory", bytes)?;
+        }
+        let labels = [("version", env!("CARGO_PKG_VERSION"))];
+        let mut build = encoder.encode_descriptor("tidelog_build", "The build", None, MetricType::Gauge)?;
+        ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
+    }
+}
+
+/// Resident memory in bytes, where the kernel tells.
+fn resident() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_stores_requests_and_the_process() {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(StoreRequests(Store::memory())));
+        registry.register_collector(Box::new(Process { started: 1_700_000_000 }));
+        let mut page = String::new();
+        encode(&mut page, &registry).expect("a string takes everything");
+        for line in [
+            "tidelog_store_requests_total{kind=\"put\"} 0",
+            "tidelog_store_bytes_total{kind=\"get\"} 0",
+            "tidelog_store_hedged_writes_total 0",
+            "tidelog_store_s3_cost_dollars_total 0.0",
+            "process_start_time_seconds 1700000000",
+            concat!("tidelog_build{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line} in\n{page}");
+        }
+        assert!(page.contains("process_resident_memory_bytes "), "{page}");
+    }
+}

@@ -1,0 +1,1 @@
+"""Whether acknowledged records survive: a workload, a reader and a checker."""

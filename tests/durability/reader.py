@@ -1,0 +1,63 @@
+"""A consumer that shares nothing with the producers: reads ranges of offsets, in order."""
+
+import time
+import uuid
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from durability.records import Read, value_of
+
+PATIENCE_SECONDS = 60
+
+
+class Reader:
+    def __init__(self, bootstrap: str):
+        self.consumer = Consumer({
+            "bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex,
+            "enable.auto.commit": False, "auto.offset.reset": "error", "log_level": 0,
+            "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200,
+        })
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                wanted = TopicPartition(topic, partition)
+                return self.consumer.get_watermark_offsets(wanted, timeout=10)[1]
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def read(self, partitions, begin: dict) -> list[Read]:
+        """Everything from `begin` (by partition, 0 where absent) to what is the end right now."""
+        ends = {pair: self.end_offset(*pair) for pair in partitions}
+        left = {pair for pair, end in ends.items() if begin.get(pair, 0) < end}
+        found = {pair: [] for pair in partitions}
+        self.consumer.assign([TopicPartition(*pair, begin.get(pair, 0)) for pair in left])
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left:
+            messages = self.consumer.consume(5_000, timeout=0.2)
+            if messages:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+            for message in messages:
+                if message.error():
+                    raise KafkaException(message.error())
+                pair = (message.topic(), message.partition())
+                if pair in left and message.offset() < ends[pair]:
+                    found[pair].append(self._read(message))
+                if message.offset() >= ends[pair] - 1:
+                    left.discard(pair)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no record for {PATIENCE_SECONDS} s; unfinished: {sorted(left)}")
+        self.consumer.unassign()
+        return [read for pair in partitions for read in found[pair]]
+
+    @staticmethod
+    def _read(message) -> Read:
+        key = message.key().decode()
+        return Read(message.topic(), message.partition(), message.offset(), key,
+                    message.value() == value_of(key))
+
+    def close(self) -> None:
+        self.consumer.close()
