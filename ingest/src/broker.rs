@@ -318,8 +318,7 @@ impl Broker {
         if session.id != log.session() {
             return Err(NotLeader);
         }
-        let holding = Holding { epoch: grant.epoch, leader_epoch: grant.leader_epoch };
-        let partition = log.partition_or_new(id, holding);
+        let partition = log.partition_or_new(id, Holding::from(grant));
         Ok(Led { log, partition })
     }
 

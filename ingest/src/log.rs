@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::cluster::{Cluster, Grant};
 use coordinator::{Epoch, PartitionId, SessionId};
 use parking_lot::{Mutex, RwLock};
 use tiering::read::Reader;
@@ -79,6 +80,12 @@ pub struct Holding {
     pub leader_epoch: i32,
 }
 
+impl From<&Grant> for Holding {
+    fn from(grant: &Grant) -> Self {
+        Self { epoch: grant.epoch, leader_epoch: grant.leader_epoch }
+    }
+}
+
 /// The log of one session.
 pub struct Log {
     parts: LogParts,
@@ -92,12 +99,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of `session`, which begins with what its shards held before.
+    /// The log of `session`, which begins with what its shards held before `cluster` gave them to it.
     pub fn new(
         parts: LogParts,
         session: SessionId,
+        cluster: Arc<Cluster>,
         recovered: Recovered,
-        holding: impl Fn(PartitionId) -> Option<Holding>,
     ) -> Arc<Self> {
         let writer = SlotWriter::new(parts.store.clone(), session);
         let tail = Mutex::new(Tail::new(parts.config.tail_bytes));
@@ -111,9 +118,14 @@ impl Log {
             checkpointing: checkpoint::Progress::default(),
         };
         for (id, recovered) in recovered {
-            if let Some(holding) = holding(id) {
-                log.insert(id, holding, recovered);
+            let leader = cluster.leader(id).filter(|(leader, _)| leader.id == session);
+            if let Some((_, grant)) = leader {
+                log.insert(id, Holding::from(grant), recovered);
             }
+        }
+        {
+            let mut open = log.open.lock();
+            open.inherited = Some(checkpoint::Capture::of(&open, cluster));
         }
         Arc::new(log)
     }

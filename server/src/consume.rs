@@ -21,6 +21,7 @@ use start::Start;
 const LARGEST_BATCH: usize = 1 << 30;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Records of open and aborted transactions are printed like all others.")]
 pub(crate) struct Arguments {
     /// The topic
     topic: String,

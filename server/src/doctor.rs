@@ -13,6 +13,11 @@ use tiering::store::{Check, Outcome, ProbeReport, Store, StoreOptions, StoreUrl,
 
 use crate::cli::{Output, print_json, print_table};
 
+/// More failures than this mean that the store is not there rather than that it lies.
+const MANY: usize = 2;
+
+const ADVICE: &str = "does the bucket exist, can it be reached from here, and may these credentials read, write, list and delete?";
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The store
@@ -51,9 +56,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print_table(&report.checks.iter().map(row).collect::<Vec<_>>())?;
             let verdict = match sound {
                 true => "this store keeps what the log relies on",
-                false => "this store does not keep what the log relies on: a node refuses to serve on it",
+                false => "a node refuses to serve on this store",
             };
             let mut rows = vec![vec!["verdict".to_owned(), verdict.to_owned()]];
+            if report.checks.iter().filter(|check| check.outcome != Outcome::Pass).count() > MANY {
+                rows.push(vec!["advice".to_owned(), ADVICE.to_owned()]);
+            }
             rows.extend(sound.then(|| contents(cluster.as_ref())).into_iter().flatten());
             print_table(&rows)?;
         }
@@ -76,7 +84,9 @@ fn row(check: &Check) -> Vec<String> {
         Outcome::Fail(reason) => ("FAIL", reason),
     };
     let elapsed = format!("{:.1} ms", check.elapsed.as_secs_f64() * 1000.0);
-    vec![mark.to_owned(), check.name.to_owned(), elapsed, detail.clone()]
+    // Stores answer with pages of XML.
+    let detail = detail.split_whitespace().collect::<Vec<_>>().join(" ");
+    vec![mark.to_owned(), check.name.to_owned(), elapsed, detail]
 }
 
 /// A line on the cluster, and one on each session that is open.

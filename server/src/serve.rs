@@ -27,6 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Serve, ServeArguments};
 
+/// Characters of what a store answers that are repeated; some answer with pages of XML.
+const LONGEST_REASON: usize = 300;
+
 /// How long another node has to say who it is.
 const IDENTIFY: Duration = Duration::from_millis(300);
 
@@ -135,7 +138,10 @@ fn dial() -> Dial {
 /// Adds what to do to why the node does not start.
 fn advise(error: StartError, store: &str) -> anyhow::Error {
     let advice = match &error {
-        StartError::Probe(_) => format!("tidelog doctor --store {store} tells more"),
+        StartError::Probe(_) => {
+            let told: String = error.to_string().chars().take(LONGEST_REASON).collect();
+            return anyhow::anyhow!("{told} …: tidelog doctor --store {store} tells more");
+        }
         StartError::Metadata(_) => format!("is {store} the right store, and can it be reached?"),
         StartError::Open(_) => return error.into(),
     };
@@ -159,8 +165,8 @@ impl Started {
         tracing::info!(
             store = %self.store,
             cluster = %cluster.id(),
-            session,
-            node,
+            %session,
+            %node,
             listen = %self.listen,
             advertise = %self.advertise,
             http = %self.http,

@@ -11,7 +11,7 @@ use tiering::recover::{RecoverError, recover};
 use tiering::session::{Sealed, SessionError, seal};
 
 use super::{Broker, ProducerIds, Serving};
-use crate::log::{Holding, Log, LogParts};
+use crate::log::{Log, LogParts};
 
 /// Why no session can be opened.
 #[derive(Debug, Error)]
@@ -77,11 +77,6 @@ impl Broker {
         let (node, producer_ids) =
             (*self.node.get_or_init(|| opened.node), ProducerIds::opened_at(opened.opened));
         let recovered = recover(store, &cluster, session, sealed).await?;
-        let holding = |partition| {
-            let (leader, grant) = cluster.leader(partition)?;
-            let holding = Holding { epoch: grant.epoch, leader_epoch: grant.leader_epoch };
-            (leader.id == session).then_some(holding)
-        };
         tracing::info!(%session, %node, partitions = recovered.len(), "session opened");
         let parts = LogParts {
             store: store.clone(),
@@ -91,7 +86,7 @@ impl Broker {
             metrics: self.parts.metrics.clone(),
             config: self.parts.config.log.clone(),
         };
-        Ok(Serving { log: Log::new(parts, session, recovered, holding), node, producer_ids })
+        Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }
 
     /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs to it.

@@ -54,11 +54,6 @@ impl Log {
         *self.checkpointing.last.lock()
     }
 
-    /// The state that the session inherited, as its checkpoint 0.
-    pub(super) fn capture_inherited(&self, cluster: Arc<Cluster>) -> Capture {
-        Capture::of(&self.open.lock(), cluster)
-    }
-
     /// Writes what was captured. All slots before `capture.n` are committed, and no later one yet.
     /// It has been claimed. Returns the future that writes; what is written is fixed before this returns.
     pub(super) fn checkpoint(

@@ -50,8 +50,9 @@ impl Log {
         let mut closing = pin!(closing);
         let mut is_closing = false;
         let mut began = None;
-        if self.claim_checkpoint(0, 0) {
-            drop(tokio::spawn(self.checkpoint(self.capture_inherited(metadata.current()))));
+        let inherited = self.open.lock().inherited.take();
+        if let Some(inherited) = inherited.filter(|_| self.claim_checkpoint(0, 0)) {
+            drop(tokio::spawn(self.checkpoint(inherited)));
         }
         loop {
             let due = self.flush_due(began, in_flight.len());

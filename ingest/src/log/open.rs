@@ -5,6 +5,7 @@ use std::sync::Arc;
 use coordinator::partition;
 use tiering::format::slot::Builder;
 
+use super::checkpoint::Capture;
 use super::partition::{Partition, TailBatch};
 use super::ticket::Stub;
 use super::{Permit, Ticket};
@@ -37,6 +38,8 @@ pub(super) struct Open {
     pub(super) previous: u128,
     /// The newest slot in flight or committed.
     pub(super) newest: Option<Ticket>,
+    /// What the session began with, before anything was appended; until it is written as checkpoint 0.
+    pub(super) inherited: Option<Capture>,
     /// Nothing may be appended any more.
     pub(super) ended: bool,
 }
@@ -53,6 +56,7 @@ impl Open {
             n: 0,
             previous: 0,
             newest: None,
+            inherited: None,
             ended: false,
         }
     }
