@@ -224,7 +224,7 @@ impl Incoming {
 
     fn decode<R: Request>(&self) -> Result<R, Refusal> {
         let (api, version) = (self.header.request_api_key, self.header.request_api_version);
-        R::decode(self.body.clone(), version).map_err(|source| Refusal::Body { api, version, source })
+        R::decode_sent(self.body.clone(), version).map_err(|source| Refusal::Body { api, version, source })
     }
 
     /// The request, and what its response needs.

@@ -26,10 +26,8 @@ pub trait Message: Wire {
     /// Decodes the body that follows a header. Fails on a version outside of `VERSIONS`, and on bytes that
     /// are not the message and nothing else.
     fn decode(body: Bytes, version: i16) -> Result<Self, DecodeError> {
-        let unsupported = Problem::UnsupportedVersion { api: Self::KEY, version };
-        let version = Self::version(version).ok_or(unsupported)?;
         let mut reader = Reader::new(body);
-        let message = Self::read(&mut reader, version)?;
+        let message = read(&mut reader, version)?;
         reader.finish()?;
         Ok(message)
     }
@@ -47,4 +45,15 @@ pub trait Message: Wire {
 pub trait Request: Message {
     /// The answer, of the same version.
     type Response: Message;
+
+    /// Decodes what a client sent. Like Kafka it ignores bytes after the message: librdkafka 2.16 sends
+    /// three of them when it asks for all topics (Metadata 13).
+    fn decode_sent(body: Bytes, version: i16) -> Result<Self, DecodeError> {
+        read(&mut Reader::new(body), version)
+    }
+}
+
+fn read<M: Message>(reader: &mut Reader, version: i16) -> Result<M, DecodeError> {
+    let unsupported = Problem::UnsupportedVersion { api: M::KEY, version };
+    M::read(reader, M::version(version).ok_or(unsupported)?)
 }
