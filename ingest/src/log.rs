@@ -196,3 +196,7 @@ impl Log {
 
 /// Memory that a request's bytes take, given back when it is dropped.
 pub type Permit = OwnedSemaphorePermit;
+
+#[cfg(test)]
+#[path = "log/log_test.rs"]
+mod tests;

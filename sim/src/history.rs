@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn each_anomaly_is_found() {
-        let cases: [(&str, fn(&mut History)); 6] = [
+        type Spoil = fn(&mut History);
+        let cases: [(&str, Spoil); 6] = [
             ("lost", |h| h.acknowledge(0, record(1, 2), 3)),
             ("then at", |h| h.acknowledge(0, record(1, 1), 1)),
             ("is not there", |h| h.see(0, 5, record(1, 0))),

@@ -1,6 +1,6 @@
 //! `tidelog-sim`: repeats one run, or searches many.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use clap::Parser;
 use sim::run::{Plan, Report, run};

@@ -9,7 +9,7 @@ from harness.kafka_node import KafkaNode
 from harness.s3 import SERVERS
 
 # tidelog's counter of requests to the store; a PUT, or a part of one, wherever its labels say so.
-STORE_PUT = re.compile(r"^tidelog_\w*(?:store|object)\w*_total\{[^}]*\"put[^}]*\}\s+(\S+)", re.M | re.I)
+STORE_PUT = re.compile(r'^tidelog_store_requests_total\{kind="put"\}\s+(\S+)', re.M)
 
 
 class Target:

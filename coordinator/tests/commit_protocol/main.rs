@@ -26,6 +26,7 @@ use model::{Action, Protocol};
 use mutants::Mutant;
 
 fn holds(cfg: Config) {
+    #[expect(clippy::disallowed_methods, reason = "how long the search took is only printed")]
     let started = Instant::now();
     let checker = Protocol::new(cfg, None).checker().spawn_bfs().join();
     println!(

@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use coordinator::cluster::{Op, TopicPlan};
+use coordinator::{ProcessId, TopicId};
+use protocol::records::{Batch, BatchBuilder};
+use tiering::metadata::MetadataLog;
+use tiering::recover::recover;
+use tiering::session::seal;
+
+use super::*;
+
+const TOPIC: TopicId = TopicId([7; 16]);
+const PARTITION: PartitionId = PartitionId { topic: TOPIC, index: 0 };
+
+/// A store with a topic, and a session that holds every shard of it.
+async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, Arc<Log>) {
+    let (session, process) = (SessionId([n; 16]), ProcessId([n; 16]));
+    let mut sealed = BTreeMap::new();
+    for open in metadata.current().open_sessions() {
+        sealed.insert(open.id, seal(store, open.id, process).await.expect("it can be sealed"));
+    }
+    let dead: Vec<_> = sealed.iter().map(|(&session, s)| Op::Dead { session, end: s.end }).collect();
+    let open = Op::Open { session, process, node: None, rack: None, addresses: vec![] };
+    let ops = [dead, vec![open]].concat();
+    drop(metadata.propose(|_| Ok::<_, ()>(ops.clone())).await.expect("an entry"));
+    let plan =
+        TopicPlan { name: "t".into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() };
+    let take = metadata.propose(|cluster| {
+        let topic = cluster.plan_topic(TOPIC, &plan).ok();
+        Ok::<_, ()>([topic.into_iter().collect(), cluster.plan_takeover(session, process)].concat())
+    });
+    let cluster = take.await.expect("an entry").expect("a plan").cluster;
+    let recovered = recover(store, &cluster, session, sealed).await.expect("it can be recovered");
+    let config = LogConfig {
+        slot_bytes: 1 << 20,
+        linger: Duration::ZERO,
+        window: 4,
+        tail_bytes: 1 << 20,
+        checkpoint_slots: 1000,
+        producer_expiration: Duration::from_secs(86_400),
+    };
+    let parts = LogParts {
+        store: store.clone(),
+        reader: Reader::new(store.clone(), 1 << 20),
+        entropy: Entropy::from_seed(n.into()),
+        clock: Clock::new(|| 1_000),
+        metrics: Metrics::register(&mut Default::default()),
+        config,
+    };
+    (Arc::clone(&cluster), Log::new(parts, session, cluster, recovered))
+}
+
+fn append(log: &Log, cluster: &Cluster) -> Outcome {
+    let (_, grant) = cluster.leader(PARTITION).expect("a leader");
+    let mut builder = BatchBuilder::new();
+    builder.push(1_000, None, Some(b"value"), &[]);
+    let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
+    let candidate = Candidate {
+        partition: log.partition_or_new(PARTITION, Holding::from(grant)),
+        attributes: batch.header().attributes,
+        last_offset_delta: 0,
+        max_timestamp: 1_000,
+        producer: None,
+        bytes: batch.into_bytes(),
+    };
+    log.append(vec![candidate], None).expect("an open session").remove(0)
+}
+
+/// Clients may be served as soon as a session is announced, which is before its flusher first runs: what they
+/// append must not slip into the checkpoint of what the session inherited.
+#[tokio::test]
+async fn what_is_appended_before_the_flusher_runs_is_not_inherited() {
+    let store = Store::memory();
+    let metadata = Arc::new(MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log"));
+    for n in 1..4u8 {
+        let (cluster, log) = begin(&store, &metadata, n).await;
+        let early = append(&log, &cluster);
+        let expected = Answer::Offset { base_offset: i64::from(n) - 1, append_time: 1_000 };
+        assert_eq!(early.answer, expected, "session {n}");
+        let running = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), std::future::pending()));
+        early.after.expect("a slot").committed().await.expect("committed");
+        while log.last_checkpoint().is_none() {
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+    }
+}
