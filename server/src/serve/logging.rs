@@ -6,8 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// What is logged unless somebody says otherwise; the SDK reports what it looks for and does not find.
-const DEFAULT: &str = "info,aws_config=warn";
+/// What is logged unless somebody says otherwise; the SDK reports what it looks for and does not find, and the
+/// store's client each of its retries.
+const DEFAULT: &str = "info,aws_config=warn,object_store=warn";
 
 /// Starts logging. The filter was checked before.
 pub(super) fn start(format: LogFormat, filter: Option<&str>) {

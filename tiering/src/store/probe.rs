@@ -54,8 +54,14 @@ pub struct ProbeReport {
 
 /// The store must not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the store does not keep what the log relies on: {0}")]
-pub struct ProbeError(String);
+pub enum ProbeError {
+    /// It can't be reached, it refuses the credentials, or there is no such bucket.
+    #[error("the store can't be used: {0}")]
+    Unusable(String),
+    /// It answers, and breaks a promise.
+    #[error("the store does not keep what the log relies on: {0}")]
+    Broken(String),
+}
 
 impl ProbeReport {
     /// An error that names every failed check.
@@ -64,7 +70,9 @@ impl ProbeReport {
         if failed.is_empty() {
             return Ok(());
         }
-        Err(ProbeError(failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+        let reasons = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        // A store that can't even be asked for an absent object is asked nothing else.
+        Err(if self.checks.len() == 1 { ProbeError::Unusable(reasons) } else { ProbeError::Broken(reasons) })
     }
 }
 
@@ -82,6 +90,9 @@ pub async fn probe(store: &Store, id: Ulid) -> ProbeReport {
     let probe = Probe { store, id };
     let mut checks = Vec::new();
     timed(&mut checks, "absent objects", "a read of nothing says so", probe.absent()).await;
+    if checks.iter().any(|check| check.outcome != Outcome::Pass) {
+        return ProbeReport { checks };
+    }
     let raced = format!("{RACERS} writers raced for each of {KEYS} keys");
     timed(&mut checks, "racing creates", &raced, probe.race()).await;
     timed(&mut checks, "taken keys", "each key was created again", probe.create_again()).await;
@@ -133,7 +144,7 @@ impl Probe<'_> {
     async fn absent(&self) -> Result<(), String> {
         match self.store.get_range(&self.key(0), 0..1).await {
             Err(ReadError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(format!("reading an absent object must say that it is absent, not: {error}")),
+            Err(error) => Err(format!("a read of an absent object failed: {error}")),
             Ok(_) => Err("an object was read that nobody wrote".into()),
         }
     }
