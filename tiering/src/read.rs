@@ -53,6 +53,8 @@ enum Key {
 #[derive(Clone, Debug)]
 enum Cached {
     Body(Bytes),
+    /// The slot is too large to be kept whole.
+    Oversized,
     Positions(Arc<Positions>),
 }
 
@@ -63,6 +65,7 @@ impl Weighter<Key, Cached> for Size {
     fn weight(&self, _: &Key, cached: &Cached) -> u64 {
         match cached {
             Cached::Body(body) => body.len() as u64 + 128,
+            Cached::Oversized => 128,
             Cached::Positions(positions) => {
                 let count: usize = positions.values().map(|p| p.len() + 2).sum();
                 (count * size_of::<Position>()) as u64
@@ -120,13 +123,14 @@ impl Reader {
     async fn slot(&self, session: SessionId, n: u64) -> Result<Option<Bytes>, FetchError> {
         let guard = match self.cache.get_value_or_guard_async(&Key::Slot(session, n)).await {
             Ok(Cached::Body(body)) => return Ok(Some(body)),
-            Ok(Cached::Positions(_)) => return Ok(None),
+            Ok(Cached::Oversized | Cached::Positions(_)) => return Ok(None),
             Err(guard) => guard,
         };
         let path = keys::slot(session, n);
-        // One request for all but oversized slots, of which it brings a useful part of nothing.
+        // One request for all but oversized slots, for which it is made once.
         let object = self.store.get_range(&path, 0..WHOLE_SLOT).await?;
         if object.len() as u64 == WHOLE_SLOT {
+            let _ = guard.insert(Cached::Oversized);
             return Ok(None);
         }
         match slot::decode_body(session, n, &object) {
@@ -138,10 +142,15 @@ impl Reader {
         }
     }
 
+    /// One batch of an oversized slot, checked by its own checksum.
     async fn range(&self, position: &Position) -> Result<Bytes, FetchError> {
+        let path = keys::slot(position.session, position.slot);
         let from = slot::HEADER as u64 + u64::from(position.position);
-        let range = from..from + u64::from(position.length);
-        Ok(self.store.get_range(&keys::slot(position.session, position.slot), range).await?)
+        let batch = self.store.get_range(&path, from..from + u64::from(position.length)).await?;
+        match slot::check_batch(&batch) {
+            Ok(()) => Ok(batch),
+            Err(source) => Err(FetchError::Format { path, source }),
+        }
     }
 
     /// The positions of a partition's batches that an index object lists, by offset.
@@ -149,7 +158,7 @@ impl Reader {
         let (session, n) = index;
         let guard = match self.cache.get_value_or_guard_async(&Key::Index(session, n)).await {
             Ok(Cached::Positions(positions)) => return Ok(positions),
-            Ok(Cached::Body(_)) => return Ok(Arc::default()),
+            Ok(Cached::Body(_) | Cached::Oversized) => return Ok(Arc::default()),
             Err(guard) => guard,
         };
         let path = keys::index(session, n);
@@ -168,4 +177,43 @@ impl Reader {
 /// The positions of one partition in an index.
 pub fn of_partition(positions: &Positions, partition: PartitionId) -> &[Position] {
     positions.get(&partition).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use coordinator::Epoch;
+
+    use super::*;
+    use crate::format::slot::Builder;
+
+    /// A batch of `len` bytes with a right length and checksum.
+    fn batch(len: usize) -> Bytes {
+        let mut batch = BytesMut::zeroed(len);
+        batch[8..12].copy_from_slice(&(len as i32 - 12).to_be_bytes());
+        let crc = crc32c::crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch.freeze()
+    }
+
+    #[tokio::test]
+    async fn batches_of_an_oversized_slot_are_read_alone_and_checked() {
+        let (store, session) = (Store::memory(), SessionId([1; 16]));
+        let (small, large) = (batch(100), batch(17 << 20));
+        let mut builder = Builder::default();
+        let positions = [&small, &large].map(|batch| {
+            let position = builder.push_batch(batch.slice(..16), batch.slice(16..));
+            let (slot, length, epoch) = (0, batch.len() as u32, Epoch(1));
+            let (base_offset, last_offset_delta, max_timestamp) = (0, 0, 0);
+            Position { session, epoch, slot, position, length, base_offset, last_offset_delta, max_timestamp }
+        });
+        let slot = builder.freeze(session, 0, 0, [2; 16]);
+        let object = slot.object.iter().cloned().collect();
+        store.put(&keys::slot(session, 0), object).await.expect("it is stored");
+        let reader = Reader::new(store, 1 << 20);
+        assert_eq!(reader.batch(&positions[0]).await.expect("a batch"), small);
+        assert_eq!(reader.batch(&positions[1]).await.expect("a batch"), large);
+        let wrong = Position { position: positions[0].position + 1, ..positions[0] };
+        assert!(matches!(reader.batch(&wrong).await, Err(FetchError::Format { .. })));
+    }
 }

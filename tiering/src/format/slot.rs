@@ -364,11 +364,10 @@ pub fn decode_body(session: SessionId, n: u64, object: &Bytes) -> Result<Bytes> 
     let mut heads = 0;
     let mut rest = &body[..];
     while !rest.is_empty() {
-        let (head, batch) = split_batch(rest)?;
+        let (head, records, others) = split_batch(rest)?;
         heads = crc32c::crc32c_append(heads, head);
-        let mut stored = Reader::new("batch head", &head[BATCH_HEAD - 4..]);
-        check("a batch of the slot", stored.u32()?, &rest[BATCH_HEAD..batch])?;
-        rest = &rest[batch..];
+        check_records(head, records)?;
+        rest = others;
     }
     if heads != header.body_crc {
         return Err(FormatError::Checksum { what: "slot body", stored: header.body_crc, computed: heads });
@@ -376,15 +375,28 @@ pub fn decode_body(session: SessionId, n: u64, object: &Bytes) -> Result<Bytes> 
     Ok(body)
 }
 
-/// The head of the first batch, and the whole batch's length.
-fn split_batch(bytes: &[u8]) -> Result<(&[u8], usize)> {
+/// Checks one batch of a body by its own checksum. It must be alone.
+pub(crate) fn check_batch(batch: &[u8]) -> Result<()> {
+    match split_batch(batch)? {
+        (head, records, []) => check_records(head, records),
+        _ => Err(FormatError::Invalid("a batch of the slot is shorter than its index says")),
+    }
+}
+
+fn check_records(head: &[u8], records: &[u8]) -> Result<()> {
+    let stored = Reader::new("batch head", &head[BATCH_HEAD - 4..]).u32()?;
+    check("a batch of the slot", stored, records)
+}
+
+/// The head of the first batch, what its checksum covers, and what follows.
+fn split_batch(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
     let mut r = Reader::new("a batch of the slot", bytes);
     let head = r.take(BATCH_HEAD)?;
     let len = Reader::new("batch head", &head[8..]).i32()?;
     let len = usize::try_from(len).ok().and_then(|len| len.checked_add(12)).filter(|len| *len >= BATCH_HEAD);
     let len = len.ok_or(FormatError::Invalid("a batch of the slot has an impossible length"))?;
-    r.take(len - BATCH_HEAD)?;
-    Ok((head, len))
+    let records = r.take(len - BATCH_HEAD)?;
+    Ok((head, records, &bytes[len..]))
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ impl Probe<'_> {
     async fn absent(&self) -> Result<(), String> {
         match self.store.get_range(&self.key(0), 0..1).await {
             Err(ReadError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(format!("a read of an absent object failed: {error}")),
+            Err(error) => Err(format!("reading an absent object must say that it is absent, not: {error}")),
             Ok(_) => Err("an object was read that nobody wrote".into()),
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -13,7 +12,6 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use tokio::time::Instant;
 use ulid::Ulid;
 
 use crate::store::{MemoryStore, Outcome, Store, StoreKind, StoreOptions, probe};
@@ -140,27 +138,22 @@ async fn finds_out_liars() {
     probe(&liar(Lie::None), Ulid::new()).await.verdict().expect("an honest store");
 }
 
-async fn passes(store: &Store, limit: Duration) {
-    let begun = Instant::now();
+async fn passes(store: &Store) {
     let report = probe(store, Ulid::new()).await;
-    let taken = begun.elapsed();
     report.verdict().expect("an honest store");
     assert!(report.checks.iter().all(|check| check.outcome == Outcome::Pass));
     for check in &report.checks {
         eprintln!("{}: {check}", store.kind());
     }
-    eprintln!("{}: {taken:?}", store.kind());
-    assert!(taken < limit, "{taken:?}");
 }
 
 #[tokio::test]
-async fn passes_memory_and_file_quickly() {
-    // The limits leave room for a busy machine; what is aimed at is below 60 ms.
-    passes(&Store::memory(), Duration::from_millis(500)).await;
+async fn passes_memory_and_file() {
+    passes(&Store::memory()).await;
     let root = tempfile::tempdir().expect("a directory");
     let url = format!("file://{}", root.path().display());
     let store = Store::open_url(&url, &StoreOptions::default()).await.expect("a store");
-    passes(&store, Duration::from_secs(2)).await;
+    passes(&store).await;
     assert!(!root.path().join("probe").exists(), "nothing is left");
 }
 
@@ -174,5 +167,5 @@ async fn passes_s3() {
     };
     let options = StoreOptions { endpoint: Some(endpoint), ..StoreOptions::default() };
     let store = Store::open_url(&format!("s3://{bucket}/test"), &options).await.expect("a store");
-    passes(&store, Duration::from_secs(20)).await;
+    passes(&store).await;
 }
