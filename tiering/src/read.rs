@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use coordinator::{PartitionId, SessionId};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -17,6 +18,9 @@ use crate::store::{ErrorKind, ReadError, Store};
 
 /// Slots up to this size (bytes) are fetched and checked whole; of larger ones only the batches wanted.
 const WHOLE_SLOT: u64 = 16 << 20;
+
+/// How many batches are awaited at a time. Those of one slot share a request.
+const CONCURRENT: usize = 8;
 
 /// Why records can't be read.
 #[derive(Debug, Error)]
@@ -97,12 +101,47 @@ impl Reader {
         Self { store, cache: Arc::new(cache) }
     }
 
+    /// Batches, in order and back to back. From a store on this machine exactly their bytes are read, those of
+    /// one slot together; a request over a network costs so much more that whole slots are fetched and kept.
+    pub async fn batches(&self, positions: &[Position]) -> Result<Vec<Bytes>, FetchError> {
+        if self.store.kind().is_remote() {
+            let batches: Vec<_> = positions.iter().map(|position| self.batch(position)).collect();
+            return stream::iter(batches).buffered(CONCURRENT).try_collect().await;
+        }
+        let mut runs = Vec::new();
+        for run in positions.chunk_by(follows) {
+            runs.push(self.run(run).await?);
+        }
+        Ok(runs)
+    }
+
+    /// Batches that lie back to back in one slot.
+    async fn run(&self, positions: &[Position]) -> Result<Bytes, FetchError> {
+        let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
+            return Ok(Bytes::new());
+        };
+        let path = keys::slot(first.session, first.slot);
+        let body = slot::HEADER as u64;
+        let range =
+            body + u64::from(first.position)..body + u64::from(last.position) + u64::from(last.length);
+        let bytes = self.store.get_range(&path, range).await?;
+        let mut rest = &bytes[..];
+        for position in positions {
+            let (batch, others) = rest.split_at(rest.len().min(position.length as usize));
+            if let Err(source) = slot::check_batch(batch) {
+                return Err(FetchError::Format { path, source });
+            }
+            rest = others;
+        }
+        Ok(bytes)
+    }
+
     /// One batch.
     pub async fn batch(&self, position: &Position) -> Result<Bytes, FetchError> {
         let (from, to) = (position.position as usize, position.position as usize + position.length as usize);
         let body = match self.slot(position.session, position.slot).await? {
             Some(body) => body,
-            None => return self.range(position).await,
+            None => return self.run(std::slice::from_ref(position)).await,
         };
         if to > body.len() {
             let path = keys::slot(position.session, position.slot);
@@ -112,8 +151,11 @@ impl Reader {
         Ok(body.slice(from..to))
     }
 
-    /// Brings a slot into the cache.
+    /// Brings a slot into the cache, if it is far away.
     pub async fn prefetch(&self, session: SessionId, n: u64) {
+        if !self.store.kind().is_remote() {
+            return;
+        }
         if let Err(error) = self.slot(session, n).await {
             tracing::debug!(%error, "a slot was not read ahead");
         }
@@ -142,17 +184,6 @@ impl Reader {
         }
     }
 
-    /// One batch of an oversized slot, checked by its own checksum.
-    async fn range(&self, position: &Position) -> Result<Bytes, FetchError> {
-        let path = keys::slot(position.session, position.slot);
-        let from = slot::HEADER as u64 + u64::from(position.position);
-        let batch = self.store.get_range(&path, from..from + u64::from(position.length)).await?;
-        match slot::check_batch(&batch) {
-            Ok(()) => Ok(batch),
-            Err(source) => Err(FetchError::Format { path, source }),
-        }
-    }
-
     /// The positions of a partition's batches that an index object lists, by offset.
     pub async fn positions(&self, index: (SessionId, u64)) -> Result<Arc<Positions>, FetchError> {
         let (session, n) = index;
@@ -172,6 +203,12 @@ impl Reader {
             Err(source) => Err(FetchError::Format { path, source }),
         }
     }
+}
+
+/// Whether one batch lies right behind another.
+fn follows(one: &Position, other: &Position) -> bool {
+    let adjacent = one.position.checked_add(one.length) == Some(other.position);
+    adjacent && (one.session, one.slot) == (other.session, other.slot)
 }
 
 /// The positions of one partition in an index.
@@ -213,7 +250,10 @@ mod tests {
         let reader = Reader::new(store, 1 << 20);
         assert_eq!(reader.batch(&positions[0]).await.expect("a batch"), small);
         assert_eq!(reader.batch(&positions[1]).await.expect("a batch"), large);
+        let together = reader.batches(&positions).await.expect("both batches");
+        assert_eq!(together.concat(), [small, large].concat());
         let wrong = Position { position: positions[0].position + 1, ..positions[0] };
+        assert!(reader.batches(&[wrong]).await.is_err());
         assert!(matches!(reader.batch(&wrong).await, Err(FetchError::Format { .. })));
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use coordinator::SessionId;
-use futures::{StreamExt, TryStreamExt, stream};
 use protocol::ErrorCode;
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
@@ -13,9 +12,6 @@ use super::plan::{Cold, Failure, Place, Plan, Wanted};
 use super::rope;
 use crate::broker::Led;
 use crate::log::{Found, take};
-
-/// How many batches are awaited at a time. Those of one slot share a request.
-const CONCURRENT: usize = 8;
 
 /// How many slots are read ahead of a client that reads on.
 const AHEAD: usize = 2;
@@ -38,11 +34,7 @@ async fn read(cold: &Cold, offset: i64, led: &Led) -> Result<Plan, FetchError> {
     };
     let Some(last) = positions.last() else { return Ok(Plan::Nothing) };
     read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
-    let batch = |position: Position| {
-        let reader = led.log.reader().clone();
-        async move { reader.batch(&position).await }
-    };
-    let batches: Vec<_> = stream::iter(positions).map(batch).buffered(CONCURRENT).try_collect().await?;
+    let batches = led.log.reader().batches(&positions).await?;
     Ok(Plan::Records { records: rope(batches), tail: false })
 }
 
