@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// One attempt; `None` if the node does not lead, or its answer will never come.
-    async fn send(&self, partition: PartitionId, producer: i64, batch: &Batch) -> Option<Answer> {
+    pub(crate) async fn send(&self, partition: PartitionId, producer: i64, batch: &Batch) -> Option<Answer> {
         let broker = Arc::clone(&self.current.borrow());
         let led = broker.lead(&*broker.cluster()?, partition).ok()?;
         let header = batch.header();
@@ -112,7 +112,7 @@ impl Client {
     }
 }
 
-fn encode(producer: i64, base: i32, count: i32) -> Batch {
+pub(crate) fn encode(producer: i64, base: i32, count: i32) -> Batch {
     let mut builder = BatchBuilder::new().producer(producer, 0, base);
     for sequence in base..base + count {
         builder.push(i64::from(sequence), None, Some(format!("{producer} {sequence}").as_bytes()), &[]);

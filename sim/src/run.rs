@@ -261,16 +261,5 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The search in short; `tidelog-sim --seeds 1000` is the long one.
-    #[test]
-    fn no_acknowledged_record_is_lost_doubled_or_moved() {
-        for seed in 0..25 {
-            let report = run(Plan::of(seed));
-            assert_eq!(report.violations, Vec::<String>::new(), "repeat it: tidelog-sim --seed {seed}");
-            assert!(report.acknowledged > 100 && report.kills > 0 && !report.faults.is_empty(), "{report:?}");
-        }
-    }
-}
+#[path = "run_test.rs"]
+mod tests;
