@@ -61,8 +61,11 @@ impl Log {
                 in_flight.push_back(self.put(self.freeze(&metadata)));
                 continue;
             }
-            if is_closing && in_flight.is_empty() && due.is_none() {
-                return self.close(&metadata).await;
+            if is_closing
+                && in_flight.is_empty()
+                && let Some(last) = self.end_if_idle(&metadata)
+            {
+                return self.close(last).await;
             }
             tokio::select! {
                 biased;
@@ -157,18 +160,20 @@ impl Log {
         self.changed.notify_one();
     }
 
-    /// Writes a last checkpoint and CLOSE. Everything is committed, and nothing is in flight.
-    async fn close(self: &Arc<Self>, metadata: &MetadataLog) -> Ended {
-        let last = {
-            let mut open = self.open.lock();
-            if open.is_wanted() {
-                // Something came since; it fails, as it would a moment later.
-                tracing::debug!("requests arrived while the session closed");
-            }
-            let last = Capture::of(&open, metadata.current());
-            open.end();
-            last
-        };
+    /// Ends the log if the open slot has nothing to put, in one step: a batch that is decided and in no slot
+    /// must never get into a checkpoint. Nor must one that was refused when the session was fenced.
+    pub(super) fn end_if_idle(&self, metadata: &MetadataLog) -> Option<Capture> {
+        let mut open = self.open.lock();
+        if open.ended || open.is_wanted() {
+            return None;
+        }
+        let last = Capture::of(&open, metadata.current());
+        open.end();
+        Some(last)
+    }
+
+    /// Writes a last checkpoint and CLOSE. Everything is committed, nothing is in flight, and the log has ended.
+    async fn close(self: &Arc<Self>, last: Capture) -> Ended {
         let (n, previous) = (last.n, last.previous);
         if self.claim_checkpoint(n, 1) {
             self.checkpoint(last).await;

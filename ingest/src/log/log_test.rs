@@ -86,3 +86,25 @@ async fn what_is_appended_before_the_flusher_runs_is_not_inherited() {
         running.abort();
     }
 }
+
+/// A request may slip in while the session is about to close. It is committed before the CLOSE, or it is refused;
+/// it is never in the last checkpoint without being in a slot.
+#[tokio::test]
+async fn what_is_appended_while_the_session_closes_is_committed_or_refused() {
+    let store = Store::memory();
+    let metadata = Arc::new(MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log"));
+    let (cluster, log) = begin(&store, &metadata, 1).await;
+    let late = append(&log, &cluster);
+    assert!(log.end_if_idle(&metadata).is_none(), "a decided batch is in no slot yet");
+    let ended = Arc::clone(&log).run(Arc::clone(&metadata), std::future::ready(())).await;
+    assert!(matches!(ended, Ended::Closed { cut: 1 }), "{ended:?}");
+    late.after.expect("a slot").committed().await.expect("committed before the CLOSE");
+    assert_eq!(log.barrier().expect_err("the log has ended"), NotLeader);
+    let (cluster, log) = begin(&store, &metadata, 2).await;
+    append(&log, &cluster);
+    log.fail();
+    assert!(log.end_if_idle(&metadata).is_none(), "a refused batch is in no slot, and never will be");
+    let (cluster, log) = begin(&store, &metadata, 3).await;
+    let next = append(&log, &cluster);
+    assert_eq!(next.answer, Answer::Offset { base_offset: 1, append_time: 1_000 });
+}
