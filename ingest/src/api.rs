@@ -9,11 +9,11 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod fetch;
-mod identify;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
+mod peer;
 mod produce;
 mod records;
 mod topics;
@@ -160,7 +160,7 @@ impl Incoming {
         match self.header.request_api_key {
             // An unknown version is answered, too.
             ApiKey::ApiVersions => true,
-            ApiKey::Identify => version == 0,
+            ApiKey::PeerPing | ApiKey::PeerWitness => version == 0,
             key => SERVED.iter().any(|s| s.key == key && (s.lowest..=s.highest).contains(&version)),
         }
     }
@@ -188,9 +188,13 @@ impl Incoming {
     pub(crate) async fn handle(self, context: &Context, permit: Option<Permit>) -> Result<Answer, Refusal> {
         match self.key() {
             ApiKey::ApiVersions => return api_versions::handle(context, self),
-            ApiKey::Identify => {
+            ApiKey::PeerPing => {
                 let (request, outgoing) = self.open()?;
-                return outgoing.now(context, &identify::answer(context, request));
+                return outgoing.now(context, &peer::ping(context, request).await);
+            }
+            ApiKey::PeerWitness => {
+                let (request, outgoing) = self.open()?;
+                return outgoing.now(context, &peer::witness(context, request).await);
             }
             _ => {}
         }

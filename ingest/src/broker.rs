@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Op};
-use coordinator::{NodeId, PartitionId, ProcessId, TopicId};
-use futures::future::BoxFuture;
+use coordinator::{Epoch, NodeId, PartitionId, ProcessId, SessionId, TopicId};
 use thiserror::Error;
 use tiering::metadata::{Committed, MetadataError, MetadataLog};
 use tiering::read::Reader;
@@ -21,20 +20,19 @@ use tokio_util::sync::CancellationToken;
 pub use config::BrokerConfig;
 pub use open::OpenError;
 
-use crate::identify::Identity;
 use crate::log::{Ended, Holding, Log, NotLeader, Partition};
 use crate::metrics::Metrics;
+use crate::peer::{self, Connect};
 use producer_ids::ProducerIds;
 
 /// How often the metadata log's end is read while nothing else does.
 const POLL: Duration = Duration::from_secs(1);
 
+/// How long another node has to answer a ping.
+pub(crate) const PING: Duration = Duration::from_secs(1);
+
 /// How often idle producers are looked for.
 const EXPIRY: Duration = Duration::from_secs(600);
-
-/// Asks who answers at an address.
-pub type Dial =
-    Arc<dyn Fn(coordinator::cluster::Address) -> BoxFuture<'static, Option<Identity>> + Send + Sync>;
 
 /// What a broker is made with.
 pub struct BrokerParts {
@@ -48,8 +46,8 @@ pub struct BrokerParts {
     pub entropy: Entropy,
     /// What it counts.
     pub metrics: Arc<Metrics>,
-    /// How it asks other nodes whether they live.
-    pub dial: Dial,
+    /// How it reaches other nodes.
+    pub connect: Connect,
 }
 
 /// Why a node does not start, or stops.
@@ -259,6 +257,39 @@ impl Broker {
     /// The cluster as far as it has been read; `None` before the metadata log has been.
     pub fn cluster(&self) -> Option<Arc<Cluster>> {
         self.metadata.get().map(|m| m.current())
+    }
+
+    /// How long ago the store last answered.
+    pub fn store_age(&self) -> Option<Duration> {
+        self.parts.store.metrics().answer_age()
+    }
+
+    /// The next metadata entry: this node has acted on all before it.
+    pub fn acted_on(&self) -> Epoch {
+        self.cluster().map_or(Epoch(0), |cluster| cluster.next())
+    }
+
+    /// Reads the metadata log on if it is not known up to `next` yet. What can't be read now is read later.
+    pub async fn reach(&self, next: Epoch) {
+        if self.acted_on() < next
+            && let Err(error) = self.refresh().await
+        {
+            tracing::debug!(%error, "the metadata log could not be read");
+        }
+    }
+
+    /// Bytes of records taken and given per second of late.
+    pub fn bytes_per_second(&self) -> i64 {
+        0
+    }
+
+    /// Whether another session's node answers, and the store answers it; `None` if there is no such session.
+    pub async fn can_reach(&self, session: SessionId) -> Option<bool> {
+        let cluster = self.cluster()?;
+        let session = cluster.session(session)?;
+        let address = session.addresses.first()?;
+        let answer = peer::ping(&self.parts.connect, address, 0, PING).await;
+        Some(answer.is_ok_and(|answer| answer.process_id.as_bytes() == session.process.as_bytes()))
     }
 
     /// Waits until the node serves for the first time.

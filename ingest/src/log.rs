@@ -149,7 +149,7 @@ impl Log {
         &self,
         id: PartitionId,
         holding: Holding,
-        recovered: tiering::recover::RecoveredPartition,
+        recovered: tiering::format::checkpoint::OwnedPartition,
     ) -> Arc<Partition> {
         let mut open = self.open.lock();
         let mut partitions = self.partitions.write();

@@ -14,8 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::cluster::Address;
-use ingest::broker::{Broker, BrokerParts, Dial, StartError};
+use ingest::broker::{Broker, BrokerParts, StartError};
 use ingest::metrics::Metrics;
 use prometheus_client::registry::Registry;
 use tiering::seams::{Clock, Entropy};
@@ -29,9 +28,6 @@ use crate::config::{self, Serve, ServeArguments};
 
 /// Characters of what a store answers that are repeated; some answer with pages of XML.
 const LONGEST_REASON: usize = 300;
-
-/// How long another node has to say who it is.
-const IDENTIFY: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let config = config::load(arguments)?;
@@ -85,7 +81,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         clock: Clock::system(),
         entropy: Entropy::from_os(),
         metrics,
-        dial: dial(),
+        connect: ingest::peer::tcp(),
     });
     node.opened(store, Arc::clone(&broker));
     let listener = tokio::spawn(ingest::listener::run(kafka, Arc::clone(&broker), stop.clone()));
@@ -129,10 +125,6 @@ async fn bind((host, port): &(String, u16), flag: &str) -> anyhow::Result<TcpLis
         };
         anyhow::anyhow!("{shown}: {error}: {advice} with {flag}")
     })
-}
-
-fn dial() -> Dial {
-    Arc::new(|address: Address| Box::pin(async move { ingest::identify::ask(&address, IDENTIFY).await }))
 }
 
 /// Adds what to do to why the node does not start.

@@ -104,7 +104,9 @@ impl World {
             clock: Clock::new(move || EPOCH_MS + started.elapsed().as_millis() as i64),
             entropy: Entropy::from_seed(self.rng.random()),
             metrics: Metrics::register(&mut Default::default()),
-            dial: Arc::new(|_| Box::pin(std::future::ready(None))),
+            connect: Arc::new(|_| {
+                Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
+            }),
         });
         let stop = CancellationToken::new();
         let stopping = stop.clone();

@@ -1,9 +1,10 @@
 //! Opening a session: end the sessions that nobody serves any more, take their shards, rebuild their state.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use coordinator::SessionId;
-use coordinator::cluster::{Address, ApplyError, Cluster, Op, Session};
+use coordinator::cluster::{ApplyError, Cluster, Op, Session};
 use futures::future::join_all;
 use thiserror::Error;
 use tiering::metadata::{MetadataError, MetadataLog};
@@ -12,6 +13,10 @@ use tiering::session::{Sealed, SessionError, seal};
 
 use super::{Broker, ProducerIds, Serving};
 use crate::log::{Log, LogParts};
+use crate::peer::{self, Identity};
+
+/// How long whoever serves an open session has to answer when another node starts.
+const DIAL: Duration = Duration::from_millis(300);
 
 /// Why no session can be opened.
 #[derive(Debug, Error)]
@@ -76,7 +81,7 @@ impl Broker {
         let opened = cluster.session(session).ok_or(OpenError::NodeIdTaken)?;
         let (node, producer_ids) =
             (*self.node.get_or_init(|| opened.node), ProducerIds::opened_at(opened.opened));
-        let recovered = recover(store, &cluster, session, sealed).await?;
+        let recovered = recover(store, &cluster, session, cluster.shards().all(), sealed).await?;
         tracing::info!(%session, %node, partitions = recovered.len(), "session opened");
         let parts = LogParts {
             store: store.clone(),
@@ -116,7 +121,7 @@ impl Broker {
         if after.session(session).is_none() {
             return Err(Undecided::Error(OpenError::NodeIdTaken));
         }
-        ops.extend(after.plan_takeover(session, self.process));
+        ops.extend(after.plan_takeover());
         Ok(ops)
     }
 
@@ -125,11 +130,12 @@ impl Broker {
         if open.process == self.process {
             return Ok(());
         }
-        let ask = |address: &Address| (self.parts.dial)(address.clone());
+        let ask = |address| peer::ping(&self.parts.connect, address, 0, DIAL);
         let answers = join_all(open.addresses.iter().map(ask)).await;
         let id = cluster.id().to_string();
         for (address, answer) in open.addresses.iter().zip(answers) {
-            if answer.is_some_and(|who| who.cluster == id && who.process != self.process) {
+            let who = answer.as_ref().map(Identity::of);
+            if who.is_ok_and(|who| who.cluster == id && who.process != self.process) {
                 let (host, port) = (address.host.clone(), address.port);
                 return Err(OpenError::Occupied { node: open.node.0, host, port });
             }

@@ -28,10 +28,11 @@ async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, A
         TopicPlan { name: "t".into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() };
     let take = metadata.propose(|cluster| {
         let topic = cluster.plan_topic(TOPIC, &plan).ok();
-        Ok::<_, ()>([topic.into_iter().collect(), cluster.plan_takeover(session, process)].concat())
+        Ok::<_, ()>([topic.into_iter().collect(), cluster.plan_takeover()].concat())
     });
     let cluster = take.await.expect("an entry").expect("a plan").cluster;
-    let recovered = recover(store, &cluster, session, sealed).await.expect("it can be recovered");
+    let recovered =
+        recover(store, &cluster, session, cluster.shards().all(), sealed).await.expect("it can be recovered");
     let config = LogConfig {
         slot_bytes: 1 << 20,
         linger: Duration::ZERO,

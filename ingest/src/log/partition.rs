@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use coordinator::{PartitionId, SessionId};
 use parking_lot::Mutex;
+use tiering::format::checkpoint::OwnedPartition;
 use tiering::format::checkpoint::Tenure;
 use tiering::format::index::Position;
-use tiering::recover::RecoveredPartition;
 use tokio::sync::Notify;
 
 use super::Holding;
@@ -114,12 +114,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(
-        id: PartitionId,
-        holding: Holding,
-        index: usize,
-        recovered: RecoveredPartition,
-    ) -> Self {
+    pub(super) fn new(id: PartitionId, holding: Holding, index: usize, recovered: OwnedPartition) -> Self {
         let state = recovered.state.partition;
         let readable = Readable {
             log_start: state.log_start,

@@ -1,11 +1,12 @@
 //! The listener, over TCP.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use coordinator::cluster::Address;
 use ingest::broker::BrokerConfig;
-use ingest::identify::{Identity, ask};
 use ingest::listener;
+use ingest::peer::{Identity, ping, tcp};
 use protocol::frame;
 use protocol::messages::ApiVersionsRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -70,12 +71,16 @@ async fn a_node_tells_who_it_is_and_a_dead_one_does_not() {
     let address = Address { listener: "PLAINTEXT".to_owned(), host: "127.0.0.1".to_owned(), port };
     let cluster = node.broker.cluster().expect("a cluster").id().to_string();
     let own = Identity { cluster, process: node.broker.process() };
-    assert_eq!(ask(&address, Duration::from_secs(10)).await, Some(own));
+    let (connect, within) = (tcp(), Duration::from_secs(10));
+    let answer = ping(&connect, &address, 0, within).await.expect("an answer");
+    assert_eq!(Identity::of(&answer), own);
     node.stop.cancel();
     listening.await.expect("the listener ends");
-    assert_eq!(ask(&address, Duration::from_secs(10)).await, None);
+    let refused = ping(&connect, &address, 0, within).await.map_err(|error| error.kind());
+    assert_eq!(refused, Err(ErrorKind::ConnectionRefused));
     // Somebody who listens and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = silent.local_addr().expect("an address").port();
-    assert_eq!(ask(&Address { port, ..address }, Duration::from_millis(20)).await, None);
+    let silence = ping(&connect, &Address { port, ..address }, 0, Duration::from_millis(20)).await;
+    assert_eq!(silence.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
 }

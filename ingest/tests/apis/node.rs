@@ -85,7 +85,9 @@ impl Node {
             clock: Clock::new(move || time.load(Ordering::Relaxed)),
             entropy: Entropy::from_seed(1),
             metrics: Metrics::register(&mut Default::default()),
-            dial: Arc::new(|_| Box::pin(std::future::ready(None))),
+            connect: Arc::new(|_| {
+                Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
+            }),
         });
         Self { broker, store, clock, stop: CancellationToken::new() }
     }

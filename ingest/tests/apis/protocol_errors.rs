@@ -105,7 +105,7 @@ async fn everything_else_that_is_not_served_closes_the_connection() {
     {
         assert!(is_refused(&node, &request(key, version, &[0; 20])).await, "{key} v{version}");
     }
-    assert_eq!(ApiKey::Identify.code(), 32000);
+    assert_eq!(ApiKey::PeerPing.code(), 32000);
 }
 
 #[tokio::test(start_paused = true)]

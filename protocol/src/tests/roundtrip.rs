@@ -52,8 +52,10 @@ each_message!(tests);
 
 #[test]
 fn identify() {
-    check::<IdentifyRequest>();
-    check::<IdentifyResponse>();
+    check::<PeerPingRequest>();
+    check::<PeerPingResponse>();
+    check::<PeerWitnessRequest>();
+    check::<PeerWitnessResponse>();
 }
 
 /// The bytes after the length, which is checked.
@@ -92,7 +94,8 @@ fn frames() {
         let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
         ask(version, &request, &MetadataResponse::default());
     }
-    ask(0, &IdentifyRequest {}, &IdentifyResponse { cluster_id: "c".into(), ..Default::default() });
+    ask(0, &PeerPingRequest::default(), &PeerPingResponse { cluster_id: "c".into(), ..Default::default() });
+    ask(0, &PeerWitnessRequest::default(), &PeerWitnessResponse { reached: true, ..Default::default() });
 }
 
 #[test]
