@@ -148,7 +148,6 @@ impl World {
             Proposal::Open { process, node, take, lag } => {
                 let process = ProcessId([*process; 16]);
                 let ops = vec![self.open(process, *node)];
-                let (session, _) = self.sessions[self.sessions.len() - 1];
                 if *take { with_takeover(self.seen(*lag), ops) } else { ops }
             }
             Proposal::End { session, closed, cut, checkpoint } => {
@@ -181,7 +180,6 @@ impl World {
                 let Some((old, process)) = some_session(self, session) else { return vec![] };
                 let end = SessionEnd { cut: *cut, checkpoint: None };
                 let ops = vec![Op::Closed { session: old, end }, self.open(process, None)];
-                let (new, _) = self.sessions[self.sessions.len() - 1];
                 with_takeover(self.seen(*lag), ops)
             }
             Proposal::Create { name, lag } => {
