@@ -70,6 +70,8 @@ pub(crate) const SERVED: &[Served] = &[
 pub(crate) struct Context {
     /// The node.
     pub(crate) broker: Arc<Broker>,
+    /// The name of the listener that the client came by: it is told of nodes' addresses of that name.
+    pub(crate) listener: Arc<str>,
     /// Done when the node is about to stop: nothing should wait any more.
     pub(crate) stop: CancellationToken,
 }

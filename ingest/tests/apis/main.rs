@@ -4,6 +4,7 @@ mod client;
 mod fetch;
 mod list_offsets;
 mod listener;
+mod listeners;
 mod metadata;
 mod node;
 mod pipeline;
