@@ -76,6 +76,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         connect: ingest::peer::tcp(),
     });
     node.opened(store, Arc::clone(&broker));
+    tokio::spawn(ingest::rates::run(Arc::clone(&broker)));
     let listener = tokio::spawn(ingest::listener::run(listeners, Arc::clone(&broker), stop.clone()));
     let announced = Started { listen, advertise, http: http_url, store: config.store.to_string(), begun };
     tokio::spawn(announced.announce(Arc::clone(&broker)));

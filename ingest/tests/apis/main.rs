@@ -11,5 +11,6 @@ mod pipeline;
 mod produce;
 mod protocol_errors;
 mod settings;
+mod status;
 mod store;
 mod topics;
