@@ -6,6 +6,7 @@
 
 mod append;
 mod checkpoint;
+mod describe;
 mod flush;
 mod open;
 mod partition;

@@ -49,7 +49,7 @@ pub(super) async fn answer(
         let error_code = ErrorCode::FetchSessionIdNotFound.code();
         return FetchResponse { error_code, ..Default::default() };
     }
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, version, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, version, &request)).await;
     let mut wanted = Vec::new();
     for topic in &request.topics {
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);

@@ -28,7 +28,7 @@ pub(super) async fn answer(
     version: i16,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, &request)).await;
     let duplicates = duplicates(&request);
     let mut barrier = Barrier::default();
     let mut topics = Vec::with_capacity(request.topics.len());

@@ -26,6 +26,9 @@ const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// IDEMPOTENT_WRITE.
 pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
+/// The first version whose clients know of leaders without the listener that they came by.
+const LISTENERS: i16 = 6;
+
 /// The first version in which a topic may be asked for by id.
 const BY_ID: i16 = 12;
 
@@ -50,7 +53,7 @@ pub(super) async fn answer(
     }
     let wanted = wanted.map(distinct);
     let known = |cluster: &Cluster| wanted.iter().flatten().all(|topic| named(topic).find(cluster).is_some());
-    let mut view = View::knowing(&context.broker, cluster, known).await;
+    let mut view = View::knowing(context, cluster, known).await;
     if request.allow_auto_topic_creation && context.broker.config().auto_create_topics {
         let missing = wanted.iter().flatten().filter(|topic| named(topic).find(&view.cluster).is_none());
         let names: Vec<_> =
@@ -58,12 +61,21 @@ pub(super) async fn answer(
         create(context, &mut view, &names).await;
     }
     let cluster = &view.cluster;
-    let described = Described { cluster, operations: request.include_topic_authorized_operations };
+    let nodes = Node::all(cluster, &context.listener);
+    let described = Described {
+        cluster,
+        nodes: &nodes,
+        unreachable: if version >= LISTENERS {
+            ErrorCode::ListenerNotFound
+        } else {
+            ErrorCode::LeaderNotAvailable
+        },
+        operations: request.include_topic_authorized_operations,
+    };
     let topics = match wanted {
         None => cluster.topics_by_name().map(|topic| described.topic(topic)).collect(),
         Some(wanted) => wanted.into_iter().map(|topic| described.wanted(topic, &view)).collect(),
     };
-    let nodes = Node::all(cluster);
     let mut response = MetadataResponse {
         cluster_id: Some(cluster.id().to_string().into()),
         controller_id: controller(&context.broker, &nodes),
@@ -152,6 +164,10 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
 /// Topics as the response has them.
 struct Described<'a> {
     cluster: &'a Cluster,
+    /// Those that the client is told of.
+    nodes: &'a [Node],
+    /// What to say where the leader is none of them.
+    unreachable: ErrorCode,
     operations: bool,
 }
 
@@ -199,15 +215,17 @@ impl Described<'_> {
         let id = PartitionId { topic: topic.id, index };
         match self.cluster.leader(id) {
             Some((session, grant)) => {
-                let nodes = vec![session.node.0];
+                let leader = session.node.0;
+                let replicas = vec![leader];
+                let found = self.nodes.iter().any(|node| node.id == leader);
                 MetadataResponsePartition {
-                    error_code: 0,
+                    error_code: if found { 0 } else { self.unreachable.code() },
                     partition_index: index,
-                    leader_id: session.node.0,
+                    leader_id: if found { leader } else { -1 },
                     leader_epoch: grant.leader_epoch,
-                    replica_nodes: nodes.clone(),
-                    isr_nodes: nodes,
-                    offline_replicas: Vec::new(),
+                    replica_nodes: replicas.clone(),
+                    isr_nodes: replicas.clone(),
+                    offline_replicas: if found { Vec::new() } else { replicas },
                 }
             }
             None => {

@@ -18,7 +18,7 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, &request)).await;
     let mut barrier = Barrier::default();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {

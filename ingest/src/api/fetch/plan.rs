@@ -27,6 +27,7 @@ pub(super) struct Wanted {
     /// Whether the offset was found out of range by more than this node's own word.
     out_of_range: bool,
     broker: Arc<Broker>,
+    listener: Arc<str>,
 }
 
 /// Why a partition can't be read.
@@ -147,7 +148,7 @@ impl Wanted {
                 Ok(()) => Ok(led),
                 Err(code) => {
                     let fenced = code == ErrorCode::FencedLeaderEpoch;
-                    let leader = fenced.then(|| Leader::of(&view.cluster, led.partition.id())).flatten();
+                    let leader = fenced.then(|| view.leader(led.partition.id())).flatten();
                     Err(Failure { code, leader })
                 }
             }
@@ -162,6 +163,7 @@ impl Wanted {
             seen: -1,
             out_of_range: false,
             broker: Arc::clone(&context.broker),
+            listener: Arc::clone(&context.listener),
         }
     }
 
@@ -265,7 +267,8 @@ impl Wanted {
 
     /// NOT_LEADER_OR_FOLLOWER, with who leads.
     pub(super) fn not_leader(&self, led: &Led) -> Failure {
-        let leader = self.broker.cluster().and_then(|cluster| Leader::of(&cluster, led.partition.id()));
+        let cluster = self.broker.cluster();
+        let leader = cluster.and_then(|cluster| Leader::of(&cluster, led.partition.id(), &self.listener));
         Failure { code: ErrorCode::NotLeaderOrFollower, leader }
     }
 }
