@@ -10,3 +10,4 @@ pub mod listener;
 pub mod log;
 pub mod metrics;
 pub mod peer;
+pub mod rates;

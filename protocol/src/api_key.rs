@@ -127,6 +127,8 @@ api_keys! {
     DeleteShareGroupOffsets = 92, Some(0);
     PeerPing = 32000, Some(0);
     PeerWitness = 32001, Some(0);
+    PeerStatus = 32002, Some(0);
+    PeerControl = 32003, Some(0);
 }
 
 impl ApiKey {

@@ -7,6 +7,7 @@ pub mod client;
 pub mod cluster;
 pub mod fault;
 pub mod history;
+mod logs;
 pub mod moves;
 pub mod network;
 mod panics;

@@ -31,6 +31,9 @@ pub use socket::{Reader, Socket, Writer};
 /// The port that every node listens on.
 pub const PORT: u16 = 9092;
 
+/// The name of every listener.
+const LISTENER: &str = "PLAINTEXT";
+
 /// A machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Host {
@@ -73,7 +76,7 @@ struct State {
 
 /// The address of a node.
 pub fn address(node: usize) -> Address {
-    Address { listener: "PLAINTEXT".into(), host: format!("node-{node}"), port: PORT }
+    Address { listener: LISTENER.into(), host: format!("node-{node}"), port: PORT }
 }
 
 /// The node that a host name stands for.
@@ -197,7 +200,7 @@ impl Network {
         let Listener { process, broker, stop, connections } = listener;
         let serving = connections.track_future(async move {
             let (read, write) = theirs.split();
-            ingest::connection::serve(read, write, "simulated", broker, stop).await;
+            ingest::connection::serve(read, write, "simulated", LISTENER.into(), broker, stop).await;
         });
         drop(process.spawn(serving));
         Ok(ours.named(process.id()))

@@ -20,7 +20,7 @@ use crate::history::Event;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::{moves, panics};
+use crate::{logs, moves, panics};
 
 /// What is wanted of a run besides its report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +43,7 @@ pub fn run(scenario: &Scenario, options: Options) -> (Report, Vec<Event>) {
         let violations = vec![format!("the run failed: {error:#}")];
         (Report { runs: 1, violations, ..Report::default() }, Vec::new())
     });
+    report.violations.extend(logs::collected());
     report.violations.extend(panics::collected().into_iter().map(|panic| format!("panic: {panic}")));
     (report, history)
 }
@@ -50,6 +51,7 @@ pub fn run(scenario: &Scenario, options: Options) -> (Report, Vec<Event>) {
 async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report, Vec<Event>)> {
     let mut rng = StdRng::seed_from_u64(scenario.seed ^ 0x7469_6465);
     let (began, trace) = (Instant::now(), Arc::new(Trace::new(options.trace)));
+    logs::collect(&trace);
     let mut cluster = Cluster::new(scenario.setup.clone(), rng.random(), Arc::clone(&trace)).await?;
     let (stage, seen) = watch::channel(Stage::Running);
     let mut clients = Clients {

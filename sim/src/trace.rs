@@ -42,6 +42,18 @@ impl Trace {
         }
     }
 
+    /// Whether lines are printed.
+    pub fn prints(&self) -> bool {
+        self.print
+    }
+
+    /// Prints a line that does not count, if lines are printed.
+    pub fn remark(&self, what: Arguments<'_>) {
+        if self.print {
+            println!("{:>7}   {what}", self.started.elapsed().as_millis());
+        }
+    }
+
     /// The hash of all lines.
     pub fn hash(&self) -> u64 {
         self.state.lock().hash.digest()

@@ -1,6 +1,7 @@
 //! What a metadata entry may say.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::session::SessionEnd;
 use crate::{ClusterId, Epoch, NodeId, ProcessId, SessionId, Shards, TopicId};
@@ -16,15 +17,23 @@ pub struct Format {
     pub level: u16,
 }
 
-/// Where a node can be reached.
+/// Where a node can be reached, by one of its listeners. Displayed as `host:port`, with brackets where the host is
+/// an IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The listener's name, `PLAINTEXT` for the first.
+    /// The listener's name, `PLAINTEXT` unless it was given another.
     pub listener: String,
     /// A host name or an address, as clients should dial it.
     pub host: String,
     /// The TCP port.
     pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 /// Successive shards that one MOVE treats alike.

@@ -49,7 +49,7 @@ pub(super) async fn answer(
         let error_code = ErrorCode::FetchSessionIdNotFound.code();
         return FetchResponse { error_code, ..Default::default() };
     }
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, version, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, version, &request)).await;
     let mut wanted = Vec::new();
     for topic in &request.topics {
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
@@ -88,6 +88,7 @@ async fn wait(context: &Context, request: &FetchRequest, wanted: &mut [Wanted]) 
         let watching = Watching::new(wanted, &waiter);
         if watching.is_complete() {
             tokio::select! {
+                biased;
                 // After this, the loop ends with what there is.
                 _ = timeout_at(deadline, waiter.woken()) => {}
                 () = context.stop.cancelled() => {}
@@ -172,6 +173,7 @@ impl Responding<'_> {
             Plan::Records { records, tail } => {
                 let bytes = records.len();
                 let metrics = self.context.broker.metrics();
+                wanted.was_read(bytes);
                 if tail {
                     metrics.fetched_tail(bytes)
                 } else {

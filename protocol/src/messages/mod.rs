@@ -26,5 +26,8 @@ pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 pub use list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 pub use metadata::{MetadataRequest, MetadataResponse};
 pub use offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
-pub use peer::{PeerPingRequest, PeerPingResponse, PeerWitnessRequest, PeerWitnessResponse};
+pub use peer::{
+    PeerControlRequest, PeerControlResponse, PeerPingRequest, PeerPingResponse, PeerStatusRequest,
+    PeerStatusResponse, PeerWitnessRequest, PeerWitnessResponse,
+};
 pub use produce::{ProduceRequest, ProduceResponse};

@@ -51,9 +51,13 @@ macro_rules! tests {
 each_message!(tests);
 
 #[test]
-fn identify() {
+fn peers() {
+    check::<PeerControlRequest>();
+    check::<PeerControlResponse>();
     check::<PeerPingRequest>();
     check::<PeerPingResponse>();
+    check::<PeerStatusRequest>();
+    check::<PeerStatusResponse>();
     check::<PeerWitnessRequest>();
     check::<PeerWitnessResponse>();
 }
@@ -96,6 +100,8 @@ fn frames() {
     }
     ask(0, &PeerPingRequest::default(), &PeerPingResponse { cluster_id: "c".into(), ..Default::default() });
     ask(0, &PeerWitnessRequest::default(), &PeerWitnessResponse { reached: true, ..Default::default() });
+    ask(0, &PeerStatusRequest::default(), &PeerStatusResponse { version: "1".into(), ..Default::default() });
+    ask(0, &PeerControlRequest::default(), &PeerControlResponse { error_code: 102, ..Default::default() });
 }
 
 #[test]

@@ -9,6 +9,10 @@ use super::{Anomaly, Findings};
 use crate::history::Partition;
 
 pub(super) fn check(partition: &Partition, findings: &mut Findings) {
+    if partition.log.is_empty() {
+        // No epoch is known to have begun.
+        return;
+    }
     let mut firsts: Vec<(i32, i64)> = Vec::new();
     for stored in &partition.log {
         let Some(epoch) = stored.epoch else { return };

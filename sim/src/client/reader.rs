@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) enum Failure {
     /// No answer.
-    Io(io::Error),
+    Io(#[expect(dead_code, reason = "for the trace")] io::Error),
     /// An error.
     Code(ErrorCode),
 }
