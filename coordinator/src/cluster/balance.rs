@@ -40,8 +40,11 @@ impl Cluster {
         self.shards().all().zip(placed).filter_map(|(shard, at)| Some((shard, takers[at?].id))).collect()
     }
 
-    /// The shards that `session` should give away, and to whom.
+    /// The shards that `session` should give away, and to whom. Where all are draining, nobody does.
     pub fn surplus(&self, session: SessionId) -> Vec<(ShardId, SessionId)> {
+        if self.open_sessions().all(|s| s.draining) {
+            return Vec::new();
+        }
         let moves = |(shard, to): &(ShardId, SessionId)| {
             *to != session && self.assigned(*shard).is_some_and(|g| g.session == session && g.end.is_none())
         };
