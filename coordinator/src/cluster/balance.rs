@@ -15,12 +15,15 @@ use crate::{NodeId, SessionId, ShardId};
 const NEAR: usize = 12;
 
 impl Cluster {
-    /// The sessions that may get shards: of each node that is not draining the newest open one. By node.
+    /// The sessions that may get shards: of each node the newest open one, unless it is draining. If all are,
+    /// it is all of them. By node.
     pub fn takers(&self) -> Vec<&Session> {
         let mut takers: Vec<&Session> = self.open_sessions().collect();
         takers.sort_by_key(|s| (s.node, std::cmp::Reverse(s.opened)));
         takers.dedup_by_key(|s| s.node);
-        takers.retain(|s| !s.draining);
+        if takers.iter().any(|s| !s.draining) {
+            takers.retain(|s| !s.draining);
+        }
         takers
     }
 

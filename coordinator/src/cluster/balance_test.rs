@@ -102,11 +102,11 @@ proptest! {
             let loads = world.loads();
             let nodes = world.nodes.len();
             prop_assert_eq!(loads.iter().sum::<usize>(), if nodes == 0 { 0 } else { shards });
-            if nodes > 0 {
-                let slack = (shards / nodes / 8).max(1);
+            if let Some(even) = shards.checked_div(nodes) {
+                let slack = (even / 8).max(1);
                 let most = loads.iter().max().copied().unwrap_or(0);
                 prop_assert!(most <= shards.div_ceil(nodes) + slack, "{:?}", loads);
-                prop_assert!(loads.iter().all(|l| l + slack >= shards / nodes), "{:?}", loads);
+                prop_assert!(loads.iter().all(|l| l + slack >= even), "{:?}", loads);
                 // Nothing moves between nodes unless somebody joined, or was uneven before.
                 if !joins && lost == 0 && before == loads {
                     prop_assert_eq!(moved, 0);

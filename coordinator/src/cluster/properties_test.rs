@@ -139,7 +139,7 @@ impl World {
         let some_session = |world: &Self, pick: &Index| {
             (!world.sessions.is_empty()).then(|| world.sessions[pick.index(world.sessions.len())])
         };
-        let with_takeover = |mut seen: Cluster, mut ops: Vec<Op>, session, process| {
+        let with_takeover = |mut seen: Cluster, mut ops: Vec<Op>| {
             seen.apply(seen.next(), &ops).expect("the next entry");
             ops.extend(seen.plan_takeover());
             ops
@@ -148,8 +148,7 @@ impl World {
             Proposal::Open { process, node, take, lag } => {
                 let process = ProcessId([*process; 16]);
                 let ops = vec![self.open(process, *node)];
-                let (session, _) = self.sessions[self.sessions.len() - 1];
-                if *take { with_takeover(self.seen(*lag), ops, session, process) } else { ops }
+                if *take { with_takeover(self.seen(*lag), ops) } else { ops }
             }
             Proposal::End { session, closed, cut, checkpoint } => {
                 let Some((session, _)) = some_session(self, session) else { return vec![] };
@@ -181,8 +180,7 @@ impl World {
                 let Some((old, process)) = some_session(self, session) else { return vec![] };
                 let end = SessionEnd { cut: *cut, checkpoint: None };
                 let ops = vec![Op::Closed { session: old, end }, self.open(process, None)];
-                let (new, _) = self.sessions[self.sessions.len() - 1];
-                with_takeover(self.seen(*lag), ops, new, process)
+                with_takeover(self.seen(*lag), ops)
             }
             Proposal::Create { name, lag } => {
                 let id = TopicId(self.draw());

@@ -172,6 +172,7 @@ impl Responding<'_> {
             Plan::Records { records, tail } => {
                 let bytes = records.len();
                 let metrics = self.context.broker.metrics();
+                wanted.was_read(bytes);
                 if tail {
                     metrics.fetched_tail(bytes)
                 } else {

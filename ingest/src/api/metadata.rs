@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::PartitionId;
 use coordinator::cluster::{Cluster, Op, TopicPlan};
@@ -11,9 +12,11 @@ use protocol::messages::metadata::{
 };
 use protocol::messages::{MetadataRequest, MetadataResponse};
 use protocol::{ErrorCode, Str, Uuid};
+use tokio::time::timeout;
 
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
 use super::{Context, Errors};
+use crate::broker::owners;
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
@@ -28,6 +31,9 @@ const LISTENERS: i16 = 6;
 
 /// The first version in which a topic may be asked for by id.
 const BY_ID: i16 = 12;
+
+/// How long an answer that creates topics waits for their owners to know of them.
+const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) async fn answer(
     context: &Context,
@@ -138,7 +144,14 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
         if ops.is_empty() { Err(()) } else { Ok(ops) }
     });
     match proposed.await {
-        Ok(_) => {
+        Ok(proposed) => {
+            if let Ok(committed) = proposed {
+                let created = plans.iter().map(|(id, plan)| (*id, plan.partitions));
+                let settled =
+                    context.broker.settled(owners(&committed.cluster, created), committed.cluster.next());
+                // Whoever is late says that it does not lead, and the client asks again.
+                let _ = timeout(SETTLE, settled).await;
+            }
             if let Some(cluster) = context.broker.cluster() {
                 view.cluster = cluster;
             }

@@ -52,7 +52,7 @@ async fn end(
     wanted: &OffsetForLeaderPartition,
     barrier: &mut Barrier,
 ) -> Result<Option<(i32, i64)>, ErrorCode> {
-    check_leader_epoch(wanted.current_leader_epoch, led.partition.holding().leader_epoch)?;
+    check_leader_epoch(wanted.current_leader_epoch, led.partition.leader_epoch())?;
     barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
     Ok(led.log.epoch_end(&led.partition, wanted.leader_epoch).filter(|_| wanted.leader_epoch >= 0))
 }

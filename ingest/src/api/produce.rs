@@ -169,6 +169,11 @@ impl Appending {
                     context.broker.metrics().batch_appended(records[at], *bytes);
                     false
                 }
+                log::Answer::NotLeader => {
+                    let id = partition.id();
+                    self.no_longer_led(&context.broker, place, id);
+                    continue;
+                }
                 log::Answer::Reject(reject) => {
                     response.error_code = reject_code(&reject).code();
                     response.error_message = text(reject);

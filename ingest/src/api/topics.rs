@@ -104,7 +104,7 @@ impl View {
             return Err(miss(self.missing(ErrorCode::UnknownTopicOrPartition)));
         }
         let id = PartitionId { topic: found.id, index };
-        match broker.lead(&self.cluster, id) {
+        match broker.lead(id) {
             Ok(led) => Ok((found, led)),
             Err(_) => Err(Miss { code: ErrorCode::NotLeaderOrFollower, leader: self.leader(id) }),
         }

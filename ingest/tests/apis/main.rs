@@ -1,6 +1,7 @@
 //! Every API over a connection to a node with a store in memory: what clients see.
 
 mod client;
+mod cluster;
 mod fetch;
 mod list_offsets;
 mod listener;

@@ -112,6 +112,8 @@ settings! {
             "The largest request (Kafka's socket.request.max.bytes)";
         checkpoint_slots "checkpoint-slots": u64, "N", "2048 on memory:// and file://, 256 on networks",
             "A checkpoint is written after this many objects. More cost fewer PUTs, and a longer recovery";
+        rotate_after "rotate-after": Span, "DURATION", "15m",
+            "A node's session is followed by another after this long, if anything was written, so that what it wrote can be merged and deleted as a whole. Clients do not notice. At least 1s";
         producer_expiration "producer-expiration": Span, "DURATION", "1d",
             "How long an idle idempotent producer is remembered (Kafka's producer.id.expiration.ms). Longer costs memory";
     }

@@ -99,6 +99,10 @@ fn checkpoint_slots(kind: StoreKind) -> u64 {
     if kind.is_remote() { 256 } else { 2048 }
 }
 
+/// What a session holds at most, give or take a minute.
+const ROTATE_SLOTS: u64 = 100_000;
+const ROTATE_BYTES: u64 = 64 << 30;
+
 /// The value that was configured, or the default from the table.
 fn given<T: FromStr>(key: &str, value: Option<T>) -> Result<T, Usage> {
     let default = || definition(key).and_then(|definition| definition.default.parse().ok());
@@ -174,6 +178,9 @@ impl Settings {
                 .map_or(kind.default_window(), |window| usize::try_from(window).unwrap_or(usize::MAX)),
             tail_bytes: bytes("tail-memory", self.tail_memory, 0, 1 << 40)?,
             checkpoint_slots: self.checkpoint_slots.unwrap_or(checkpoint_slots(kind)),
+            rotate_after: span("rotate-after", self.rotate_after, 1000 * MILLISECOND, 365 * DAY)?,
+            rotate_slots: ROTATE_SLOTS,
+            rotate_bytes: ROTATE_BYTES,
             producer_expiration: span("producer-expiration", self.producer_expiration, MINUTE, 365 * DAY)?,
         };
         within("window", log.window, 1, 64)?;

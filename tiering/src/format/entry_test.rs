@@ -102,9 +102,9 @@ fn what_is_unknown_is_newer() {
     let object = encode(Epoch(0), &Entry::Format(above), NONCE);
     assert_eq!(decode(Epoch(0), &object), newer("the cluster's format level", 2));
     let released = with_op(MOVE, |w| {
-        w.u8(2).raw(&[0; 16]);
+        w.u8(3).raw(&[0; 16]);
     });
-    assert_eq!(decode(K, &released), newer("a MOVE's kind", 2));
+    assert_eq!(decode(K, &released), newer("a MOVE's kind", 3));
     let first = enveloped(
         Kind::Entry,
         &written(|w| {

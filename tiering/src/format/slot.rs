@@ -256,6 +256,19 @@ impl Builder {
         self.records.push(record);
     }
 
+    /// Gives every record the epoch of a new holding: its session was followed by another before the slot's
+    /// bytes were fixed.
+    pub fn hold_at(&mut self, held: Epoch) {
+        for record in &mut self.records {
+            match record {
+                Record::Batch(BatchRecord { epoch, .. })
+                | Record::ProducersExpired { epoch, .. }
+                | Record::Release { epoch, .. } => *epoch = held,
+                Record::Close => {}
+            }
+        }
+    }
+
     /// The body's length so far, in bytes.
     pub fn body_len(&self) -> usize {
         self.body_len

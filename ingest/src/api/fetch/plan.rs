@@ -143,7 +143,7 @@ impl Wanted {
     ) -> Self {
         let led = view.lead(&context.broker, topic, partition.partition);
         let led = led.map(|(_, led)| led).map_err(Failure::from).and_then(|led| {
-            let current = led.partition.holding().leader_epoch;
+            let current = led.partition.leader_epoch();
             match check_leader_epoch(partition.current_leader_epoch, current) {
                 Ok(()) => Ok(led),
                 Err(code) => {
@@ -171,6 +171,13 @@ impl Wanted {
     pub(super) fn range(&self) -> Option<(i64, i64)> {
         let led = self.led.as_ref().ok()?;
         Some((led.partition.log_start(), led.partition.high_watermark()))
+    }
+
+    /// Notes that so many bytes were read.
+    pub(super) fn was_read(&self, bytes: usize) {
+        if let Ok(led) = &self.led {
+            led.partition.was_read(bytes);
+        }
     }
 
     /// Wakes `waiter` after the next commits; false if there has been one since the partition was planned.
