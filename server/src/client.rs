@@ -10,6 +10,7 @@ mod error;
 mod fetch;
 mod metadata;
 mod offsets;
+mod peers;
 mod producer;
 mod versions;
 

@@ -123,6 +123,11 @@ impl Connection {
         self.send(request).await?.wait().await
     }
 
+    /// As [`Connection::call`], of an API that nobody advertises, and that has one version.
+    pub(super) async fn call_unadvertised<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
+        self.submit(request, *R::VERSIONS.start()).await?.wait().await
+    }
+
     /// Sends a request; its answer may be waited for later.
     pub(crate) async fn send<R: Request>(&self, request: &R) -> Result<Reply<R>, Error> {
         self.submit(request, self.version::<R>()?).await
