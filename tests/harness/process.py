@@ -107,6 +107,17 @@ class Process:
         Process.running.discard(self)
         return self.child.returncode
 
+    def pause(self) -> None:
+        """Freezes it; to others it looks like a machine that hangs."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def begin_stop(self) -> None:
+        """Asks it to end in good order, and does not wait for that."""
+        self._signal(signal.SIGTERM)
+
     def _signal(self, number: int) -> None:
         if self.alive():
             try:
