@@ -11,7 +11,6 @@ BEGIN_SECONDS = 15
 GO_ON_SECONDS = 5
 """...and from then on another in every such time, as long as the fault lasts."""
 LAST_SECONDS = 30
-PAUSE_SECONDS = 6
 
 
 def assert_available(run: ChaosRun, rounds: int, left_out: dict[str, str]) -> None:
@@ -21,7 +20,6 @@ def assert_available(run: ChaosRun, rounds: int, left_out: dict[str, str]) -> No
             if kind in left_out:
                 continue
             run.calm()
-            run.wait(PAUSE_SECONDS)
             fault = run.begin(kind, random.Random(f"{run.seed} {number} {kind}"), lasting=LAST_SECONDS)
             run.settle()
             run.history.take_up()

@@ -25,6 +25,8 @@ class Fault:
     restored: float = 0.0
     """When its undoing began, which may take a while to have an effect."""
     healed: float = 0.0
+    apart: bool = False
+    """Whether all was calm when it began."""
     led: tuple[int, ...] = ()
     """Partitions that the nodes led when it began."""
     times: int = 1
@@ -115,7 +117,7 @@ def shutdown(scene: Scene) -> Iterator[float]:
     yield from scene.restart()
 
 
-def _cut(scene: Scene, paths: list[tuple[str, str]], detail: str) -> Iterator[float]:
+def _cut(scene: Scene, paths: list[tuple[str, str]], detail: str = "both ways") -> Iterator[float]:
     seconds = scene.seconds(1, 15)
     network = scene.world.network
     for path in paths:
@@ -151,14 +153,14 @@ def pair_cut(scene: Scene) -> Iterator[float]:
 
 def client_cut(scene: Scene) -> Iterator[float]:
     """The clients cannot reach one node."""
-    return _cut(scene, _both(scene.nodes[0].name, CLIENTS), "")
+    return _cut(scene, _both(scene.nodes[0].name, CLIENTS))
 
 
 def isolation(scene: Scene) -> Iterator[float]:
     """One node reaches nobody at all."""
     name = scene.nodes[0].name
     peers = [node.name for node in scene.world.nodes if node.name != name]
-    return _cut(scene, [path for host in (*peers, CLIENTS, "hub") for path in _both(name, host)], "")
+    return _cut(scene, [path for host in (*peers, CLIENTS, "hub") for path in _both(name, host)])
 
 
 def store_restart(scene: Scene) -> Iterator[float]:

@@ -11,6 +11,7 @@ Where namespaces cannot be had, everything shares the loopback, and faults betwe
 nodes and clients are left out; the proxies in front of the store work there as well.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -42,8 +43,14 @@ def enter() -> None:
             sys.exit(_run_inside([*command, sys.executable, *sys.argv]))
 
 
+def _die_with_parent() -> None:
+    """Also where this program is killed with -9; `unshare --kill-child` takes the rest along."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def _run_inside(command: list[str]) -> int:
-    outer = subprocess.Popen(command, env={**os.environ, MARK: "1"})
+    outer = subprocess.Popen(command, env={**os.environ, MARK: "1"}, preexec_fn=_die_with_parent)
 
     def forward(number: int, _frame) -> None:
         # `unshare` waits deaf; its child is the program.

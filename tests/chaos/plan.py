@@ -9,6 +9,8 @@ LONG = {"kill": 200, "stop": 100, "partition": 50, "store restart": 50, "full": 
 SHORT = {"kill": 6, "stop": 3, "partition": 6, "store restart": 2, "full": 1, "shutdown": 3}
 OVERLAP = 0.3
 """Faults per second that begin while another lasts."""
+CALM = 0.75
+"""How often, after a fault, the next one waits until all is well again."""
 KILL_ALL = 0.05
 """How many of the kills are of all nodes at once."""
 

@@ -8,7 +8,6 @@ from chaos.faults import Fault
 from chaos.history import Ack, History
 from chaos.run import ChaosRun
 
-QUIET_SECONDS = 5
 Figures = dict[str, float]
 
 
@@ -68,7 +67,8 @@ def measured(run: ChaosRun) -> dict[str, dict[str, Figures]]:
             if len(fault.nodes) > 1:
                 kind = "kill of all"
             else:
-                kind = "kill, failover" if fault.begun + taken < fault.restored else "kill, restart"
+                survived = fault.times == 1 and fault.begun + taken < fault.restored
+                kind = "kill, failover" if survived else "kill, restart"
         elif kind == "store cut":
             kind = f"store cut, {fault.detail.split(',')[0]}"
         times[kind].append(taken)
@@ -78,8 +78,7 @@ def measured(run: ChaosRun) -> dict[str, dict[str, Figures]]:
 
 
 def _disturbed(fault: Fault, taken: float, faults: list[Fault]) -> bool:
-    return any(other is not fault and other.begun < fault.begun + taken
-               and (not other.healed or other.healed > fault.begun - QUIET_SECONDS) for other in faults)
+    return not fault.apart or any(fault.begun < other.begun < fault.begun + taken for other in faults)
 
 
 def report(run: ChaosRun, checks: dict[str, str], log_records: int, unknown: int, sent: int,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from chaos.faults import INFLICT, OF_THE_STORE, Fault, Scene
 from chaos.history import History
-from chaos.plan import KILL_ALL, OVERLAP, busy_nodes, choose_nodes
+from chaos.plan import CALM, KILL_ALL, OVERLAP, busy_nodes, choose_nodes
 from chaos.world import World
 from harness.process import Failed, Process
 
@@ -32,6 +32,8 @@ class ChaosRun:
         self.catch_ups: list[float] = []
         self.problems: list[str] = []
         self.active: list[Fault] = []
+        self.is_calm = False
+        """Whether no fault has begun since the cluster was last found in order."""
         self.waiting: list[tuple[float, int, Fault, Iterator[float]]] = []
         self.numbers = itertools.count()
         self.begun = time.monotonic()
@@ -49,7 +51,7 @@ class ChaosRun:
             draw = random.Random(f"{self.seed} {number} {kind}")
             while self.active and not self._may_overlap(kind, draw):
                 self.tick()
-            if not self.active and draw.random() < 0.6:
+            if not self.active and draw.random() < CALM:
                 self.calm()
             self.wait(draw.uniform(0.2, 1.5))
             self.begin(kind, draw)
@@ -73,7 +75,8 @@ class ChaosRun:
             self.tick()
         addresses = [self.world.nodes[number].bootstrap for number in nodes]
         led = tuple(part for part, leader in leaders.items() if leader in addresses or not nodes)
-        fault = Fault(kind, nodes, led=led)
+        fault = Fault(kind, nodes, led=led, apart=self.is_calm)
+        self.is_calm = False
         scene = Scene(self.world, fault, draw, [self.world.nodes[number] for number in nodes],
                       self.longest, lasting)
         if kind == "kill" and len(nodes) > 1:
@@ -136,6 +139,7 @@ class ChaosRun:
             if passed > PATIENCE_SECONDS:
                 raise Failed("the cluster does not recover")
         self.catch_ups.append(time.monotonic() - healed)
+        self.is_calm = True
 
     def _last_faults(self) -> str:
         return "; ".join(f"{fault.kind} of {fault.nodes} ({fault.detail})" for fault in self.faults[-3:])

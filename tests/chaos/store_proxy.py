@@ -22,7 +22,6 @@ Please delete a few objects to proceed.</Message></Error>"""
 # Median and standard deviation of the logarithm: a PUT takes 60 ms, 200 ms at the 99th percentile.
 PUT_LATENCY = (0.060, 0.518)
 GET_LATENCY = (0.020, 0.472)
-Message = tuple[bytes, bytes]
 
 
 class StoreProxy:
@@ -30,22 +29,22 @@ class StoreProxy:
         self.host, self.port, self.upstream = host, port, upstream
         self.draw, self.latency = random.Random(seed), latency
         self.mode = "pass"
-        self.requests = self.refused = 0
+        self.serving: set[asyncio.Task | None] = set()
+        """Kept here because the loop itself forgets tasks that wait."""
 
     async def listen(self) -> None:
         await asyncio.start_server(self._serve, self.host, self.port)
 
     async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         store: asyncio.StreamWriter | None = None
+        self.serving.add(asyncio.current_task())
         try:
             # Opened at once: a store that is down refuses its clients, and so does this.
             replies, store = await asyncio.open_connection(*self.upstream)
             while True:
                 method, request = await _request(client)
-                self.requests += 1
                 answer = await self._exchange(method, request, replies, store)
                 if answer is None:
-                    self.refused += 1
                     await client.read()
                     return
                 answers.write(answer)
@@ -53,6 +52,7 @@ class StoreProxy:
         except (OSError, EOFError, asyncio.LimitOverrunError, ValueError):
             answers.transport.abort()
         finally:
+            self.serving.discard(asyncio.current_task())
             answers.close()
             if store:
                 store.close()

@@ -73,7 +73,10 @@ class World:
             proxy = self.proxies[number] if self.proxies else None
             if proxy:
                 env = {**env, "AWS_ENDPOINT_URL": f"http://{proxy.host}:{proxy.port}"}
-            self.nodes.append(Node(number, self.network, proxy, url, shape.broker_args, env, directory))
+            # Every other one has a fixed id, and is the same node to clients when it comes back.
+            fixed = ("--node-id", str(1_000 + number)) if number % 2 == 0 else ()
+            self.nodes.append(Node(number, self.network, proxy, url, (*fixed, *shape.broker_args), env,
+                                   directory))
         self.ends: list[str] = []
         self.topic = "tides"
         self.pairs = [(self.topic, partition) for partition in range(shape.partitions)]
