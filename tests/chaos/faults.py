@@ -111,8 +111,7 @@ def shutdown(scene: Scene) -> Iterator[float]:
     scene.fault.ended_after = time.monotonic() - scene.fault.begun
     node.stop()
     if node.process.child.returncode:
-        scene.world.ends.append(f"{node.name} ended with status {node.process.child.returncode} at SIGTERM: "
-                                f"{node.process.log_tail(1)}")
+        scene.world.ends[f"at SIGTERM, {node.last_words()}"] += 1
     yield down
     yield from scene.restart()
 

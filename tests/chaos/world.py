@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from harness.process import LOOPBACK, Process, free_ports, wait_until
 from harness.s3 import SERVERS, S3Server
 
 CLIENTS = "clients"
+RESTART_SECONDS = 0.3
 PROGRAM = Path(__file__).parent / "clients.py"
 
 
@@ -25,6 +27,7 @@ class Node(Broker):
     def __init__(self, number: int, network: Network | Loopback, proxy: StoreProxy | None, *arguments, **named):
         self.name, self.network, self.proxy = f"node{number}", network, proxy
         self.wanted = True
+        self.ended = 0.0
         super().__init__(*arguments, **named)
         self.log = self.directory / f"{self.name}.log"
 
@@ -34,6 +37,13 @@ class Node(Broker):
 
     def command(self) -> list[str]:
         return self.network.command(self.name, super().command())
+
+    def spawn(self) -> None:
+        super().spawn()
+        self.ended = 0.0
+
+    def last_words(self) -> str:
+        return f"status {self.process.child.returncode}: {self.process.log_tail(1)}"
 
     def answers(self) -> bool:
         return self.process.alive() and wire.serves(self.bootstrap, timeout=1)
@@ -77,7 +87,8 @@ class World:
             fixed = ("--node-id", str(1_000 + number)) if number % 2 == 0 else ()
             self.nodes.append(Node(number, self.network, proxy, url, (*fixed, *shape.broker_args), env,
                                    directory))
-        self.ends: list[str] = []
+        self.ends: Counter[str] = Counter()
+        """How nodes ended that nobody had ended, and how often."""
         self.topic = "tides"
         self.pairs = [(self.topic, partition) for partition in range(shape.partitions)]
 
@@ -134,10 +145,11 @@ class World:
         """Starts what ended by itself, as any service manager does, and remembers how it ended."""
         for node in self.nodes:
             if node.wanted and node.process and not node.process.alive():
-                last = node.process.log_tail(1)
-                self.ends.append(f"{node.name} ended with status {node.process.child.returncode}: {last}")
-                time.sleep(0.2)
-                node.spawn()
+                if not node.ended:
+                    node.ended = time.monotonic()
+                    self.ends[node.last_words()] += 1
+                elif time.monotonic() > node.ended + RESTART_SECONDS:
+                    node.spawn()
 
     def keep_store(self) -> None:
         """Copies the store to where it outlives the namespaces."""
