@@ -167,8 +167,9 @@ class ChaosRun:
         for client in clients:
             client.child.send_signal(signal.SIGTERM)
         for client in clients:
-            if client.stop(timeout=180):
-                self.problems.append(f"ended: {client.log.stem}: {client.log_tail(5)}")
+            if client.child.wait(180):
+                self.problems.append(f"ended: {client.log.stem} with status {client.child.returncode}: "
+                                     f"{client.log_tail(5)}")
 
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self.begun:7.1f} s, {len(self.history.acks)} acks: {text}",

@@ -24,6 +24,31 @@ PUT_LATENCY = (0.060, 0.518)
 GET_LATENCY = (0.020, 0.472)
 
 
+class _Upstream(asyncio.StreamReaderProtocol):
+    """A connection to the store. Its end ends the client's, at once unless a request is on its way."""
+
+    def __init__(self, answers: asyncio.StreamWriter):
+        self.reader = asyncio.StreamReader()
+        super().__init__(self.reader)
+        self.answers = answers
+        self.idle, self.ended = True, False
+
+    async def connect(self, address: tuple[str, int]) -> asyncio.StreamWriter:
+        loop = asyncio.get_running_loop()
+        transport, _protocol = await loop.create_connection(lambda: self, *address)
+        return asyncio.StreamWriter(transport, self, self.reader, loop)
+
+    def eof_received(self) -> bool:
+        self.ended = True
+        if self.idle:
+            self.answers.close()
+        return bool(super().eof_received())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.eof_received()
+
+
 class StoreProxy:
     def __init__(self, host: str, port: int, upstream: tuple[str, int], seed: str, latency: bool):
         self.host, self.port, self.upstream = host, port, upstream
@@ -40,10 +65,13 @@ class StoreProxy:
         self.serving.add(asyncio.current_task())
         try:
             # Opened at once: a store that is down refuses its clients, and so does this.
-            replies, store = await asyncio.open_connection(*self.upstream)
-            while True:
+            upstream = _Upstream(answers)
+            store = await upstream.connect(self.upstream)
+            while not upstream.ended:
+                upstream.idle = True
                 method, request = await _request(client)
-                answer = await self._exchange(method, request, replies, store)
+                upstream.idle = False
+                answer = await self._exchange(method, request, upstream.reader, store)
                 if answer is None:
                     await client.read()
                     return

@@ -19,6 +19,11 @@ from harness.process import LOOPBACK, free_ports, wait_until  # noqa: E402
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     arrived: list[bytes] = []
+    connections: list[socket.socket] = []
+
+    def setup(self) -> None:
+        super().setup()
+        Handler.connections.append(self.connection)
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -45,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def proxy():
-    Handler.arrived = []
+    Handler.arrived, Handler.connections = [], []
     store = ThreadingHTTPServer((LOOPBACK, 0), Handler)
     threading.Thread(target=store.serve_forever, daemon=True).start()
     (port,) = free_ports(1)
@@ -113,3 +118,11 @@ def test_latency_is_that_of_s3(proxy):
     for _ in range(10):
         ask(proxy, connection=connection)
     assert time.monotonic() - begun > 0.25
+
+
+def test_a_store_that_goes_takes_idle_connections_along(proxy):
+    connection = http.client.HTTPConnection(LOOPBACK, proxy.port, timeout=5)
+    ask(proxy, connection=connection)
+    for socket_of_the_store in list(Handler.connections):
+        socket_of_the_store.shutdown(socket.SHUT_RDWR)
+    assert connection.sock.recv(1) == b""
