@@ -1,6 +1,7 @@
 """Faults that one node of several must not be missed in: every partition takes records while they last."""
 
 import random
+from collections import defaultdict
 
 from chaos.faults import Fault
 from chaos.run import ChaosRun
@@ -28,17 +29,16 @@ def assert_available(run: ChaosRun, rounds: int, left_out: dict[str, str]) -> No
 
 
 def unavailable(run: ChaosRun, fault: Fault) -> list[str]:
-    found = []
+    found = defaultdict(list)
     for partition in range(run.world.shape.partitions):
         told = sorted(ack.told for ack in run.history.acks
                       if ack.partition == partition and ack.sent >= fault.begun and ack.told <= fault.restored)
-        what = f"partition {partition} during {fault.kind} of {fault.nodes} ({fault.detail})"
         if not told or told[0] > fault.begun + BEGIN_SECONDS:
-            found.append(f"unavailable: {what}: no record taken within {BEGIN_SECONDS} s")
+            found[f"no record taken within {BEGIN_SECONDS} s"].append(partition)
             continue
-        moments = [fault.begun + BEGIN_SECONDS, *(moment for moment in told if moment > fault.begun + BEGIN_SECONDS),
-                   fault.restored]
-        longest = max(later - earlier for earlier, later in zip(moments, moments[1:]))
-        if longest > GO_ON_SECONDS:
-            found.append(f"unavailable: {what}: no record taken for {longest:.1f} s after the first {BEGIN_SECONDS} s")
-    return found
+        begun = fault.begun + BEGIN_SECONDS
+        moments = [begun, *(moment for moment in told if moment > begun), fault.restored]
+        if max(later - earlier for earlier, later in zip(moments, moments[1:])) > GO_ON_SECONDS:
+            found[f"{GO_ON_SECONDS} s without a record after the first {BEGIN_SECONDS} s"].append(partition)
+    what = f"{fault.kind} of {', '.join(map(str, fault.nodes))} ({fault.detail})"
+    return [f"unavailable: {what}: partitions {partitions}: {how}" for how, partitions in found.items()]

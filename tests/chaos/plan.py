@@ -11,6 +11,8 @@ OVERLAP = 0.3
 """Faults per second that begin while another lasts."""
 CALM = 0.75
 """How often, after a fault, the next one waits until all is well again."""
+LEADING = 0.8
+"""How many faults choose among nodes that lead partitions."""
 KILL_ALL = 0.05
 """How many of the kills are of all nodes at once."""
 
@@ -34,20 +36,23 @@ def drawn(counts: dict[str, int], left_out: dict[str, str], seed: int) -> tuple[
 
 
 def choose_nodes(kind: str, world: World, leaders: dict[int, str | None], busy: set[int],
-                 draw: random.Random, kill_all: float) -> tuple[int, ...] | None:
-    """The nodes for a fault, or none when it has to wait: one node of several is left to serve."""
+                 draw: random.Random, sharp: bool) -> tuple[int, ...] | None:
+    """The nodes for a fault, or none when it has to wait: one node of several is left to serve.
+
+    A sharp fault is of one node, and of one that leads partitions.
+    """
     if kind in OF_THE_STORE:
         return ()
     count = len(world.nodes)
     free = [number for number in range(count) if number not in busy]
-    if kind == "kill" and not busy and draw.random() < kill_all:
+    if kind == "kill" and not busy and not sharp and draw.random() < KILL_ALL:
         return tuple(range(count))
     needed = 2 if kind == "pair cut" else 1
     impaired = len(busy) + (1 if kind != "pair cut" else 0)
     if len(free) < needed or busy and impaired > count - 1:
         return None
     leading = [number for number in free if world.nodes[number].bootstrap in leaders.values()]
-    if leading and draw.random() < 0.8:
+    if leading and (sharp or draw.random() < LEADING):
         first = draw.choice(leading)
         return (first, *draw.sample([number for number in free if number != first], needed - 1))
     return tuple(draw.sample(free, needed))

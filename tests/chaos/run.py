@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from chaos.faults import INFLICT, OF_THE_STORE, Fault, Scene
 from chaos.history import History
-from chaos.plan import CALM, KILL_ALL, OVERLAP, busy_nodes, choose_nodes
+from chaos.plan import CALM, OVERLAP, busy_nodes, choose_nodes
 from chaos.world import World
 from harness.process import Failed, Process
 
@@ -69,7 +69,7 @@ class ChaosRun:
         while True:
             busy = busy_nodes(self.active)
             leaders = self.world.leaders(busy)
-            nodes = choose_nodes(kind, self.world, leaders, busy, draw, 0 if lasting else KILL_ALL)
+            nodes = choose_nodes(kind, self.world, leaders, busy, draw, sharp=lasting is not None)
             if nodes is not None:
                 break
             self.tick()

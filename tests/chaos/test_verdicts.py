@@ -3,11 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from chaos.availability import unavailable  # noqa: E402
 from chaos.check import by_crash_checker, by_simulator  # noqa: E402
 from chaos.faults import Fault  # noqa: E402
 from chaos.history import History  # noqa: E402
@@ -75,6 +77,20 @@ def test_interruptions_count_records_sent_after_the_fault(tmp_path):
     assert interruptions.longest_wait(fault, until=4.0) == 3.0
     assert interruptions.next_produce(Fault("kill", (0,), begun=6.0, led=(0,))) is None
     assert figures([3.0, 1.0, 2.0]) == {"count": 3, "p50": 2.0, "p99": 3.0, "max": 3.0}
+
+
+def test_a_partition_must_take_records_soon_and_steadily(tmp_path):
+    def verdict(*told: float) -> list[str]:
+        acks = [(moment - 0.1, moment, 0, 0, number, number) for number, moment in enumerate(told)]
+        run = SimpleNamespace(history=history(tmp_path, acks=acks),
+                              world=SimpleNamespace(shape=SimpleNamespace(partitions=1)))
+        found = unavailable(run, Fault("kill", (0,), "down 30 s", begun=100, restored=130))
+        return [violation.rsplit(": ", 1)[1] for violation in found]
+
+    assert verdict(114, 117, 121, 126) == []
+    assert verdict(100.05, 116, 120) == ["no record taken within 15 s"]
+    assert verdict(114, 118, 122) == ["5 s without a record after the first 15 s"]
+    assert verdict(101, 121, 125, 129) == ["5 s without a record after the first 15 s"]
 
 
 def test_a_plan_has_what_is_asked_for_and_repeats():
