@@ -29,6 +29,8 @@ from harness.venv import enter  # noqa: E402
 if __name__ == "__main__":
     enter("python")
 
+from confluent_kafka import KafkaException  # noqa: E402
+
 from broker import binary_path  # noqa: E402
 from chaos import check, isolation  # noqa: E402
 from chaos.availability import assert_available  # noqa: E402
@@ -78,10 +80,6 @@ def perform(chosen: argparse.Namespace, seed: int, directory: Path) -> dict:
     world, begun = World(shape, directory), time.monotonic()
     run = ChaosRun(world, seed, longest=4 if chosen.short else 30)
     left_out = possible(world)
-    checks: dict[str, str] = {}
-    log: list = []
-    sent: dict[str, int] = {}
-    unknown = 0
     try:
         run.start()
         if chosen.availability:
@@ -89,24 +87,33 @@ def perform(chosen: argparse.Namespace, seed: int, directory: Path) -> dict:
         else:
             plan, left_out = drawn(counts(chosen), left_out, seed)
             run.inflict(plan)
-        run.end_clients()
-        sent, unknown, problems = run.history.closing_words()
-        run.problems += problems
-        log = check.final_log(world.bootstrap, world.pairs)
-        sim = chosen.sim or binary_path().with_name("tidelog-sim")
-        word, violations = check.by_simulator(sim, run.history, log, directory / "history.jsonl")
-        second = check.by_crash_checker(world.topic, run.history, log, sent)
-        checks = {"tidelog-sim check": word, "tests/durability": f"{len(second)} violations"}
-        run.problems += violations + second
-        for node in world.nodes:
-            node.wanted = False
-            node.stop()
     except (Failed, OSError) as error:
         run.problems.append(f"abandoned: {error}")
+        world.heal()
+    try:
+        run.end_clients()
+        records, checks = verdict(run, chosen.sim or binary_path().with_name("tidelog-sim"))
+        for node in world.nodes:
+            node.stop()
+    except (Failed, OSError, KafkaException) as error:
+        run.problems.append(f"abandoned at the end: {error}")
+        records, checks = {}, {}
     run.problems += [f"panic: {end}" for end in world.ends if "panicked" in end or "status 101" in end]
     if run.problems:
         world.keep_store()
-    return report(run, checks, len(log), unknown, sum(sent.values()), left_out, time.monotonic() - begun)
+    return report(run, checks, records, left_out, time.monotonic() - begun)
+
+
+def verdict(run: ChaosRun, sim: Path) -> tuple[dict[str, int], dict[str, str]]:
+    """Reads the whole log and has everything checked; returns how many records there are, and who said what."""
+    sent, unknown, problems = run.history.closing_words()
+    log = check.final_log(run.world.bootstrap, run.world.pairs)
+    word, violations = check.by_simulator(sim, run.history, log, run.world.directory / "history.jsonl")
+    second = check.by_crash_checker(run.world.topic, run.history, log, sent)
+    run.problems += problems + violations + second
+    return ({"sent": sum(sent.values()), "acknowledged": len(run.history.acks), "unknown": unknown,
+             "in_log": len(log)},
+            {"tidelog-sim check": word, "tests/durability": f"{len(second)} violations"})
 
 
 def main() -> int:

@@ -101,10 +101,14 @@ class Load(Client):
                     self.send(draw.randrange(len(self.partitions)))
                 except BufferError:
                     break
+                except KafkaException as error:
+                    self.on_error(error.args[0])
+                    break
                 sent += 1
             self.producer.poll(0.005)
             self.flush()
-        waiting = self.producer.flush(FLUSH_SECONDS)
+        # After a fatal error nothing can be flushed, and trying raises.
+        waiting = len(self.producer) if self.problems else self.producer.flush(FLUSH_SECONDS)
         identity = self.index * len(self.partitions)
         counts = {str(identity + flat): count for flat, count in enumerate(self.sequences)}
         self.close(sent=counts, unknown=self.unknown + waiting)

@@ -68,6 +68,9 @@ class Loopback:
     can_cut = False
     hub = LOOPBACK
 
+    def mend_all(self) -> None:
+        pass
+
     def address(self, _host: str) -> str:
         return LOOPBACK
 
@@ -116,6 +119,11 @@ class Network:
         self.cuts[source, target] += 1
         if self.cuts[source, target] == 1:
             self._neighbour(source, "replace", self.addresses[target], "lladdr", NOBODY, "nud", "permanent")
+
+    def mend_all(self) -> None:
+        for path in list(self.cuts):
+            while self.cuts[path]:
+                self.mend(*path)
 
     def mend(self, source: str, target: str) -> None:
         self.cuts[source, target] -= 1

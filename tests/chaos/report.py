@@ -81,7 +81,7 @@ def _disturbed(fault: Fault, taken: float, faults: list[Fault]) -> bool:
     return not fault.apart or any(fault.begun < other.begun < fault.begun + taken for other in faults)
 
 
-def report(run: ChaosRun, checks: dict[str, str], log_records: int, unknown: int, sent: int,
+def report(run: ChaosRun, checks: dict[str, str], records: dict[str, int],
            missing: dict[str, str], seconds: float) -> dict:
     shape, counts = run.world.shape, Counter()
     for fault in run.faults:
@@ -91,8 +91,7 @@ def report(run: ChaosRun, checks: dict[str, str], log_records: int, unknown: int
         "ok": not run.problems, "seed": shape.seed, "nodes": shape.nodes, "store": shape.store_kind,
         "s3_latency": shape.s3_latency, "namespaces": run.world.network.can_cut, "seconds": round(seconds, 1),
         "faults": dict(sorted(counts.items())), "left_out": missing,
-        "records": {"sent": sent, "acknowledged": len(run.history.acks), "unknown": unknown,
-                    "in_log": log_records},
+        "records": records,
         "acknowledgement": {"p50": round(middle, 3), "p99": round(high, 3)},
         "interruptions": measured(run),
         "shutdown_takes": figures([fault.ended_after for fault in run.faults if fault.ended_after]),

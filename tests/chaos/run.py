@@ -103,7 +103,8 @@ class ChaosRun:
             self._resume(fault, course)
         self.world.supervise()
         for client in self.clients:
-            client.check_alive()
+            if not client.alive():
+                raise Failed(f"{client.log.stem} ended")
         time.sleep(TICK)
 
     def wait(self, seconds: float) -> None:

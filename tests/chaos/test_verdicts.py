@@ -28,7 +28,7 @@ SENT = {"0": 3, "1": 1}
 def history(folder: Path, acks=ACKS, seen=SEEN) -> History:
     files = [folder / "produce.jsonl", folder / "read.jsonl"]
     for file, lines in zip(files, (acks, seen)):
-        file.write_text("".join(json.dumps(line) + "\n" for line in lines) + "[1.0, 0, unfinish")
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"sent": {}, "problems": []}\n[1.0, 0, unfin')
     found = History([files[0]], [files[1]], partitions=2)
     found.take_up()
     return found

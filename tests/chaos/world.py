@@ -154,6 +154,21 @@ class World:
                 elif time.monotonic() > node.ended + RESTART_SECONDS:
                     node.spawn()
 
+    def heal(self) -> None:
+        """Undoes whatever is being inflicted, for a run that was broken off."""
+        self.network.mend_all()
+        if self.disk:
+            self.disk.free()
+        if self.server and not self.server.process.alive():
+            self.server.spawn()
+        for node in self.nodes:
+            node.wanted = True
+            if node.proxy:
+                node.proxy.mode = "pass"
+            if node.process:
+                node.process.resume()
+        self.supervise()
+
     def keep_store(self) -> None:
         """Copies the store to where it outlives the namespaces."""
         if self.disk:
