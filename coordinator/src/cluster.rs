@@ -5,6 +5,7 @@
 //! still applied. Whoever proposed it looks at the state to learn what became of it.
 
 mod apply;
+mod balance;
 mod op;
 mod plan;
 mod session;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use apply::{ApplyError, Outcome};
-pub use op::{Address, Format, Op, ShardRun, Unassigned};
+pub use op::{Address, Format, MoveFrom, Op, ShardRun};
 pub use plan::{TopicPlan, TopicReject};
 pub use session::{CheckpointRef, Session, SessionEnd, SessionState};
 
@@ -36,9 +37,26 @@ pub struct Grant {
     pub session: SessionId,
     /// The epoch as clients see it; one more than before unless the same process held the shard.
     pub leader_epoch: i32,
-    /// The slots of this holding that count are those before this one: the cut, or the slot after the
-    /// RELEASE. `None` while the session holds the shard.
-    pub end: Option<u64>,
+    /// How it ended; `None` while the shard is assigned to the session.
+    pub end: Option<HoldingEnd>,
+}
+
+/// How a holding ended. The slots that count are those before the one it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldingEnd {
+    /// With its session, at the session's cut.
+    Cut(u64),
+    /// By a RELEASE in the slot before this one. That record holds all of the shard's state.
+    Released(u64),
+}
+
+impl HoldingEnd {
+    /// The slot at which it ended.
+    pub fn slot(self) -> u64 {
+        match self {
+            Self::Cut(slot) | Self::Released(slot) => slot,
+        }
+    }
 }
 
 /// The state after some number of entries.

@@ -34,7 +34,7 @@ use Outcome::{Applied, Void};
 fn started() -> Cluster {
     let mut cluster = Cluster::new(format());
     put(&mut cluster, &[open(1, 1)]);
-    let take = cluster.plan_takeover(session(1), process(1));
+    let take = cluster.plan_takeover();
     assert_eq!(take.len(), 1, "one MOVE for all shards that were never granted");
     assert_eq!(put(&mut cluster, &take), [Applied]);
     cluster
@@ -48,43 +48,47 @@ fn a_first_session_takes_every_shard() {
         assert_eq!(grant, Grant { epoch: Epoch(2), session: session(1), leader_epoch: 0, end: None });
     }
     assert_eq!(cluster.session(session(1)).map(|s| s.node), Some(NodeId(1)));
-    assert_eq!(cluster.plan_takeover(session(2), process(2)), []);
+    assert_eq!(cluster.plan_takeover(), []);
 }
 
 #[test]
 fn another_process_raises_the_leader_epoch_and_the_same_one_does_not() {
     let mut cluster = started();
     put(&mut cluster, &[dead(1, 7, None), open(2, 1)]);
-    let take = cluster.plan_takeover(session(2), process(1));
+    let take = cluster.plan_takeover();
     assert_eq!(put(&mut cluster, &take), [Applied]);
     assert_eq!(cluster.assigned(ShardId(0)).map(|g| g.leader_epoch), Some(0));
     assert_eq!(cluster.session(session(2)).map(|s| s.node), Some(NodeId(1)), "the process keeps its node id");
 
     put(&mut cluster, &[dead(2, 3, Some(2)), open(3, 3)]);
-    let take = cluster.plan_takeover(session(3), process(3));
+    let take = cluster.plan_takeover();
     assert_eq!(put(&mut cluster, &take), [Applied]);
     assert_eq!(cluster.assigned(ShardId(0)).map(|g| g.leader_epoch), Some(1));
     let ends: Vec<_> = cluster.grants(ShardId(0)).iter().map(|g| (g.session, g.end)).collect();
-    assert_eq!(ends, [(session(2), Some(3)), (session(3), None)], "what the checkpoint covers is forgotten");
+    assert_eq!(
+        ends,
+        [(session(2), Some(HoldingEnd::Cut(3))), (session(3), None)],
+        "what the checkpoint covers is forgotten"
+    );
     assert_eq!(cluster.session(session(1)), None);
 }
 
 #[test]
 fn a_stale_move_is_void() {
     let mut cluster = started();
-    put(&mut cluster, &[dead(1, 7, None), open(2, 2), open(3, 3)]);
-    let by_two = cluster.plan_takeover(session(2), process(2));
-    let by_three = cluster.plan_takeover(session(3), process(3));
-    assert_eq!(put(&mut cluster, &by_two), [Applied]);
-    assert_eq!(put(&mut cluster, &by_three), [Void], "the shards are another's now");
-    assert_eq!(put(&mut cluster, &by_two), [Void], "an entry repeated at a later index changes nothing");
+    put(&mut cluster, &[dead(1, 7, None), open(2, 2)]);
+    put(&mut cluster, &[open(3, 3)]);
+    let by_two = cluster.plan_takeover();
+    let by_three = by_two.clone();
+    assert_eq!(put(&mut cluster, &by_two), [Applied, Applied], "two survivors get half each");
+    assert_eq!(put(&mut cluster, &by_three), [Void, Void], "the shards are others' now");
 }
 
 #[test]
 fn a_move_to_a_session_that_has_ended_is_void() {
     let mut cluster = started();
     put(&mut cluster, &[dead(1, 7, None), open(2, 2)]);
-    let take = cluster.plan_takeover(session(2), process(2));
+    let take = cluster.plan_takeover();
     put(&mut cluster, &[dead(2, 0, None)]);
     assert_eq!(put(&mut cluster, &take), [Void]);
 }
@@ -95,7 +99,7 @@ fn the_first_recorded_end_of_a_session_counts() {
     assert_eq!(put(&mut cluster, &[dead(1, 7, None), dead(1, 9, None)]), [Applied, Void]);
     let closed = Op::Closed { session: session(1), end: SessionEnd { cut: 8, checkpoint: None } };
     assert_eq!(put(&mut cluster, &[closed]), [Void]);
-    assert_eq!(cluster.assigned(ShardId(3)).and_then(|g| g.end), Some(7));
+    assert_eq!(cluster.assigned(ShardId(3)).and_then(|g| g.end), Some(HoldingEnd::Cut(7)));
 }
 
 #[test]
@@ -130,4 +134,66 @@ fn two_topics_of_one_name_never_exist_together() {
     let delete = Op::DeleteTopic { topic: TopicId([1; 16]) };
     assert_eq!(put(&mut cluster, &[delete.clone(), delete, second]), [Applied, Void, Applied]);
     assert_eq!(cluster.topic_named("a.b").map(|t| t.id), Some(TopicId([2; 16])));
+}
+
+/// The first session and a second one, which gets shard 0 by a RELEASE in slot 4.
+fn moved() -> Cluster {
+    let mut cluster = started();
+    put(&mut cluster, &[open(2, 2)]);
+    let released = cluster.plan_released(session(1), 5, &[(ShardId(0), session(2))]);
+    assert_eq!(put(&mut cluster, &released), [Applied]);
+    cluster
+}
+
+#[test]
+fn a_released_shard_moves_while_its_session_goes_on() {
+    let cluster = moved();
+    let [released, held] = cluster.grants(ShardId(0)) else { panic!("two holdings") };
+    assert_eq!((released.session, released.end), (session(1), Some(HoldingEnd::Released(5))));
+    assert_eq!((held.session, held.leader_epoch, held.end), (session(2), 1, None));
+    assert_eq!(cluster.assigned(ShardId(1)).map(|g| g.session), Some(session(1)));
+}
+
+#[test]
+fn a_release_holds_all_that_came_before_it() {
+    let mut cluster = moved();
+    put(&mut cluster, &[open(3, 3)]);
+    let again = cluster.plan_released(session(2), 2, &[(ShardId(0), session(3))]);
+    assert_eq!(put(&mut cluster, &again), [Applied]);
+    let sessions: Vec<_> = cluster.grants(ShardId(0)).iter().map(|g| g.session).collect();
+    assert_eq!(sessions, [session(2), session(3)]);
+}
+
+#[test]
+fn only_an_open_session_moves_what_it_released() {
+    let mut cluster = started();
+    put(&mut cluster, &[open(2, 2)]);
+    let released = cluster.plan_released(session(1), 5, &[(ShardId(0), session(2))]);
+    put(&mut cluster, &[dead(1, 7, None)]);
+    assert_eq!(put(&mut cluster, &released), [Void], "the dead session's shards are its takers'");
+}
+
+#[test]
+fn whoever_drains_gets_nothing() {
+    let mut cluster = started();
+    put(&mut cluster, &[open(2, 2)]);
+    let drain = |session, draining| Op::Drain { session, draining };
+    assert_eq!(put(&mut cluster, &[drain(session(1), true), drain(session(1), true)]), [Applied, Void]);
+    assert_eq!(cluster.surplus(session(1)).len(), 4);
+    assert!(cluster.placement().iter().all(|(_, to)| *to == session(2)));
+    assert_eq!(put(&mut cluster, &[drain(session(1), false)]), [Applied]);
+    assert_eq!(cluster.surplus(session(1)).len(), 2);
+    put(&mut cluster, &[drain(session(1), true), drain(session(2), true)]);
+    assert_eq!(cluster.surplus(session(1)), [], "the last ones keep what they have");
+}
+
+#[test]
+fn a_suspicion_is_answered_once() {
+    let mut cluster = started();
+    let (suspect, alive) = (Op::Suspect { session: session(1) }, Op::Alive { session: session(1) });
+    assert_eq!(put(&mut cluster, std::slice::from_ref(&alive)), [Void]);
+    assert_eq!(put(&mut cluster, &[suspect.clone(), suspect.clone()]), [Applied, Void]);
+    assert_eq!(cluster.session(session(1)).and_then(|s| s.suspected), Some(Epoch(4)));
+    assert_eq!(put(&mut cluster, &[alive]), [Applied]);
+    assert_eq!(put(&mut cluster, &[dead(1, 0, None), suspect]), [Applied, Void]);
 }

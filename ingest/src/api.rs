@@ -9,13 +9,14 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod fetch;
-mod identify;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
+mod peer;
 mod produce;
 mod records;
+mod status;
 mod topics;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::frame::{self, RequestHeader};
+use protocol::messages::PeerStatusRequest;
 use protocol::{ApiKey, DecodeError, EncodeError, Message, Request, Str};
 use thiserror::Error;
 use tokio::time::Instant;
@@ -70,6 +72,8 @@ pub(crate) const SERVED: &[Served] = &[
 pub(crate) struct Context {
     /// The node.
     pub(crate) broker: Arc<Broker>,
+    /// The name of the listener that the client came by: it is told of nodes' addresses of that name.
+    pub(crate) listener: Arc<str>,
     /// Done when the node is about to stop: nothing should wait any more.
     pub(crate) stop: CancellationToken,
 }
@@ -160,7 +164,7 @@ impl Incoming {
         match self.header.request_api_key {
             // An unknown version is answered, too.
             ApiKey::ApiVersions => true,
-            ApiKey::Identify => version == 0,
+            ApiKey::PeerPing | ApiKey::PeerWitness | ApiKey::PeerStatus | ApiKey::PeerControl => version == 0,
             key => SERVED.iter().any(|s| s.key == key && (s.lowest..=s.highest).contains(&version)),
         }
     }
@@ -188,9 +192,17 @@ impl Incoming {
     pub(crate) async fn handle(self, context: &Context, permit: Option<Permit>) -> Result<Answer, Refusal> {
         match self.key() {
             ApiKey::ApiVersions => return api_versions::handle(context, self),
-            ApiKey::Identify => {
+            ApiKey::PeerPing => {
                 let (request, outgoing) = self.open()?;
-                return outgoing.now(context, &identify::answer(context, request));
+                return outgoing.now(context, &peer::ping(context, request).await);
+            }
+            ApiKey::PeerWitness => {
+                let (request, outgoing) = self.open()?;
+                return outgoing.now(context, &peer::witness(context, request).await);
+            }
+            ApiKey::PeerStatus => {
+                let (PeerStatusRequest {}, outgoing) = self.open()?;
+                return outgoing.now(context, &status::status(context));
             }
             _ => {}
         }
@@ -214,6 +226,7 @@ impl Incoming {
             ApiKey::InitProducerId => answer!(init_producer_id::answer),
             ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
             ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
+            ApiKey::PeerControl => answer!(status::control),
             ApiKey::DescribeCluster => {
                 let (request, outgoing) = self.open()?;
                 outgoing.now(context, &describe_cluster::answer(context, &cluster, &request))

@@ -1,40 +1,39 @@
-//! A node: it opens a session, serves its shards, and opens another session when somebody ended this one.
+//! A node: it opens a session, serves its shards, watches other nodes, and opens another session when somebody
+//! ended this one.
 
 mod config;
+mod load;
+mod moves;
 mod open;
+mod peers;
 mod producer_ids;
+mod run;
+mod takeover;
+mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Op};
-use coordinator::{NodeId, PartitionId, ProcessId, TopicId};
-use futures::future::BoxFuture;
+use coordinator::{Epoch, NodeId, PartitionId, ProcessId, TopicId};
 use thiserror::Error;
 use tiering::metadata::{Committed, MetadataError, MetadataLog};
 use tiering::read::Reader;
 use tiering::seams::{Clock, Entropy};
-use tiering::store::{ProbeError, Store, probe};
-use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
+use tiering::store::{ProbeError, Store};
+use tokio::sync::{Semaphore, watch as channel};
 
 pub use config::BrokerConfig;
 pub use open::OpenError;
+pub(crate) use peers::owners;
 
-use crate::identify::Identity;
-use crate::log::{Ended, Holding, Log, NotLeader, Partition};
+use crate::log::{Log, NotLeader, Partition};
 use crate::metrics::Metrics;
+use crate::peer::Connect;
 use producer_ids::ProducerIds;
 
-/// How often the metadata log's end is read while nothing else does.
-const POLL: Duration = Duration::from_secs(1);
-
-/// How often idle producers are looked for.
-const EXPIRY: Duration = Duration::from_secs(600);
-
-/// Asks who answers at an address.
-pub type Dial =
-    Arc<dyn Fn(coordinator::cluster::Address) -> BoxFuture<'static, Option<Identity>> + Send + Sync>;
+/// A node whose store has not answered for this long counts as down, and says so.
+pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
 /// What a broker is made with.
 pub struct BrokerParts {
@@ -48,8 +47,8 @@ pub struct BrokerParts {
     pub entropy: Entropy,
     /// What it counts.
     pub metrics: Arc<Metrics>,
-    /// How it asks other nodes whether they live.
-    pub dial: Dial,
+    /// How it reaches other nodes.
+    pub connect: Connect,
 }
 
 /// Why a node does not start, or stops.
@@ -80,7 +79,7 @@ pub struct Led {
     pub partition: Arc<Partition>,
 }
 
-/// A session that is being served.
+/// A session that is being served, and those that follow it without a break.
 struct Serving {
     log: Arc<Log>,
     node: NodeId,
@@ -102,10 +101,15 @@ pub struct Broker {
     process: ProcessId,
     reader: Reader,
     memory: Arc<Semaphore>,
-    metadata: std::sync::OnceLock<Arc<MetadataLog>>,
+    metadata: OnceLock<Arc<MetadataLog>>,
     /// The node id, once it is known: the same for every session of the process.
-    node: std::sync::OnceLock<NodeId>,
-    phase: watch::Sender<Phase>,
+    node: OnceLock<NodeId>,
+    phase: channel::Sender<Phase>,
+    /// The next metadata entry: all before have been acted on.
+    acted_on: channel::Sender<Epoch>,
+    /// Whether the node gives its shards away because it is about to stop.
+    leaving: channel::Sender<bool>,
+    load: load::Load,
 }
 
 impl Broker {
@@ -114,116 +118,18 @@ impl Broker {
         let process = ProcessId::from(parts.entropy.ulid(&parts.clock));
         let reader = Reader::new(parts.store.clone(), parts.config.read_cache_bytes);
         let memory = Arc::new(Semaphore::new(parts.config.request_memory.min(Semaphore::MAX_PERMITS)));
-        let (phase, _) = watch::channel(Phase::Starting);
-        let (metadata, node) = Default::default();
-        Arc::new(Self { parts, process, reader, memory, metadata, node, phase })
-    }
-
-    /// Checks the store, opens a session and serves it until `shutdown` is cancelled; then closes it. A
-    /// session that somebody else ends is followed by another.
-    pub async fn run(self: &Arc<Self>, shutdown: CancellationToken) -> Result<(), StartError> {
-        let result = tokio::select! {
-            started = self.start() => match started {
-                Ok((metadata, serving)) => {
-                    self.serve(&metadata, serving, &shutdown).await;
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
-            () = shutdown.cancelled() => Ok(()),
-        };
-        self.phase.send_replace(Phase::Stopped);
-        result
-    }
-
-    async fn start(self: &Arc<Self>) -> Result<(Arc<MetadataLog>, Arc<Serving>), StartError> {
-        let report = probe(&self.parts.store, self.parts.entropy.ulid(&self.parts.clock)).await;
-        report.verdict()?;
-        let metadata = MetadataLog::open(self.parts.store.clone(), self.parts.entropy.clone()).await?;
-        let metadata = Arc::clone(self.metadata.get_or_init(|| Arc::new(metadata)));
-        let serving = Arc::new(self.open_session(&metadata).await?);
-        Ok((metadata, serving))
-    }
-
-    async fn serve(
-        self: &Arc<Self>,
-        metadata: &Arc<MetadataLog>,
-        first: Arc<Serving>,
-        shutdown: &CancellationToken,
-    ) {
-        let mut serving = first;
-        loop {
-            self.phase.send_replace(Phase::Serving(Arc::clone(&serving)));
-            let log = Arc::clone(&serving.log);
-            let ended = tokio::select! {
-                ended = Arc::clone(&log).run(Arc::clone(metadata), shutdown.cancelled()) => ended,
-                () = self.keep_up(metadata, &log) => unreachable!("keeping up never ends"),
-            };
-            self.phase.send_replace(Phase::Reopening);
-            match ended {
-                Ended::Closed { cut } => return self.record_close(metadata, &log, cut).await,
-                Ended::Fenced(error) => tracing::warn!(%error, session = %log.session(), "the session ended"),
-            }
-            serving = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                next = self.reopen(metadata) => Arc::new(next),
-            };
-        }
-    }
-
-    /// Opens another session, however long that takes.
-    async fn reopen(&self, metadata: &Arc<MetadataLog>) -> Serving {
-        let mut pause = Duration::from_millis(50);
-        loop {
-            match self.open_session(metadata).await {
-                Ok(serving) => return serving,
-                Err(error) => tracing::warn!(%error, "no session could be opened; trying again"),
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
-        }
-    }
-
-    /// Reads the metadata log on, forgets deleted topics and idle producers, and ends the log if somebody
-    /// recorded the session's end.
-    async fn keep_up(&self, metadata: &MetadataLog, log: &Log) {
-        let mut changes = metadata.subscribe();
-        changes.mark_changed();
-        let mut poll = tokio::time::interval(POLL);
-        let mut expiry = tokio::time::interval(EXPIRY);
-        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = poll.tick() => {
-                    if let Err(error) = metadata.refresh().await {
-                        tracing::warn!(%error, "the metadata log could not be read");
-                    }
-                }
-                _ = expiry.tick() => log.expire_producers(),
-                Ok(()) = changes.changed() => {
-                    let cluster = Arc::clone(&changes.borrow_and_update());
-                    log.retain(|partition| cluster.topic(partition.topic).is_some());
-                    let open = cluster.session(log.session()).is_some_and(|s| s.state.end().is_none());
-                    if !open {
-                        log.fail();
-                    }
-                }
-            }
-        }
-    }
-
-    async fn record_close(&self, metadata: &MetadataLog, log: &Log, cut: u64) {
-        let (session, checkpoint) = (log.session(), log.last_checkpoint());
-        let end = coordinator::cluster::SessionEnd { cut, checkpoint };
-        let closed =
-            metadata.propose(|_| Ok::<_, std::convert::Infallible>(vec![Op::Closed { session, end }])).await;
-        match closed {
-            Ok(_) => tracing::info!(%session, slots = cut, "the session is closed"),
-            Err(error) => {
-                tracing::warn!(%error, %session, "the session's end was not recorded; the next node does it")
-            }
-        }
+        Arc::new(Self {
+            parts,
+            process,
+            reader,
+            memory,
+            metadata: OnceLock::new(),
+            node: OnceLock::new(),
+            phase: channel::Sender::new(Phase::Starting),
+            acted_on: channel::Sender::new(Epoch(0)),
+            leaving: channel::Sender::new(false),
+            load: load::Load::default(),
+        })
     }
 
     /// What the node should do.
@@ -254,6 +160,11 @@ impl Broker {
     /// The process.
     pub fn process(&self) -> ProcessId {
         self.process
+    }
+
+    /// How long ago the store last answered.
+    pub fn store_age(&self) -> Option<Duration> {
+        self.parts.store.metrics().answer_age()
     }
 
     /// The cluster as far as it has been read; `None` before the metadata log has been.
@@ -307,30 +218,32 @@ impl Broker {
         Ok(self.metadata.get().ok_or(Stopping)?.propose(decide).await?)
     }
 
-    /// A partition, if this node leads it.
-    pub fn lead(&self, cluster: &Cluster, id: PartitionId) -> Result<Led, NotLeader> {
+    /// A partition, if this node leads it. A node that has lost its store, which others may still have, says
+    /// that it does not.
+    pub fn lead(&self, id: PartitionId) -> Result<Led, NotLeader> {
         let serving = self.serving().ok_or(NotLeader)?;
-        let log = Arc::clone(&serving.log);
-        if let Some(partition) = log.partition(id) {
-            return Ok(Led { log, partition });
-        }
-        let (session, grant) = cluster.leader(id).ok_or(NotLeader)?;
-        if session.id != log.session() {
+        let partition = serving.log.lead(id)?;
+        if self.store_age().is_some_and(|age| age >= STORE_LOST) && !self.is_alone() {
             return Err(NotLeader);
         }
-        let partition = log.partition_or_new(id, Holding::from(grant));
-        Ok(Led { log, partition })
+        Ok(Led { log: Arc::clone(&serving.log), partition })
+    }
+
+    /// Whether no other process has an open session.
+    fn is_alone(&self) -> bool {
+        self.cluster().is_none_or(|cluster| cluster.open_sessions().all(|s| s.process == self.process))
     }
 
     /// A producer id that no other producer of this cluster has or will have.
     pub async fn producer_id(&self) -> Result<i64, RefreshError> {
         let serving = self.serving().ok_or(Stopping)?;
-        let session = serving.log.session();
+        let log = &serving.log;
         serving
             .producer_ids
             .next(async || {
-                let block =
-                    self.propose(|_| Ok::<_, std::convert::Infallible>(vec![Op::ProducerBlock { session }]));
+                let block = self.propose(|_| {
+                    Ok::<_, std::convert::Infallible>(vec![Op::ProducerBlock { session: log.session() }])
+                });
                 let Ok(block) = block.await?;
                 let granted = block.outcomes == [coordinator::cluster::Outcome::Applied];
                 if granted { Ok(block.k) } else { Err(RefreshError::Stopping(Stopping)) }

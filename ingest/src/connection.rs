@@ -58,11 +58,13 @@ impl End {
 }
 
 /// Serves a connection until the peer closes it, does something wrong or is silent for too long, or until
-/// `stop` is done and everything asked is answered. `peer` is for the log.
+/// `stop` is done and everything asked is answered. `peer` is for the log; `listener` is the name of the one that
+/// accepted it.
 pub async fn serve(
     read: impl AsyncRead + Unpin,
     write: impl AsyncWrite + Unpin,
     peer: impl std::fmt::Display,
+    listener: Arc<str>,
     broker: Arc<Broker>,
     stop: CancellationToken,
 ) {
@@ -78,7 +80,7 @@ pub async fn serve(
     let metrics = Arc::clone(broker.metrics());
     // One of its own, so that connections don't share a lock.
     let stop = stop.child_token();
-    let context = Context { broker, stop: stop.clone() };
+    let context = Context { broker, listener, stop: stop.clone() };
     let (queue, due) = mpsc::channel(QUEUE);
     let mut reading = pin!(requests(Frames::new(read, limits), &context, queue));
     let mut writing = pin!(replies::write(write, due, idle, &metrics));

@@ -6,7 +6,8 @@
 pub mod api;
 pub mod broker;
 pub mod connection;
-pub mod identify;
 pub mod listener;
 pub mod log;
 pub mod metrics;
+pub mod peer;
+pub mod rates;

@@ -1,8 +1,11 @@
-//! Accepting connections. The socket is passed in, so that whoever listens owns it; nothing that a client or
-//! the operating system does ends the loop.
+//! Accepting connections, from any number of listeners. The sockets are passed in, so that whoever listens owns
+//! them; nothing that a client or the operating system does ends the loop.
 
+use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -21,10 +24,20 @@ const GRACE: Duration = Duration::from_secs(15);
 
 static COMPLAINTS: Quiet = Quiet::new(Duration::from_secs(1));
 
+/// A socket that clients connect to, and what it is called.
+#[derive(Debug)]
+pub struct Listener {
+    /// The name. Clients are told of the addresses that nodes advertise under it.
+    pub name: Arc<str>,
+    /// The socket.
+    pub socket: TcpListener,
+}
+
 /// Serves connections until `shutdown` is done: then no more are accepted, and the open ones end once they
-/// have answered what they were asked.
-pub async fn run(listener: TcpListener, broker: Arc<Broker>, shutdown: CancellationToken) {
+/// have answered what they were asked. The bound on connections is for all listeners together.
+pub async fn run(listeners: Vec<Listener>, broker: Arc<Broker>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
+    let mut turn = 0;
     loop {
         tokio::select! {
             biased;
@@ -34,14 +47,15 @@ pub async fn run(listener: TcpListener, broker: Arc<Broker>, shutdown: Cancellat
                     tracing::error!(%error, "a connection's task failed");
                 }
             }
-            accepted = listener.accept() => match accepted {
+            (listener, accepted) = accept(&listeners, &mut turn) => match accepted {
                 Ok((socket, peer)) if connections.len() >= broker.config().max_connections => {
                     broker.metrics().connection_refused();
                     drop(socket);
                     complain(format_args!("{peer}: too many connections"));
                 }
                 Ok((socket, _)) => {
-                    connections.spawn(serve(socket, Arc::clone(&broker), shutdown.clone()));
+                    let name = Arc::clone(&listener.name);
+                    connections.spawn(serve(socket, name, Arc::clone(&broker), shutdown.clone()));
                 }
                 Err(error) => {
                     complain(format_args!("a connection was not accepted: {error}"));
@@ -52,7 +66,7 @@ pub async fn run(listener: TcpListener, broker: Arc<Broker>, shutdown: Cancellat
             },
         }
     }
-    drop(listener);
+    drop(listeners);
     let all = async { while connections.join_next().await.is_some() {} };
     if timeout(GRACE, all).await.is_err() {
         tracing::warn!(connections = connections.len(), "closing connections that do not come to an end");
@@ -60,7 +74,25 @@ pub async fn run(listener: TcpListener, broker: Arc<Broker>, shutdown: Cancellat
     }
 }
 
-async fn serve(socket: TcpStream, broker: Arc<Broker>, stop: CancellationToken) {
+/// The next connection of any listener. They take turns, so that a busy one keeps nobody from another.
+async fn accept<'a>(
+    listeners: &'a [Listener],
+    turn: &mut usize,
+) -> (&'a Listener, io::Result<(TcpStream, SocketAddr)>) {
+    poll_fn(|cx| {
+        for at in 0..listeners.len() {
+            let at = (*turn + at) % listeners.len();
+            if let Poll::Ready(accepted) = listeners[at].socket.poll_accept(cx) {
+                *turn = at + 1;
+                return Poll::Ready((&listeners[at], accepted));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn serve(socket: TcpStream, listener: Arc<str>, broker: Arc<Broker>, stop: CancellationToken) {
     let peer = match socket.peer_addr() {
         Ok(peer) => peer,
         // It has gone already.
@@ -72,7 +104,7 @@ async fn serve(socket: TcpStream, broker: Arc<Broker>, stop: CancellationToken) 
     let metrics = Arc::clone(broker.metrics());
     let _open = metrics.connection_opened();
     let (read, write) = socket.into_split();
-    connection::serve(read, write, peer, broker, stop).await;
+    connection::serve(read, write, peer, listener, broker, stop).await;
 }
 
 /// Whether an error of accept concerns only the connection that it would have returned.

@@ -6,9 +6,12 @@
 
 mod append;
 mod checkpoint;
+mod describe;
 mod flush;
 mod open;
 mod partition;
+mod rotate;
+mod shards;
 mod tail;
 mod ticket;
 
@@ -17,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Grant};
-use coordinator::{Epoch, PartitionId, SessionId};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId, Shards};
 use parking_lot::{Mutex, RwLock};
+use tiering::format::checkpoint::OwnedPartition;
 use tiering::read::Reader;
 use tiering::recover::Recovered;
 use tiering::seams::{Clock, Entropy};
@@ -27,9 +31,11 @@ use tiering::store::Store;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub use append::{Answer, Candidate, Outcome};
-pub use flush::Ended;
+pub use flush::{EndReason, Ended};
 pub(crate) use partition::take;
 pub use partition::{Batches, Found, Partition, Waiter};
+pub use rotate::Opening;
+pub use shards::Release;
 pub use ticket::{NotLeader, Ticket};
 
 use crate::metrics::Metrics;
@@ -50,6 +56,12 @@ pub struct LogConfig {
     pub tail_bytes: usize,
     /// A checkpoint is written after this many slots: what recovery reads at most, roughly.
     pub checkpoint_slots: u64,
+    /// A session is followed by another after this long, if anything was written.
+    pub rotate_after: Duration,
+    /// Or after this many slots.
+    pub rotate_slots: u64,
+    /// Or after this many bytes of records.
+    pub rotate_bytes: u64,
     /// Idle producers are forgotten after this long (`producer.id.expiration.ms`, one day).
     pub producer_expiration: Duration,
 }
@@ -86,9 +98,10 @@ impl From<&Grant> for Holding {
     }
 }
 
-/// The log of one session.
+/// The log of a node: one session, and those that follow it without a break.
 pub struct Log {
     parts: LogParts,
+    shards: Shards,
     writer: SlotWriter,
     open: Mutex<Open>,
     partitions: RwLock<HashMap<PartitionId, Arc<Partition>>>,
@@ -96,6 +109,8 @@ pub struct Log {
     /// Tells the flusher that the open slot has changed.
     changed: Notify,
     checkpointing: checkpoint::Progress,
+    /// Held while shards are being released, and while one session follows another.
+    moving: tokio::sync::Mutex<()>,
 }
 
 impl Log {
@@ -106,33 +121,32 @@ impl Log {
         cluster: Arc<Cluster>,
         recovered: Recovered,
     ) -> Arc<Self> {
-        let writer = SlotWriter::new(parts.store.clone(), session);
         let tail = Mutex::new(Tail::new(parts.config.tail_bytes));
         let log = Self {
+            writer: SlotWriter::new(parts.store.clone()),
             parts,
-            writer,
-            open: Mutex::new(Open::new()),
+            shards: cluster.shards(),
+            open: Mutex::new(Open::new(session, cluster.next())),
             partitions: RwLock::new(HashMap::new()),
             tail,
             changed: Notify::new(),
             checkpointing: checkpoint::Progress::default(),
+            moving: tokio::sync::Mutex::new(()),
         };
-        for (id, recovered) in recovered {
-            let leader = cluster.leader(id).filter(|(leader, _)| leader.id == session);
-            if let Some((_, grant)) = leader {
-                log.insert(id, Holding::from(grant), recovered);
-            }
-        }
+        let assigned = |shard| cluster.assigned(shard).filter(|g| g.session == session);
+        let held: Vec<_> =
+            cluster.shards().all().filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
         {
             let mut open = log.open.lock();
-            open.inherited = Some(checkpoint::Capture::of(&open, cluster));
+            log.insert_shards(&mut open, &held, recovered);
+            open.inherited = Some(checkpoint::Capture::of(&open));
         }
         Arc::new(log)
     }
 
     /// The session.
     pub fn session(&self) -> SessionId {
-        self.writer.session()
+        self.open.lock().session
     }
 
     /// A partition that this log has met.
@@ -140,42 +154,56 @@ impl Log {
         self.partitions.read().get(&id).cloned()
     }
 
-    /// A partition that this session holds; an empty one if it has never had a record.
-    pub fn partition_or_new(&self, id: PartitionId, holding: Holding) -> Arc<Partition> {
-        self.partition(id).unwrap_or_else(|| self.insert(id, holding, Default::default()))
+    /// A partition of a shard that this session holds and means to keep; an empty one if it has never had a
+    /// record.
+    pub fn lead(&self, id: PartitionId) -> Result<Arc<Partition>, NotLeader> {
+        if let Some(partition) = self.partition(id) {
+            return if partition.is_leading() { Ok(partition) } else { Err(NotLeader) };
+        }
+        let mut open = self.open.lock();
+        let shard = self.shards.of_partition(id);
+        let held = open.shards.get(&shard).filter(|held| !held.frozen).copied().ok_or(NotLeader)?;
+        if open.ended {
+            return Err(NotLeader);
+        }
+        Ok(self.insert(&mut open, id, shard, held, OwnedPartition::default()))
     }
 
     fn insert(
         &self,
+        open: &mut Open,
         id: PartitionId,
-        holding: Holding,
-        recovered: tiering::recover::RecoveredPartition,
+        shard: ShardId,
+        held: open::Held,
+        owned: OwnedPartition,
     ) -> Arc<Partition> {
-        let mut open = self.open.lock();
         let mut partitions = self.partitions.write();
         if let Some(known) = partitions.get(&id) {
             return Arc::clone(known);
         }
-        let state = recovered.state.partition.clone();
-        let partition = Arc::new(Partition::new(id, holding, open.states.len(), recovered));
-        open.states.push(open::Decided { partition: Arc::clone(&partition), state });
+        let state = owned.state.partition.clone();
+        let place = open.place();
+        let partition = Arc::new(Partition::new(id, held.leader_epoch, place, owned));
+        open.states[place] = Some(open::Decided { partition: Arc::clone(&partition), shard, state });
         partitions.insert(id, Arc::clone(&partition));
         partition
     }
 
-    /// Forgets partitions that `keep` refuses: their topics were deleted. Fetches that wait for them wake.
-    pub fn retain(&self, keep: impl Fn(PartitionId) -> bool) {
-        let mut gone = Vec::new();
-        self.partitions.write().retain(|id, partition| {
-            let stays = keep(*id);
-            if !stays {
-                gone.push(Arc::clone(partition));
+    /// Forgets the partitions that `keep` refuses. Fetches that wait for them wake.
+    fn forget(&self, open: &mut Open, keep: impl Fn(ShardId, PartitionId) -> bool) {
+        let mut partitions = self.partitions.write();
+        for (place, decided) in open.states.iter_mut().enumerate() {
+            if let Some(gone) = decided.take_if(|d| !keep(d.shard, d.partition.id())) {
+                open.free.push(place);
+                partitions.remove(&gone.partition.id());
+                gone.partition.retire();
             }
-            stays
-        });
-        for partition in gone {
-            partition.retire();
         }
+    }
+
+    /// Forgets partitions that `keep` refuses: their topics were deleted.
+    pub fn retain(&self, keep: impl Fn(PartitionId) -> bool) {
+        self.forget(&mut self.open.lock(), |_, id| keep(id));
     }
 
     /// How records behind the tail are read.

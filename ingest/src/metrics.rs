@@ -14,6 +14,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use protocol::{ApiKey, ErrorCode};
 
+use crate::rates::Rates;
+
 /// The API of a request, by its Kafka name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ApiName(pub(crate) ApiKey);
@@ -57,6 +59,7 @@ macro_rules! metrics {
         pub struct Metrics {
             $(#[doc = $meaning] $name: $type,)*
             by_api: Vec<PerApi>,
+            rates: Rates,
         }
 
         impl Metrics {
@@ -67,7 +70,7 @@ macro_rules! metrics {
                     let $name: $type = $new;
                     registry.register(stringify!($name), $meaning, $name.clone());
                 )*
-                let mut metrics = Self { $($name,)* by_api: Vec::new() };
+                let mut metrics = Self { $($name,)* by_api: Vec::new(), rates: Rates::new() };
                 metrics.by_api = crate::api::SERVED.iter().map(|s| metrics.per_api(s.key)).collect();
                 Arc::new(metrics)
             }
@@ -188,6 +191,21 @@ impl Metrics {
 
     pub(crate) fn fetched_cold(&self, bytes: usize) {
         self.fetched_cold_bytes.inc_by(bytes as u64);
+    }
+
+    /// What was done of late.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
+    }
+
+    /// Bytes of records taken, and given.
+    pub(crate) fn record_bytes(&self) -> (u64, u64) {
+        (self.appended_bytes.get(), self.fetched_tail_bytes.get() + self.fetched_cold_bytes.get())
+    }
+
+    /// Client connections that are open.
+    pub(crate) fn connections(&self) -> i64 {
+        self.connections_open.get()
     }
 }
 

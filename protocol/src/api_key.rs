@@ -125,7 +125,10 @@ api_keys! {
     DescribeShareGroupOffsets = 90, Some(0);
     AlterShareGroupOffsets = 91, Some(0);
     DeleteShareGroupOffsets = 92, Some(0);
-    Identify = 32000, Some(0);
+    PeerPing = 32000, Some(0);
+    PeerWitness = 32001, Some(0);
+    PeerStatus = 32002, Some(0);
+    PeerControl = 32003, Some(0);
 }
 
 impl ApiKey {
@@ -179,6 +182,6 @@ mod tests {
     fn codes_are_unique_and_known() {
         assert!(ApiKey::ALL.is_sorted_by(|one, next| one.code() < next.code()));
         assert_eq!(ApiKey::from_code(4), None);
-        assert_eq!(ApiKey::from_code(32_000), Some(ApiKey::Identify));
+        assert_eq!(ApiKey::from_code(32_000), Some(ApiKey::PeerPing));
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use coordinator::cluster::Address;
+
 use crate::client::Client;
+use crate::config::{AddressSpec, KAFKA_PORT, ListenerSpec};
 use crate::{bench, config, consume, doctor, produce, topic};
 
 /// A log service that speaks Kafka's protocol and keeps everything in one object store.
@@ -50,9 +53,11 @@ pub(crate) struct Target {
         long,
         value_name = "HOST:PORT",
         env = "TIDELOG_BOOTSTRAP",
-        default_value = "localhost:9092"
+        default_value = "localhost:9092",
+        value_delimiter = ',',
+        value_parser = broker
     )]
-    pub(crate) bootstrap: String,
+    pub(crate) bootstrap: Vec<String>,
     /// How long an operation may take, with all its attempts
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
@@ -72,6 +77,16 @@ pub(crate) enum Output {
     Table,
     /// For programs
     Json,
+}
+
+/// A broker's address, with its port; Kafka's clients allow a listener's name in front.
+pub(crate) fn broker(text: &str) -> Result<String, String> {
+    let AddressSpec { host, port } = text.parse::<ListenerSpec>()?.address;
+    if host.is_empty() {
+        return Err(format!("{text:?} names no host: write HOST:PORT"));
+    }
+    let port = port.unwrap_or(KAFKA_PORT);
+    Ok(Address { listener: String::new(), host, port }.to_string())
 }
 
 /// A duration with its unit.
@@ -122,10 +137,20 @@ mod tests {
     }
 
     #[test]
+    fn brokers_have_a_port_and_may_have_brackets() {
+        let asked = |text: &str| text.split(',').map(broker).collect::<Result<Vec<_>, _>>();
+        assert_eq!(asked("a,b:1"), Ok(vec!["a:9092".to_owned(), "b:1".to_owned()]));
+        assert_eq!(asked("[::1],[fe80::1]:5"), Ok(vec!["[::1]:9092".to_owned(), "[fe80::1]:5".to_owned()]));
+        assert_eq!(asked("PLAINTEXT://a:1"), Ok(vec!["a:1".to_owned()]));
+        assert!(asked(":9092").is_err());
+    }
+
+    #[test]
     fn what_people_type() {
         for line in [
             "tidelog serve --store s3://bucket/prefix --linger 250ms --auto-create-topics=false",
             "tidelog serve --auto-create-topics --listen 127.0.0.1:0 --http off",
+            "tidelog serve --listen PLAINTEXT://[::1]:9092 --listen inside=:9093 --inter-node-listener inside",
             "tidelog topic create orders --partitions 12 --config retention.ms=1000 -b other:9092",
             "tidelog topic list -o json",
             "tidelog topic describe orders",
@@ -146,6 +171,9 @@ mod tests {
             "tidelog serve --linger 250",
             "tidelog serve --slot-size 8M",
             "tidelog serve --windw 3",
+            "tidelog serve --listen ::1:9092",
+            "tidelog topic list -b ::1",
+            "tidelog topic list -b a:b",
             "tidelog topic create",
             "tidelog consume t -f %s --json",
             "tidelog consume t -o yesterday",

@@ -47,17 +47,10 @@ struct State {
 }
 
 impl Client {
-    /// A client of the cluster behind these addresses, `HOST[:PORT]` with commas between them. `timeout` is
-    /// for each operation with all its attempts.
-    pub(crate) fn new(bootstrap: &str, timeout: Duration) -> Self {
-        let with_port = |address: &str| match address.rsplit_once(':') {
-            Some((_, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
-                address.to_owned()
-            }
-            _ => format!("{address}:9092"),
-        };
-        let bootstrap =
-            bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()).map(with_port).collect();
+    /// A client of the cluster behind these addresses, each `HOST:PORT`. `timeout` is for each operation with all
+    /// its attempts.
+    pub(crate) fn new(bootstrap: &[String], timeout: Duration) -> Self {
+        let bootstrap = bootstrap.to_vec();
         Self { shared: Arc::new(Shared { bootstrap, timeout, state: Mutex::default() }) }
     }
 

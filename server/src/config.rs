@@ -2,6 +2,7 @@
 
 mod arguments;
 mod layers;
+mod listeners;
 mod reference;
 mod settings;
 mod units;
@@ -9,6 +10,7 @@ mod validate;
 
 pub(crate) use arguments::ServeArguments;
 pub(crate) use layers::{Usage, load};
+pub(crate) use listeners::{KAFKA_PORT, Listener, ListenerSpec};
 pub(crate) use reference::reference;
 pub(crate) use units::{AddressSpec, ByteSize, Span};
-pub(crate) use validate::{LogFormat, Serve};
+pub(crate) use validate::{Http, LogFormat, Serve};

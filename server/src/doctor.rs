@@ -106,8 +106,7 @@ fn contents(cluster: Option<&Cluster>) -> Vec<Vec<String>> {
         ),
     )];
     for session in cluster.open_sessions() {
-        let addresses: Vec<String> =
-            session.addresses.iter().map(|a| format!("{}:{}", a.host, a.port)).collect();
+        let addresses: Vec<String> = session.addresses.iter().map(ToString::to_string).collect();
         let text = format!("{} of node {} at {}", session.id, session.node, addresses.join(", "));
         rows.push(row("session", format!("{text}: open, so its node lives or was not stopped cleanly")));
     }
@@ -133,7 +132,7 @@ fn findings(store: &StoreUrl, report: &ProbeReport, cluster: Option<&Cluster>) -
     });
     let cluster = cluster.map(|cluster| {
         let sessions = cluster.open_sessions().map(|session| {
-            let addresses = session.addresses.iter().map(|a| format!("{}:{}", a.host, a.port));
+            let addresses = session.addresses.iter().map(ToString::to_string);
             json!({
                 "session": session.id.to_string(),
                 "node": session.node.0,

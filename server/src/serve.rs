@@ -8,30 +8,26 @@ mod http;
 mod logging;
 mod metrics;
 mod signals;
+mod sockets;
 
-use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::cluster::Address;
-use ingest::broker::{Broker, BrokerParts, Dial, StartError};
+use ingest::broker::{Broker, BrokerParts, StartError};
 use ingest::metrics::Metrics;
 use prometheus_client::registry::Registry;
 use tiering::seams::{Clock, Entropy};
 use tiering::store::Store;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Serve, ServeArguments};
+use sockets::Kafka;
 
 /// Characters of what a store answers that are repeated; some answer with pages of XML.
 const LONGEST_REASON: usize = 300;
-
-/// How long another node has to say who it is.
-const IDENTIFY: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let config = config::load(arguments)?;
@@ -46,25 +42,17 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let begun = Instant::now();
     let stop = CancellationToken::new();
     signals::watch(&stop)?;
-    let kafka = bind(&config.listen, "--listen").await?;
+    let kafka = Kafka::bind(&config.listeners).await?;
     let http = match &config.http {
-        Some(address) => Some(bind(address, "--http").await?),
+        Some(configured) => Some(sockets::http(configured).await?),
         None => None,
     };
-    let listen = kafka.local_addr()?;
-    let (advertised, derived) =
-        addresses::advertised(config.advertise.as_ref(), &config.listen.0, listen).await;
     let http_url = match &http {
         Some(listener) => format!("http://{}", listener.local_addr()?),
         None => "off".to_owned(),
     };
-    let advertise = addresses::shown(&advertised);
+    let Kafka { listeners, advertised, listen, advertise } = kafka;
     tracing::info!(%listen, %advertise, http = %http_url, store = %config.store, "starting");
-    if derived {
-        tracing::info!(
-            "clients are told to connect to {advertise}; if that does not lead here from where they are, set --advertise"
-        );
-    }
 
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
@@ -78,17 +66,18 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
     };
     let mut broker_config = config.broker;
-    broker_config.addresses = vec![advertised];
+    broker_config.addresses = advertised;
     let broker = Broker::new(BrokerParts {
         store: store.clone(),
         config: broker_config,
         clock: Clock::system(),
         entropy: Entropy::from_os(),
         metrics,
-        dial: dial(),
+        connect: ingest::peer::tcp(),
     });
     node.opened(store, Arc::clone(&broker));
-    let listener = tokio::spawn(ingest::listener::run(kafka, Arc::clone(&broker), stop.clone()));
+    tokio::spawn(ingest::rates::run(Arc::clone(&broker)));
+    let listener = tokio::spawn(ingest::listener::run(listeners, Arc::clone(&broker), stop.clone()));
     let announced = Started { listen, advertise, http: http_url, store: config.store.to_string(), begun };
     tokio::spawn(announced.announce(Arc::clone(&broker)));
 
@@ -118,23 +107,6 @@ async fn close_after_clients(
     close.cancel();
 }
 
-async fn bind((host, port): &(String, u16), flag: &str) -> anyhow::Result<TcpListener> {
-    let host = if host.is_empty() { "0.0.0.0" } else { host.as_str() };
-    let shown = addresses::host_port(host, *port);
-    TcpListener::bind((host, *port)).await.map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::AddrInUse => "stop what listens there, or choose another port",
-            io::ErrorKind::PermissionDenied => "choose a port above 1023",
-            _ => "choose an address of this machine",
-        };
-        anyhow::anyhow!("{shown}: {error}: {advice} with {flag}")
-    })
-}
-
-fn dial() -> Dial {
-    Arc::new(|address: Address| Box::pin(async move { ingest::identify::ask(&address, IDENTIFY).await }))
-}
-
 /// Adds what to do to why the node does not start.
 fn advise(error: StartError, store: &str) -> anyhow::Error {
     let advice = match &error {
@@ -150,7 +122,7 @@ fn advise(error: StartError, store: &str) -> anyhow::Error {
 
 /// What is told once the node serves.
 struct Started {
-    listen: std::net::SocketAddr,
+    listen: String,
     advertise: String,
     http: String,
     store: String,

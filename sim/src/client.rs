@@ -62,7 +62,7 @@ impl Client {
                             .violate(format!("{index}: producer {producer} was refused: {reject}"));
                         return;
                     }
-                    Ok(None) | Err(_) => self.history.lock().unknown += 1,
+                    Ok(Some(Answer::NotLeader) | None) | Err(_) => self.history.lock().unknown += 1,
                 }
                 sleep(Duration::from_millis(self.rng.random_range(1..500))).await;
             }
@@ -73,7 +73,7 @@ impl Client {
     /// One attempt; `None` if the node does not lead, or its answer will never come.
     pub(crate) async fn send(&self, partition: PartitionId, producer: i64, batch: &Batch) -> Option<Answer> {
         let broker = Arc::clone(&self.current.borrow());
-        let led = broker.lead(&*broker.cluster()?, partition).ok()?;
+        let led = broker.lead(partition).ok()?;
         let header = batch.header();
         let candidate = Candidate {
             partition: led.partition,
@@ -141,7 +141,7 @@ fn decode(bytes: Bytes) -> Vec<(i64, Record)> {
 
 /// One fetch: records from `offset` on. `None` if the node can't say.
 async fn read(broker: &Broker, partition: PartitionId, offset: i64) -> Option<Vec<(i64, Record)>> {
-    let led = broker.lead(&*broker.cluster()?, partition).ok()?;
+    let led = broker.lead(partition).ok()?;
     let positions = match led.partition.find(offset, 4096, true) {
         Found::OutOfRange | Found::AtEnd => return Some(Vec::new()),
         Found::Tail(batches) => {

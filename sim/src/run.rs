@@ -104,7 +104,9 @@ impl World {
             clock: Clock::new(move || EPOCH_MS + started.elapsed().as_millis() as i64),
             entropy: Entropy::from_seed(self.rng.random()),
             metrics: Metrics::register(&mut Default::default()),
-            dial: Arc::new(|_| Box::pin(std::future::ready(None))),
+            connect: Arc::new(|_| {
+                Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
+            }),
         });
         let stop = CancellationToken::new();
         let stopping = stop.clone();
@@ -254,6 +256,9 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
             window: rng.random_range(1..8),
             tail_bytes: 1 << rng.random_range(8..16),
             checkpoint_slots: rng.random_range(2..40),
+            rotate_after: Duration::from_secs(900),
+            rotate_slots: 1 << 20,
+            rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
         },
         read_cache_bytes: 1 << 16,

@@ -1,18 +1,18 @@
 //! Rebuilding the state of shards that a session was given, from the sessions that held them before.
 //!
-//! Per shard: the last checkpoint that holds it, then the indexes of the slots after that, along the shard's
-//! holdings. Records whose epoch is not the holding's are skipped (I4); nothing at or past a recorded cut,
+//! Per shard: the last RELEASE or checkpoint that holds it, then the indexes of the slots after that, along the
+//! shard's holdings. Records whose epoch is not the holding's are skipped (I4); nothing at or past a recorded cut,
 //! and nothing that a checkpoint covers, is read (I1, I7).
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
-use coordinator::cluster::{Cluster, Grant};
+use coordinator::cluster::{Cluster, Grant, HoldingEnd};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId};
 use object_store::path::Path;
 use thiserror::Error;
 
-use crate::format::checkpoint::{Checkpoint, PartitionState};
+use crate::format::checkpoint::{Checkpoint, OwnedPartition};
 use crate::format::index::Position;
 use crate::format::keys;
 use crate::format::slot::{Footer, Record};
@@ -45,17 +45,8 @@ impl RecoverError {
     }
 }
 
-/// A partition as its new owner begins with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoveredPartition {
-    /// Its state, and where the records are that an index object lists.
-    pub state: PartitionState,
-    /// Where the records after those are, by offset.
-    pub positions: Vec<Position>,
-}
-
-/// The state of a session's shards when it begins.
-pub type Recovered = BTreeMap<PartitionId, RecoveredPartition>;
+/// The state of shards when their new owner begins with them.
+pub type Recovered = BTreeMap<PartitionId, OwnedPartition>;
 
 /// What one earlier session contributes.
 struct Source {
@@ -64,24 +55,39 @@ struct Source {
     records: BTreeMap<(ShardId, Epoch), Vec<(u64, Record)>>,
 }
 
-/// Rebuilds all shards that `session` holds as of `cluster`. `sealed` are sessions that the caller has just
-/// ended: their slots need not be read again.
+/// What earlier sessions contribute, as far as it has been read.
+#[derive(Default)]
+struct Sources {
+    ended: BTreeMap<SessionId, Source>,
+    /// By session and slot: the shards that it released in it.
+    released: BTreeMap<(SessionId, u64), BTreeMap<(ShardId, Epoch), Recovered>>,
+}
+
+/// Rebuilds `shards`, as far as `session` holds them as of `cluster`. `sealed` are sessions that the caller has
+/// just ended: their slots need not be read again.
 pub async fn recover(
     store: &Store,
     cluster: &Cluster,
     session: SessionId,
-    sealed: BTreeMap<SessionId, Sealed>,
+    shards: impl IntoIterator<Item = ShardId>,
+    mut sealed: BTreeMap<SessionId, Sealed>,
 ) -> Result<Recovered, RecoverError> {
-    let mut sealed = sealed;
-    let mut sources = BTreeMap::new();
+    let mut sources = Sources::default();
     let mut recovered = Recovered::new();
-    for shard in cluster.shards().all() {
+    for shard in shards {
         let Some((last, earlier)) = cluster.grants(shard).split_last() else { continue };
         if last.session != session {
             continue;
         }
         for grant in earlier.iter().rev() {
-            let source = match sources.entry(grant.session) {
+            if let Some(HoldingEnd::Released(end)) = grant.end {
+                let slot = end.saturating_sub(1);
+                if let Entry::Vacant(absent) = sources.released.entry((grant.session, slot)) {
+                    absent.insert(read_releases(store, grant.session, slot).await?);
+                }
+                break;
+            }
+            let source = match sources.ended.entry(grant.session) {
                 Entry::Occupied(loaded) => loaded.into_mut(),
                 Entry::Vacant(absent) => {
                     let sealed = sealed.remove(&grant.session);
@@ -92,11 +98,26 @@ pub async fn recover(
                 break;
             }
         }
-        replay_shard(cluster, shard, earlier, &sources, &mut recovered)?;
+        replay_shard(cluster, shard, earlier, &mut sources, &mut recovered)?;
     }
     let living: BTreeSet<_> = cluster.topics().map(|t| t.id).collect();
     recovered.retain(|partition, _| living.contains(&partition.topic));
     Ok(recovered)
+}
+
+/// The shards that a session released in a slot. A MOVE named the slot: it has been confirmed.
+async fn read_releases(
+    store: &Store,
+    session: SessionId,
+    slot: u64,
+) -> Result<BTreeMap<(ShardId, Epoch), Recovered>, RecoverError> {
+    let footer = Footers::new(store.clone(), session, slot).next().await?;
+    let footer = footer.ok_or(SessionError::Missing { path: keys::slot(session, slot) })?;
+    let released = footer.records.into_iter().filter_map(|record| match record {
+        Record::Release { shard, epoch, partitions } => Some(((shard, epoch), partitions)),
+        _ => None,
+    });
+    Ok(released.collect())
 }
 
 fn holds(source: &Source, shard: ShardId, grant: &Grant) -> bool {
@@ -131,7 +152,7 @@ async fn load(
             let (partition, epoch) = match &record {
                 Record::Batch(b) => (b.partition, b.epoch),
                 Record::ProducersExpired { partition, epoch, .. } => (*partition, *epoch),
-                Record::Close => continue,
+                Record::Release { .. } | Record::Close => continue,
             };
             let holding = (cluster.shards().of_partition(partition), epoch);
             records.entry(holding).or_default().push((footer.header.n, record));
@@ -164,10 +185,14 @@ fn replay_shard(
     cluster: &Cluster,
     shard: ShardId,
     earlier: &[Grant],
-    sources: &BTreeMap<SessionId, Source>,
+    sources: &mut Sources,
     recovered: &mut Recovered,
 ) -> Result<(), RecoverError> {
-    let base = earlier.iter().rposition(|g| sources.get(&g.session).is_some_and(|s| holds(s, shard, g)));
+    let is_base = |grant: &Grant| match grant.end {
+        Some(HoldingEnd::Released(_)) => true,
+        _ => sources.ended.get(&grant.session).is_some_and(|source| holds(source, shard, grant)),
+    };
+    let base = earlier.iter().rposition(is_base);
     if base.is_none() && earlier.first().is_some_and(|g| forgotten_before(cluster, g)) {
         let path = keys::session(earlier[0].session).into();
         return Err(RecoverError::Contradiction {
@@ -176,15 +201,27 @@ fn replay_shard(
         });
     }
     for grant in &earlier[base.unwrap_or(0)..] {
-        let Some(source) = sources.get(&grant.session) else { continue };
+        let end = match grant.end {
+            Some(HoldingEnd::Released(end)) => {
+                let slot = (grant.session, end.saturating_sub(1));
+                let released = sources.released.get_mut(&slot).and_then(|s| s.remove(&(shard, grant.epoch)));
+                recovered.extend(released.ok_or_else(|| RecoverError::Contradiction {
+                    path: keys::slot(slot.0, slot.1),
+                    reason: "a shard was moved that is not released there",
+                })?);
+                continue;
+            }
+            Some(HoldingEnd::Cut(cut)) => cut,
+            None => 0,
+        };
+        let Some(source) = sources.ended.get(&grant.session) else { continue };
         if holds(source, shard, grant) {
             let state = source.checkpoint.as_ref().and_then(|c| c.shards.get(&shard));
             for (partition, state) in state.iter().flat_map(|s| &s.partitions) {
-                let begins = RecoveredPartition { state: state.clone(), positions: Vec::new() };
+                let begins = OwnedPartition { state: state.clone(), positions: Vec::new() };
                 recovered.insert(*partition, begins);
             }
         }
-        let end = grant.end.unwrap_or(0);
         for (n, record) in source.records.get(&(shard, grant.epoch)).into_iter().flatten() {
             if *n < end {
                 replay(grant, *n, record, recovered)?;
@@ -226,7 +263,7 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
         Record::ProducersExpired { partition, producers, .. } => {
             recovered.entry(*partition).or_default().state.partition.expire(producers);
         }
-        Record::Close => {}
+        Record::Release { .. } | Record::Close => {}
     }
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{Cluster, FORMAT_LEVEL, Grant, Op, Session, SessionEnd, SessionState, ShardRun};
+use super::{
+    Cluster, FORMAT_LEVEL, Grant, HoldingEnd, MoveFrom, Op, Session, SessionEnd, SessionState, ShardRun,
+};
 use crate::{Epoch, SessionId, topic::Topic, topic::config::ConfigError, topic::config::TopicConfig};
 
 /// What became of one op.
@@ -67,8 +69,22 @@ impl Cluster {
                 None => false,
             },
             Op::ProducerBlock { session } => self.is_open(*session),
+            Op::Suspect { session } => self.change(*session, |s| {
+                let news = s.suspected.is_none();
+                s.suspected.get_or_insert(k);
+                news
+            }),
+            Op::Alive { session } => self.change(*session, |s| s.suspected.take().is_some()),
+            Op::Drain { session, draining } => {
+                self.change(*session, |s| std::mem::replace(&mut s.draining, *draining) != *draining)
+            }
         };
         if holds { Outcome::Applied } else { Outcome::Void }
+    }
+
+    /// Changes an open session; `change` says whether it did.
+    fn change(&mut self, session: SessionId, change: impl FnOnce(&mut Session) -> bool) -> bool {
+        self.is_open(session) && self.sessions.get_mut(&session).is_some_and(change)
     }
 
     fn is_open(&self, session: SessionId) -> bool {
@@ -90,6 +106,8 @@ impl Cluster {
             addresses: addresses.clone(),
             opened: k,
             state: SessionState::Open,
+            suspected: None,
+            draining: false,
         };
         self.sessions.insert(*session, opened);
         true
@@ -109,7 +127,7 @@ impl Cluster {
             }
             let grants = Arc::make_mut(grants);
             let Some(last) = grants.last_mut() else { continue };
-            last.end = Some(end.cut);
+            last.end = Some(HoldingEnd::Cut(end.cut));
             if end.checkpoint.is_some_and(|c| last.epoch < c.as_of) {
                 grants.drain(..grants.len() - 1);
             }
@@ -124,13 +142,8 @@ impl Cluster {
         self.sessions.retain(|id, s| s.state == SessionState::Open || named.contains(id));
     }
 
-    fn move_shards(
-        &mut self,
-        k: Epoch,
-        from: Option<(SessionId, u64)>,
-        to: SessionId,
-        runs: &[ShardRun],
-    ) -> bool {
+    fn move_shards(&mut self, k: Epoch, from: MoveFrom, to: SessionId, runs: &[ShardRun]) -> bool {
+        let releases = matches!(from, MoveFrom::Released { session, .. } if self.is_open(session));
         if !self.is_open(to) {
             return false;
         }
@@ -140,20 +153,31 @@ impl Cluster {
             let Some(shards) = self.grants.get_mut(shards) else { continue };
             for grants in shards {
                 let presumed = match (grants.last(), from) {
-                    (None, None) => true,
-                    (Some(last), Some((from, end))) => {
-                        let assigned = last.session == from && Some(last.epoch) == run.from_epoch;
-                        assigned && last.end == Some(end)
+                    (None, MoveFrom::Nobody) => true,
+                    (Some(last), MoveFrom::Ended { session, cut }) => {
+                        let assigned = last.session == session && Some(last.epoch) == run.from_epoch;
+                        assigned && last.end == Some(HoldingEnd::Cut(cut))
+                    }
+                    (Some(last), MoveFrom::Released { session, .. }) => {
+                        releases && last.session == session && Some(last.epoch) == run.from_epoch
                     }
                     _ => false,
                 };
-                if presumed {
-                    let (epoch, leader_epoch) = (k, run.leader_epoch);
-                    let grant = Grant { epoch, session: to, leader_epoch, end: None };
-                    Arc::make_mut(grants).push(grant);
-                    moved = true;
+                if !presumed {
+                    continue;
                 }
+                let grants = Arc::make_mut(grants);
+                if let MoveFrom::Released { end, .. } = from {
+                    // The RELEASE holds what came before.
+                    grants.drain(..grants.len() - 1);
+                    grants.iter_mut().for_each(|g| g.end = Some(HoldingEnd::Released(end)));
+                }
+                grants.push(Grant { epoch: k, session: to, leader_epoch: run.leader_epoch, end: None });
+                moved = true;
             }
+        }
+        if moved && releases {
+            self.forget_sessions();
         }
         moved
     }

@@ -1,6 +1,7 @@
 //! What a metadata entry may say.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::session::SessionEnd;
 use crate::{ClusterId, Epoch, NodeId, ProcessId, SessionId, Shards, TopicId};
@@ -16,15 +17,23 @@ pub struct Format {
     pub level: u16,
 }
 
-/// Where a node can be reached.
+/// Where a node can be reached, by one of its listeners. Displayed as `host:port`, with brackets where the host is
+/// an IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The listener's name, `PLAINTEXT` for the first.
+    /// The listener's name, `PLAINTEXT` unless it was given another.
     pub listener: String,
     /// A host name or an address, as clients should dial it.
     pub host: String,
     /// The TCP port.
     pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 /// Successive shards that one MOVE treats alike.
@@ -40,15 +49,25 @@ pub struct ShardRun {
     pub leader_epoch: i32,
 }
 
-/// Shards that a session may take, by whom they are assigned to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unassigned {
-    /// The closed or dead session that held them; `None` for shards that were never granted.
-    pub from: Option<SessionId>,
-    /// Where that session's log ends.
-    pub cut: Option<u64>,
-    /// Which they are.
-    pub runs: Vec<ShardRun>,
+/// What a MOVE presumes of the holding that it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MoveFrom {
+    /// The shards were never granted.
+    Nobody,
+    /// Their session was closed or is dead.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Its cut.
+        cut: u64,
+    },
+    /// Their session is open and released them; it proposes the MOVE itself, once that is acknowledged (I5).
+    Released {
+        /// The session.
+        session: SessionId,
+        /// The slot after its RELEASE.
+        end: u64,
+    },
 }
 
 /// One operation of an entry.
@@ -81,12 +100,11 @@ pub enum Op {
         /// How it ended.
         end: SessionEnd,
     },
-    /// Shards change hands. Void, run by run, unless they are assigned to `from` at the run's epoch, that
-    /// holding's end is as said, and `to` is open.
+    /// Shards change hands. Void, run by run, unless they are assigned as `from` says at the run's epoch, and
+    /// `to` is open.
     Move {
-        /// The session that held them and the end of its holding, the cut of a closed or dead session;
-        /// `None` for shards never granted.
-        from: Option<(SessionId, u64)>,
+        /// Who held them, and how that ended.
+        from: MoveFrom,
         /// The session that gets them.
         to: SessionId,
         /// Which shards.
@@ -109,6 +127,25 @@ pub enum Op {
     DeleteTopic {
         /// Its id.
         topic: TopicId,
+    },
+    /// Somebody can't reach a session's node, nor anybody who could say that it lives. Void unless it is open
+    /// and not suspected. It binds nobody: it only asks the node for an [`Op::Alive`].
+    Suspect {
+        /// The session.
+        session: SessionId,
+    },
+    /// A suspected session's node says that it lives. Void unless it is open and suspected.
+    Alive {
+        /// The session.
+        session: SessionId,
+    },
+    /// A session shall get no more shards and give away those that it has, or may have some again. Void unless
+    /// it is open and that is news.
+    Drain {
+        /// The session.
+        session: SessionId,
+        /// Whether it shall be without shards.
+        draining: bool,
     },
     /// The entry's index is a block of producer ids for this session. Void unless it is open.
     ProducerBlock {

@@ -1,9 +1,11 @@
 //! Planning entries: what to propose, given the state.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
-use super::{Cluster, Op, SessionState, ShardRun, Unassigned};
-use crate::{ProcessId, SessionId, TopicId, topic};
+use super::{Cluster, Grant, HoldingEnd, MoveFrom, Op, SessionState, ShardRun};
+use crate::{SessionId, ShardId, TopicId, topic};
 
 /// A topic that somebody wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct TopicPlan {
     /// The replication factor, already defaulted.
     pub replication_factor: i16,
     /// The settings that differ from the defaults.
-    pub overrides: std::collections::BTreeMap<String, String>,
+    pub overrides: BTreeMap<String, String>,
 }
 
 /// Why a topic can't be created or deleted.
@@ -86,47 +88,58 @@ impl Cluster {
         self.names.keys().find(|known| plain(known) == wanted).cloned()
     }
 
-    /// The shards that any open session may take (I4): assigned to nobody, or to a closed or dead session.
-    /// `taker` is the process that means to, for the leader epochs.
-    pub fn unassigned(&self, taker: ProcessId) -> Vec<Unassigned> {
-        let mut found: Vec<Unassigned> = Vec::new();
-        for shard in self.shards().all() {
-            let last = self.assigned(shard);
-            let holder = last.and_then(|g| self.session(g.session));
-            if holder.is_some_and(|s| s.state == SessionState::Open) {
-                continue;
+    /// The MOVEs that give every shard that is free to take (I4: assigned to nobody, or to a closed or dead
+    /// session) to an open session, spread as [`Cluster::placement`] says. None if nobody is open.
+    pub fn plan_takeover(&self) -> Vec<Op> {
+        let free = |shard: &ShardId| {
+            let holder = self.assigned(*shard).and_then(|g| self.session(g.session));
+            holder.is_none_or(|s| s.state != SessionState::Open)
+        };
+        self.plan_moves(self.placement().into_iter().filter(|(shard, _)| free(shard)), |grant| match grant {
+            None => Some(MoveFrom::Nobody),
+            Some(Grant { session, end: Some(HoldingEnd::Cut(cut)), .. }) => {
+                Some(MoveFrom::Ended { session: *session, cut: *cut })
             }
-            let same_process = holder.is_some_and(|s| s.process == taker);
+            Some(_) => None,
+        })
+    }
+
+    /// The MOVEs that a session proposes once its RELEASEs in the slot before `end` are acknowledged.
+    pub fn plan_released(&self, from: SessionId, end: u64, to: &[(ShardId, SessionId)]) -> Vec<Op> {
+        let from = |grant: Option<&Grant>| {
+            let holds = grant.is_some_and(|g| g.session == from && g.end.is_none());
+            holds.then_some(MoveFrom::Released { session: from, end })
+        };
+        self.plan_moves(to.iter().copied(), from)
+    }
+
+    /// MOVEs of shards, in order, to open sessions; `from` tells how a shard's last holding ended, and `None`
+    /// leaves it where it is.
+    pub fn plan_moves(
+        &self,
+        shards: impl IntoIterator<Item = (ShardId, SessionId)>,
+        from: impl Fn(Option<&Grant>) -> Option<MoveFrom>,
+    ) -> Vec<Op> {
+        let mut moves: BTreeMap<(MoveFrom, SessionId), Vec<ShardRun>> = BTreeMap::new();
+        for (shard, to) in shards {
+            let last = self.assigned(shard);
+            let (Some(from), Some(taker)) = (from(last), self.session(to)) else { continue };
+            let holder = last.and_then(|g| self.session(g.session));
+            let same_process = holder.is_some_and(|s| s.process == taker.process);
             let leader_epoch = last.map_or(0, |g| g.leader_epoch + i32::from(!same_process));
-            let (from, cut) = (last.map(|g| g.session), last.and_then(|g| g.end));
-            let run = ShardRun { first: shard.0, count: 1, from_epoch: last.map(|g| g.epoch), leader_epoch };
-            let group = match found.iter_mut().find(|u| u.from == from && u.cut == cut) {
-                Some(group) => group,
-                None => {
-                    found.push(Unassigned { from, cut, runs: Vec::new() });
-                    let last = found.len() - 1;
-                    &mut found[last]
-                }
-            };
-            match group.runs.last_mut() {
+            let from_epoch = last.map(|g| g.epoch);
+            let runs = moves.entry((from, to)).or_default();
+            match runs.last_mut() {
                 Some(r)
-                    if r.first + r.count == run.first
-                        && r.from_epoch == run.from_epoch
-                        && r.leader_epoch == run.leader_epoch =>
+                    if r.first + r.count == shard.0
+                        && r.from_epoch == from_epoch
+                        && r.leader_epoch == leader_epoch =>
                 {
                     r.count += 1;
                 }
-                _ => group.runs.push(run),
+                _ => runs.push(ShardRun { first: shard.0, count: 1, from_epoch, leader_epoch }),
             }
         }
-        found
-    }
-
-    /// The MOVEs that give all shards that are free to take to `session` of `process`.
-    pub fn plan_takeover(&self, session: SessionId, process: ProcessId) -> Vec<Op> {
-        self.unassigned(process)
-            .into_iter()
-            .map(|u| Op::Move { from: u.from.zip(u.cut), to: session, runs: u.runs })
-            .collect()
+        moves.into_iter().map(|((from, to), runs)| Op::Move { from, to, runs }).collect()
     }
 }

@@ -27,6 +27,17 @@ enum Proposal {
         session: Index,
         lag: usize,
     },
+    Release {
+        session: Index,
+        to: Index,
+        shards: Vec<u8>,
+        end: u64,
+        lag: usize,
+    },
+    Drain {
+        session: Index,
+        draining: bool,
+    },
     Rotate {
         session: Index,
         cut: u64,
@@ -62,6 +73,9 @@ fn proposals() -> impl Strategy<Value = Vec<Proposal>> {
             End { session, closed, cut, checkpoint }
         }),
         4 => (index(), lag()).prop_map(|(session, lag)| TakeOver { session, lag }),
+        3 => (index(), index(), proptest::collection::vec(0..5u8, 1..4), 0..20u64, lag())
+            .prop_map(|(session, to, shards, end, lag)| Release { session, to, shards, end, lag }),
+        1 => (index(), any::<bool>()).prop_map(|(session, draining)| Drain { session, draining }),
         1 => (index(), 0..20u64, lag()).prop_map(|(session, cut, lag)| Rotate { session, cut, lag }),
         2 => (name, lag()).prop_map(|(name, lag)| Create { name, lag }),
         1 => index().prop_map(|topic| Delete { topic }),
@@ -125,17 +139,16 @@ impl World {
         let some_session = |world: &Self, pick: &Index| {
             (!world.sessions.is_empty()).then(|| world.sessions[pick.index(world.sessions.len())])
         };
-        let with_takeover = |mut seen: Cluster, mut ops: Vec<Op>, session, process| {
+        let with_takeover = |mut seen: Cluster, mut ops: Vec<Op>| {
             seen.apply(seen.next(), &ops).expect("the next entry");
-            ops.extend(seen.plan_takeover(session, process));
+            ops.extend(seen.plan_takeover());
             ops
         };
         match proposal {
             Proposal::Open { process, node, take, lag } => {
                 let process = ProcessId([*process; 16]);
                 let ops = vec![self.open(process, *node)];
-                let (session, _) = self.sessions[self.sessions.len() - 1];
-                if *take { with_takeover(self.seen(*lag), ops, session, process) } else { ops }
+                if *take { with_takeover(self.seen(*lag), ops) } else { ops }
             }
             Proposal::End { session, closed, cut, checkpoint } => {
                 let Some((session, _)) = some_session(self, session) else { return vec![] };
@@ -148,15 +161,26 @@ impl World {
                 vec![if *closed { Op::Closed { session, end } } else { Op::Dead { session, end } }]
             }
             Proposal::TakeOver { session, lag } => match some_session(self, session) {
-                Some((session, process)) => self.seen(*lag).plan_takeover(session, process),
+                Some(_) => self.seen(*lag).plan_takeover(),
+                None => vec![],
+            },
+            Proposal::Release { session, to, shards, end, lag } => {
+                let (Some((from, _)), Some((to, _))) = (some_session(self, session), some_session(self, to))
+                else {
+                    return vec![];
+                };
+                let shards: Vec<_> = shards.iter().map(|s| (ShardId(u32::from(*s)), to)).collect();
+                self.seen(*lag).plan_released(from, *end, &shards)
+            }
+            Proposal::Drain { session, draining } => match some_session(self, session) {
+                Some((session, _)) => vec![Op::Drain { session, draining: *draining }],
                 None => vec![],
             },
             Proposal::Rotate { session, cut, lag } => {
                 let Some((old, process)) = some_session(self, session) else { return vec![] };
                 let end = SessionEnd { cut: *cut, checkpoint: None };
                 let ops = vec![Op::Closed { session: old, end }, self.open(process, None)];
-                let (new, _) = self.sessions[self.sessions.len() - 1];
-                with_takeover(self.seen(*lag), ops, new, process)
+                with_takeover(self.seen(*lag), ops)
             }
             Proposal::Create { name, lag } => {
                 let id = TopicId(self.draw());
@@ -237,9 +261,15 @@ impl World {
                 return Err(TestCaseError::fail(format!("{} is held by a forgotten session", shard.0)));
             };
             let is_open = session.state == SessionState::Open;
-            prop_assert_eq!(is_open, grant.end.is_none(), "a holding ends with its session");
-            prop_assert!(!is_open || at + 1 == grants.len(), "only the last holding may go on");
-            prop_assert_eq!(grant.end, session.state.end().map(|end| end.cut));
+            let last = at + 1 == grants.len();
+            match grant.end {
+                Some(HoldingEnd::Released(_)) => prop_assert!(at == 0 && !last, "a RELEASE is a beginning"),
+                end => {
+                    prop_assert_eq!(is_open, end.is_none(), "a holding ends with its session");
+                    prop_assert!(!is_open || last, "only the last holding may go on");
+                    prop_assert_eq!(end.map(HoldingEnd::slot), session.state.end().map(|end| end.cut));
+                }
+            }
             if let Some(earlier) = earlier {
                 prop_assert!(earlier.epoch < grant.epoch);
                 prop_assert!(earlier.leader_epoch <= grant.leader_epoch);
@@ -268,7 +298,8 @@ impl World {
         if before.first().is_some_and(|b| b.epoch < first.epoch) {
             let end = after.session(first.session).and_then(|s| s.state.end());
             let covers = end.and_then(|e| e.checkpoint).is_some_and(|c| first.epoch < c.as_of);
-            prop_assert!(covers, "holdings before {:?} were forgotten", first);
+            let released = matches!(first.end, Some(HoldingEnd::Released(_)));
+            prop_assert!(covers || released, "holdings before {:?} were forgotten", first);
         }
         Ok(())
     }
@@ -308,12 +339,12 @@ proptest! {
             // Its node id is another process's.
             return Ok(());
         }
-        let ops = world.last().plan_takeover(session, process);
+        let ops = world.last().plan_takeover();
         let all_applied = vec![Outcome::Applied; ops.len()];
         world.append(ops)?;
         prop_assert_eq!(world.outcomes.last(), Some(&all_applied));
         let cluster = world.last();
-        prop_assert_eq!(cluster.unassigned(process), vec![]);
+        prop_assert_eq!(cluster.plan_takeover(), vec![]);
         for shard in cluster.shards().all() {
             let holder = cluster.assigned(shard).and_then(|g| cluster.session(g.session));
             prop_assert!(holder.is_some_and(|s| s.state == SessionState::Open));
@@ -356,23 +387,25 @@ fn a_move_presumes_the_holding_and_its_end() {
     };
     let [one, two] = [1, 2].map(|n| world.open(ProcessId([n; 16]), None));
     put(&mut world, vec![one]);
-    put(&mut world, vec![two]);
-    let [(one, process), (two, taker)] = [world.sessions[0], world.sessions[1]];
-    let take = world.last().plan_takeover(one, process);
+    let open_two = two;
+    let [(one, _), (two, _)] = [world.sessions[0], world.sessions[1]];
+    let ended = |session, cut| MoveFrom::Ended { session, cut };
+    let take = world.last().plan_takeover();
     put(&mut world, take);
+    put(&mut world, vec![open_two]);
     let take = |from, epoch, leader_epoch| {
         let run = ShardRun { first: 0, count: 5, from_epoch: Some(Epoch(epoch)), leader_epoch };
         vec![Op::Move { from, to: two, runs: vec![run] }]
     };
-    assert_eq!(put(&mut world, take(Some((one, 9)), 3, 1)), [Outcome::Void], "the session is open");
-    assert_eq!(put(&mut world, take(None, 3, 1)), [Outcome::Void], "the shards were granted");
+    assert_eq!(put(&mut world, take(ended(one, 9), 2, 1)), [Outcome::Void], "the session is open");
+    assert_eq!(put(&mut world, take(MoveFrom::Nobody, 2, 1)), [Outcome::Void], "the shards were granted");
     let end = SessionEnd { cut: 9, checkpoint: None };
     put(&mut world, vec![Op::Dead { session: one, end }]);
-    assert_eq!(put(&mut world, take(Some((one, 8)), 3, 1)), [Outcome::Void], "another end");
-    assert_eq!(put(&mut world, take(Some((two, 9)), 3, 1)), [Outcome::Void], "another holder");
-    assert_eq!(put(&mut world, take(Some((one, 9)), 2, 1)), [Outcome::Void], "another holding");
-    assert_eq!(world.last().plan_takeover(two, taker), take(Some((one, 9)), 3, 1));
-    assert_eq!(put(&mut world, take(Some((one, 9)), 3, 1)), [Outcome::Applied]);
+    assert_eq!(put(&mut world, take(ended(one, 8), 2, 1)), [Outcome::Void], "another end");
+    assert_eq!(put(&mut world, take(ended(two, 9), 2, 1)), [Outcome::Void], "another holder");
+    assert_eq!(put(&mut world, take(ended(one, 9), 3, 1)), [Outcome::Void], "another holding");
+    assert_eq!(world.last().plan_takeover(), take(ended(one, 9), 2, 1));
+    assert_eq!(put(&mut world, take(ended(one, 9), 2, 1)), [Outcome::Applied]);
 }
 
 #[test]
@@ -383,7 +416,7 @@ fn a_run_outside_the_shards_is_void() {
     let to = world.sessions[0].0;
     for (first, count) in [(5, 1), (0, 6), (u32::MAX, u32::MAX), (3, 0)] {
         let run = ShardRun { first, count, from_epoch: None, leader_epoch: 0 };
-        world.append(vec![Op::Move { from: None, to, runs: vec![run] }]).expect("the rules hold");
+        world.append(vec![Op::Move { from: MoveFrom::Nobody, to, runs: vec![run] }]).expect("the rules hold");
         assert_eq!(world.outcomes[world.outcomes.len() - 1], [Outcome::Void], "{first} + {count}");
     }
 }

@@ -20,6 +20,10 @@ pub struct Session {
     pub opened: Epoch,
     /// Whether it may still own shards.
     pub state: SessionState,
+    /// Whether somebody asked if its node lives, and had no answer yet: the entry that asked.
+    pub suspected: Option<Epoch>,
+    /// Whether it shall give its shards away.
+    pub draining: bool,
 }
 
 /// Whether a session goes on.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::topics::{metadata_error, uuid};
 use super::{Context, Errors, text};
-use crate::broker::Broker;
+use crate::broker::{Broker, owners};
 
 /// DescribeConfigs' number for a topic's own setting, and for a default.
 pub(super) const TOPIC_CONFIG: i8 = 1;
@@ -66,13 +66,15 @@ pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> C
             decided = plans;
             if ops.is_empty() { Err(()) } else { Ok(ops) }
         });
-        proposed
-            .await
-            .map_err(|error| {
-                tracing::warn!(%error, "topics could not be created");
-                metadata_error(&error)
-            })?
-            .ok();
+        let proposed = proposed.await.map_err(|error| {
+            tracing::warn!(%error, "topics could not be created");
+            metadata_error(&error)
+        })?;
+        if let Ok(committed) = proposed {
+            let created =
+                decided.iter().filter_map(|(_, id, plan)| Some((*id, plan.as_ref().ok()?.partitions)));
+            broker.settled(owners(&committed.cluster, created), committed.cluster.next()).await;
+        }
         Ok(decided)
     };
     let decided = timeout(within, Box::pin(deciding)).await.unwrap_or(Err(ErrorCode::RequestTimedOut));

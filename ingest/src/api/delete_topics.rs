@@ -1,6 +1,6 @@
 //! DeleteTopics: by name or by id, all in one metadata entry.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use coordinator::TopicId;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::topics::{TopicRef, metadata_error, uuid};
 use super::{Context, Errors, text};
+use crate::broker::{RefreshError, owners};
 
 /// The first version that names topics by id, too.
 const TOPIC_IDS: i16 = 6;
@@ -27,14 +28,24 @@ pub(super) async fn answer(
         _ => request.topics,
     };
     let within = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let mut decided = Vec::new();
-    let proposed = context.broker.propose(|cluster| {
-        let (ops, responses) = decide(cluster, &wanted);
-        decided = responses;
-        if ops.is_empty() { Err(()) } else { Ok(ops) }
-    });
-    let failed = match timeout(within, Box::pin(proposed)).await {
-        Ok(Ok(_)) => None,
+    let (mut decided, mut affected) = (Vec::new(), BTreeSet::new());
+    let deleting = async {
+        let proposed = context.broker.propose(|cluster| {
+            let (ops, responses) = decide(cluster, &wanted);
+            let deleted = ops.iter().filter_map(|op| match op {
+                Op::DeleteTopic { topic } => cluster.topic(*topic).map(|t| (t.id, t.partitions)),
+                _ => None,
+            });
+            (decided, affected) = (responses, owners(cluster, deleted));
+            if ops.is_empty() { Err(()) } else { Ok(ops) }
+        });
+        if let Ok(committed) = proposed.await? {
+            context.broker.settled(affected, committed.cluster.next()).await;
+        }
+        Ok::<_, RefreshError>(())
+    };
+    let failed = match timeout(within, Box::pin(deleting)).await {
+        Ok(Ok(())) => None,
         Ok(Err(error)) => {
             tracing::warn!(%error, "topics could not be deleted");
             Some(metadata_error(&error))

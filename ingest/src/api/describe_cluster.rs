@@ -34,7 +34,7 @@ pub(super) fn answer(
             return refused(ErrorCode::UnsupportedEndpointType, &format!("unknown endpoint type {other}"));
         }
     }
-    let nodes = Node::all(cluster);
+    let nodes = Node::all(cluster, &context.listener);
     let mut response = DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: cluster.id().to_string().into(),

@@ -37,7 +37,7 @@ pub(super) async fn answer(
         let mut topics = request.resources.iter().filter(|r| r.resource_type == TOPIC);
         topics.all(|r| cluster.topic_named(&r.resource_name).is_some())
     };
-    let view = View::knowing(&context.broker, cluster, known).await;
+    let view = View::knowing(context, cluster, known).await;
     let results = request.resources.iter().map(|resource| {
         let described = match resource.resource_type {
             TOPIC => topic(&view, &resource.resource_name),

@@ -49,7 +49,7 @@ pub(super) async fn answer(
         let error_code = ErrorCode::FetchSessionIdNotFound.code();
         return FetchResponse { error_code, ..Default::default() };
     }
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, version, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, version, &request)).await;
     let mut wanted = Vec::new();
     for topic in &request.topics {
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
@@ -172,6 +172,7 @@ impl Responding<'_> {
             Plan::Records { records, tail } => {
                 let bytes = records.len();
                 let metrics = self.context.broker.metrics();
+                wanted.was_read(bytes);
                 if tail {
                     metrics.fetched_tail(bytes)
                 } else {

@@ -28,7 +28,7 @@ pub(super) async fn answer(
     version: i16,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, &request)).await;
     let duplicates = duplicates(&request);
     let mut barrier = Barrier::default();
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -82,7 +82,7 @@ fn is_unsupported(timestamp: i64, version: i16) -> bool {
 type Found = Option<(Stamped, i32)>;
 
 async fn offset(led: &Led, wanted: &ListOffsetsPartition, barrier: &mut Barrier) -> Result<Found, ErrorCode> {
-    check_leader_epoch(wanted.current_leader_epoch, led.partition.holding().leader_epoch)?;
+    check_leader_epoch(wanted.current_leader_epoch, led.partition.leader_epoch())?;
     barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
     let end = |offset| Some(Stamped { offset, timestamp: -1 });
     let found = match wanted.timestamp {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::PartitionId;
 use coordinator::cluster::{Cluster, Op, TopicPlan};
@@ -11,9 +12,11 @@ use protocol::messages::metadata::{
 };
 use protocol::messages::{MetadataRequest, MetadataResponse};
 use protocol::{ErrorCode, Str, Uuid};
+use tokio::time::timeout;
 
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
 use super::{Context, Errors};
+use crate::broker::owners;
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
@@ -23,8 +26,14 @@ const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// IDEMPOTENT_WRITE.
 pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
+/// The first version whose clients know of leaders without the listener that they came by.
+const LISTENERS: i16 = 6;
+
 /// The first version in which a topic may be asked for by id.
 const BY_ID: i16 = 12;
+
+/// How long an answer that creates topics waits for their owners to know of them.
+const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) async fn answer(
     context: &Context,
@@ -44,7 +53,7 @@ pub(super) async fn answer(
     }
     let wanted = wanted.map(distinct);
     let known = |cluster: &Cluster| wanted.iter().flatten().all(|topic| named(topic).find(cluster).is_some());
-    let mut view = View::knowing(&context.broker, cluster, known).await;
+    let mut view = View::knowing(context, cluster, known).await;
     if request.allow_auto_topic_creation && context.broker.config().auto_create_topics {
         let missing = wanted.iter().flatten().filter(|topic| named(topic).find(&view.cluster).is_none());
         let names: Vec<_> =
@@ -52,12 +61,21 @@ pub(super) async fn answer(
         create(context, &mut view, &names).await;
     }
     let cluster = &view.cluster;
-    let described = Described { cluster, operations: request.include_topic_authorized_operations };
+    let nodes = Node::all(cluster, &context.listener);
+    let described = Described {
+        cluster,
+        nodes: &nodes,
+        unreachable: if version >= LISTENERS {
+            ErrorCode::ListenerNotFound
+        } else {
+            ErrorCode::LeaderNotAvailable
+        },
+        operations: request.include_topic_authorized_operations,
+    };
     let topics = match wanted {
         None => cluster.topics_by_name().map(|topic| described.topic(topic)).collect(),
         Some(wanted) => wanted.into_iter().map(|topic| described.wanted(topic, &view)).collect(),
     };
-    let nodes = Node::all(cluster);
     let mut response = MetadataResponse {
         cluster_id: Some(cluster.id().to_string().into()),
         controller_id: controller(&context.broker, &nodes),
@@ -126,7 +144,14 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
         if ops.is_empty() { Err(()) } else { Ok(ops) }
     });
     match proposed.await {
-        Ok(_) => {
+        Ok(proposed) => {
+            if let Ok(committed) = proposed {
+                let created = plans.iter().map(|(id, plan)| (*id, plan.partitions));
+                let settled =
+                    context.broker.settled(owners(&committed.cluster, created), committed.cluster.next());
+                // Whoever is late says that it does not lead, and the client asks again.
+                let _ = timeout(SETTLE, settled).await;
+            }
             if let Some(cluster) = context.broker.cluster() {
                 view.cluster = cluster;
             }
@@ -139,6 +164,10 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
 /// Topics as the response has them.
 struct Described<'a> {
     cluster: &'a Cluster,
+    /// Those that the client is told of.
+    nodes: &'a [Node],
+    /// What to say where the leader is none of them.
+    unreachable: ErrorCode,
     operations: bool,
 }
 
@@ -186,15 +215,17 @@ impl Described<'_> {
         let id = PartitionId { topic: topic.id, index };
         match self.cluster.leader(id) {
             Some((session, grant)) => {
-                let nodes = vec![session.node.0];
+                let leader = session.node.0;
+                let replicas = vec![leader];
+                let found = self.nodes.iter().any(|node| node.id == leader);
                 MetadataResponsePartition {
-                    error_code: 0,
+                    error_code: if found { 0 } else { self.unreachable.code() },
                     partition_index: index,
-                    leader_id: session.node.0,
+                    leader_id: if found { leader } else { -1 },
                     leader_epoch: grant.leader_epoch,
-                    replica_nodes: nodes.clone(),
-                    isr_nodes: nodes,
-                    offline_replicas: Vec::new(),
+                    replica_nodes: replicas.clone(),
+                    isr_nodes: replicas.clone(),
+                    offline_replicas: if found { Vec::new() } else { replicas },
                 }
             }
             None => {

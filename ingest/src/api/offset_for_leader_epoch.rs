@@ -18,7 +18,7 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
-    let view = View::knowing(&context.broker, cluster, |cluster| is_known(cluster, &request)).await;
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, &request)).await;
     let mut barrier = Barrier::default();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
@@ -52,7 +52,7 @@ async fn end(
     wanted: &OffsetForLeaderPartition,
     barrier: &mut Barrier,
 ) -> Result<Option<(i32, i64)>, ErrorCode> {
-    check_leader_epoch(wanted.current_leader_epoch, led.partition.holding().leader_epoch)?;
+    check_leader_epoch(wanted.current_leader_epoch, led.partition.leader_epoch())?;
     barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
     Ok(led.log.epoch_end(&led.partition, wanted.leader_epoch).filter(|_| wanted.leader_epoch >= 0))
 }

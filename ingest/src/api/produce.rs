@@ -41,8 +41,7 @@ pub(super) async fn handle(
     let is_admin = incoming.header.client_id.as_deref() == Some(ADMIN_CLIENT);
     let acks = request.acks;
     let deadline = deadline(&request);
-    let view =
-        View::knowing(&context.broker, cluster, |cluster| is_known(cluster, outgoing.version, &request));
+    let view = View::knowing(context, cluster, |cluster| is_known(cluster, outgoing.version, &request));
     let view = view.await;
     let appending = Appending::of(context, &view, outgoing.version, is_admin, request, permit);
     if acks == 0 {
@@ -86,6 +85,7 @@ struct Undisclosed {
 
 /// A request that has had its effect. The response tells what was decided as if it were committed.
 struct Appending {
+    listener: Arc<str>,
     responses: Vec<TopicProduceResponse>,
     nodes: Vec<Node>,
     undisclosed: Vec<Undisclosed>,
@@ -106,7 +106,8 @@ impl Appending {
             (Some(_), _) => Some(ErrorCode::TransactionalIdAuthorizationFailed),
             (None, _) => None,
         };
-        let mut appending = Self { responses: Vec::new(), nodes: Vec::new(), undisclosed: Vec::new() };
+        let (responses, nodes, undisclosed) = Default::default();
+        let mut appending = Self { listener: Arc::clone(&context.listener), responses, nodes, undisclosed };
         let mut batches =
             Batches { log: None, candidates: Vec::new(), stamped: Vec::new(), places: Vec::new() };
         for data in request.topic_data {
@@ -168,6 +169,11 @@ impl Appending {
                     context.broker.metrics().batch_appended(records[at], *bytes);
                     false
                 }
+                log::Answer::NotLeader => {
+                    let id = partition.id();
+                    self.no_longer_led(&context.broker, place, id);
+                    continue;
+                }
                 log::Answer::Reject(reject) => {
                     response.error_code = reject_code(&reject).code();
                     response.error_message = text(reject);
@@ -203,7 +209,7 @@ impl Appending {
     }
 
     fn no_longer_led(&mut self, broker: &Broker, place: Place, partition: PartitionId) {
-        let leader = broker.cluster().and_then(|cluster| Leader::of(&cluster, partition));
+        let leader = broker.cluster().and_then(|cluster| Leader::of(&cluster, partition, &self.listener));
         let current_leader = leader.map(|leader| self.name_leader(leader)).unwrap_or_default();
         let response = &mut self.responses[place.0].partition_responses[place.1];
         *response = PartitionProduceResponse {

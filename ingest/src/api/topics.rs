@@ -8,6 +8,7 @@ use coordinator::{PartitionId, TopicId};
 use protocol::{ErrorCode, Uuid};
 use tiering::metadata::MetadataError;
 
+use super::Context;
 use crate::broker::{Broker, Led, RefreshError};
 use crate::log::{Log, NotLeader};
 
@@ -59,6 +60,8 @@ pub(super) fn uuid(id: TopicId) -> Uuid {
 /// The cluster as one request sees it.
 pub(super) struct View {
     pub(super) cluster: Arc<Cluster>,
+    /// The listener that the client came by.
+    listener: Arc<str>,
     /// Whether what is not in it is known not to exist.
     settled: bool,
 }
@@ -66,18 +69,19 @@ pub(super) struct View {
 impl View {
     /// `cluster`, or the newest one, read to the metadata log's end, if `complete` misses anything.
     pub(super) async fn knowing(
-        broker: &Broker,
+        context: &Context,
         cluster: Arc<Cluster>,
         complete: impl Fn(&Cluster) -> bool,
     ) -> Self {
+        let listener = Arc::clone(&context.listener);
         if complete(&cluster) {
-            return Self { cluster, settled: true };
+            return Self { cluster, listener, settled: true };
         }
-        match broker.refresh().await {
-            Ok(cluster) => Self { cluster, settled: true },
+        match context.broker.refresh().await {
+            Ok(cluster) => Self { cluster, listener, settled: true },
             Err(error) => {
                 tracing::warn!(%error, "the metadata log could not be read");
-                Self { cluster, settled: false }
+                Self { cluster, listener, settled: false }
             }
         }
     }
@@ -100,12 +104,15 @@ impl View {
             return Err(miss(self.missing(ErrorCode::UnknownTopicOrPartition)));
         }
         let id = PartitionId { topic: found.id, index };
-        match broker.lead(&self.cluster, id) {
+        match broker.lead(id) {
             Ok(led) => Ok((found, led)),
-            Err(_) => {
-                Err(Miss { code: ErrorCode::NotLeaderOrFollower, leader: Leader::of(&self.cluster, id) })
-            }
+            Err(_) => Err(Miss { code: ErrorCode::NotLeaderOrFollower, leader: self.leader(id) }),
         }
+    }
+
+    /// The leader of a partition, if there is one that the client can be told of.
+    pub(super) fn leader(&self, id: PartitionId) -> Option<Leader> {
+        Leader::of(&self.cluster, id, &self.listener)
     }
 }
 
@@ -133,10 +140,10 @@ pub(super) struct Leader {
 }
 
 impl Leader {
-    /// The leader of a partition, if there is one.
-    pub(super) fn of(cluster: &Cluster, id: PartitionId) -> Option<Self> {
+    /// The leader of a partition, if there is one with a listener of this name.
+    pub(super) fn of(cluster: &Cluster, id: PartitionId, listener: &str) -> Option<Self> {
         let (session, grant) = cluster.leader(id)?;
-        Some(Self { epoch: grant.leader_epoch, node: Node::of(session)? })
+        Some(Self { epoch: grant.leader_epoch, node: Node::of(session, listener)? })
     }
 }
 
@@ -150,8 +157,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn of(session: &Session) -> Option<Self> {
-        let address = session.addresses.first()?;
+    /// The node of a session, if it has a listener of this name.
+    fn of(session: &Session, listener: &str) -> Option<Self> {
+        let address = session.addresses.iter().find(|address| address.listener == listener)?;
         Some(Self {
             id: session.node.0,
             host: address.host.clone(),
@@ -160,9 +168,9 @@ impl Node {
         })
     }
 
-    /// The nodes with an open session, by id.
-    pub(super) fn all(cluster: &Cluster) -> Vec<Self> {
-        let mut nodes: Vec<_> = cluster.open_sessions().filter_map(Self::of).collect();
+    /// The nodes with an open session and a listener of this name, by id.
+    pub(super) fn all(cluster: &Cluster, listener: &str) -> Vec<Self> {
+        let mut nodes: Vec<_> = cluster.open_sessions().filter_map(|s| Self::of(s, listener)).collect();
         nodes.sort();
         nodes.dedup_by_key(|node| node.id);
         nodes

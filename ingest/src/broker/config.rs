@@ -30,7 +30,8 @@ pub struct BrokerConfig {
     pub node_id: Option<NodeId>,
     /// The rack (`broker.rack`).
     pub rack: Option<String>,
-    /// Where clients and other nodes reach the node; the first is what clients are told.
+    /// Where the node is reached, one address for each listener. Clients are told the one that has the name of the
+    /// listener that they came by; nodes reach each other by the first.
     pub addresses: Vec<Address>,
     /// How slots are filled and put.
     pub log: LogConfig,

@@ -1,9 +1,15 @@
-//! Opening a session: end the sessions that nobody serves any more, take their shards, rebuild their state.
+//! Opening a session: end the sessions that nobody serves any more, and take a share of what they held.
+//!
+//! What is surely gone is ended at once: an earlier session of this process, one whose address leads to another
+//! process now, one where nobody listens. Whoever is only silent is left to the nodes that watch it.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::SessionId;
-use coordinator::cluster::{Address, ApplyError, Cluster, Op, Session};
+use coordinator::cluster::{ApplyError, Cluster, Op, Session};
 use futures::future::join_all;
 use thiserror::Error;
 use tiering::metadata::{MetadataError, MetadataLog};
@@ -12,6 +18,10 @@ use tiering::session::{Sealed, SessionError, seal};
 
 use super::{Broker, ProducerIds, Serving};
 use crate::log::{Log, LogParts};
+use crate::peer::{self, Identity};
+
+/// How long whoever serves an open session has to answer when another node starts.
+const DIAL: Duration = Duration::from_millis(300);
 
 /// Why no session can be opened.
 #[derive(Debug, Error)]
@@ -25,19 +35,16 @@ pub enum OpenError {
     /// The shards' state can't be rebuilt.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// A node of this cluster is alive, and this build serves a store alone.
-    #[error("node {node} at {host}:{port} already serves this store: stop it first, or use another store")]
-    Occupied {
-        /// The node's id.
-        node: i32,
-        /// Its host.
-        host: String,
-        /// Its port.
-        port: u16,
-    },
     /// Another process has the node id.
-    #[error("another process that is open in this cluster has the same node id: choose another --node-id")]
-    NodeIdTaken,
+    #[error(
+        "node {node} is another process, which serves this cluster at {address}: choose another --node-id"
+    )]
+    NodeIdTaken {
+        /// The node id.
+        node: i32,
+        /// Where the process is.
+        address: String,
+    },
     /// The cluster does not accept its own state.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -45,38 +52,52 @@ pub enum OpenError {
 
 /// Why an entry was not proposed.
 enum Undecided {
-    /// A session opened meanwhile.
+    /// The process's own earlier session, or one like it, has yet to be sealed.
     Unsealed,
     Error(OpenError),
 }
 
 impl Broker {
-    /// Ends what nobody serves, opens a session that takes every shard it may, and rebuilds their state.
-    pub(super) async fn open_session(&self, metadata: &MetadataLog) -> Result<Serving, OpenError> {
+    /// Ends what nobody serves, opens a session that takes its share, and rebuilds what it got.
+    pub(super) async fn open_session(
+        self: &Arc<Self>,
+        metadata: &Arc<MetadataLog>,
+    ) -> Result<Serving, OpenError> {
         let store = &self.parts.store;
         let session = SessionId::from(self.parts.entropy.ulid(&self.parts.clock));
         let mut sealed: BTreeMap<SessionId, Sealed> = BTreeMap::new();
+        let opening = self.opening();
         let committed = loop {
             let cluster = metadata.refresh().await?;
-            for open in cluster.open_sessions() {
-                if sealed.contains_key(&open.id) {
-                    continue;
+            for gone in self.gone(&cluster).await {
+                if let Entry::Vacant(absent) = sealed.entry(gone) {
+                    absent.insert(seal(store, gone, self.process).await?);
                 }
-                self.must_be_gone(open, &cluster).await?;
-                sealed.insert(open.id, seal(store, open.id, self.process).await?);
             }
-            let proposed = metadata.propose(|cluster| self.decide(cluster, session, &sealed)).await?;
-            match proposed {
+            let proposed = metadata.propose(|cluster| self.decide(cluster, opening(session), &sealed));
+            match proposed.await? {
                 Ok(committed) => break committed,
                 Err(Undecided::Unsealed) => {}
+                Err(Undecided::Error(error @ OpenError::NodeIdTaken { .. })) => {
+                    // Its process may be gone without anybody having noticed yet.
+                    if !self.replace_node(metadata).await? {
+                        return Err(error);
+                    }
+                }
                 Err(Undecided::Error(error)) => return Err(error),
             }
         };
         let cluster = committed.cluster;
-        let opened = cluster.session(session).ok_or(OpenError::NodeIdTaken)?;
+        let Some(opened) = cluster.session(session) else {
+            return Err(OpenError::Apply(ApplyError::NotNext {
+                found: committed.k,
+                expected: cluster.next(),
+            }));
+        };
         let (node, producer_ids) =
             (*self.node.get_or_init(|| opened.node), ProducerIds::opened_at(opened.opened));
-        let recovered = recover(store, &cluster, session, sealed).await?;
+        self.nudge(&cluster).await;
+        let recovered = recover(store, &cluster, session, cluster.shards().all(), sealed).await?;
         tracing::info!(%session, %node, partitions = recovered.len(), "session opened");
         let parts = LogParts {
             store: store.clone(),
@@ -89,51 +110,67 @@ impl Broker {
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }
 
-    /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs to it.
+    /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs.
     fn decide(
         &self,
         cluster: &Cluster,
-        session: SessionId,
+        open: Op,
         sealed: &BTreeMap<SessionId, Sealed>,
     ) -> Result<Vec<Op>, Undecided> {
-        let mut ops = Vec::new();
-        for open in cluster.open_sessions() {
-            let Some(Sealed { end, closed, .. }) = sealed.get(&open.id) else {
-                return Err(Undecided::Unsealed);
-            };
-            let (session, end) = (open.id, *end);
-            ops.push(if *closed { Op::Closed { session, end } } else { Op::Dead { session, end } });
+        let is_open = |id: &SessionId| cluster.open_sessions().any(|s| s.id == *id);
+        if cluster.open_sessions().any(|s| s.process == self.process && !sealed.contains_key(&s.id)) {
+            return Err(Undecided::Unsealed);
         }
-        ops.push(Op::Open {
-            session,
-            process: self.process,
-            node: self.node.get().copied().or(self.parts.config.node_id),
-            rack: self.parts.config.rack.clone(),
-            addresses: self.parts.config.addresses.clone(),
-        });
+        let ended = sealed.iter().filter(|(id, _)| is_open(id));
+        let mut ops: Vec<Op> = ended.map(|(id, sealed)| sealed.op(*id)).collect();
+        let Op::Open { session, node, .. } = &open else { return Err(Undecided::Unsealed) };
+        let (session, wanted) = (*session, *node);
+        ops.push(open);
         let mut after = cluster.clone();
         after.apply(cluster.next(), &ops).map_err(|e| Undecided::Error(e.into()))?;
         if after.session(session).is_none() {
-            return Err(Undecided::Error(OpenError::NodeIdTaken));
+            let taken = cluster.open_sessions().find(|s| Some(s.node) == wanted && s.process != self.process);
+            let Some(taken) = taken else { return Err(Undecided::Unsealed) };
+            let address = taken.addresses.first().map(|a| format!("{}:{}", a.host, a.port));
+            let address = address.unwrap_or_else(|| "an unknown address".to_owned());
+            return Err(Undecided::Error(OpenError::NodeIdTaken { node: taken.node.0, address }));
         }
-        ops.extend(after.plan_takeover(session, self.process));
+        ops.extend(after.plan_takeover());
         Ok(ops)
     }
 
-    /// Fails if a process of this cluster, other than this one, answers at one of the session's addresses.
-    async fn must_be_gone(&self, open: &Session, cluster: &Cluster) -> Result<(), OpenError> {
-        if open.process == self.process {
-            return Ok(());
-        }
-        let ask = |address: &Address| (self.parts.dial)(address.clone());
-        let answers = join_all(open.addresses.iter().map(ask)).await;
+    /// The open sessions that surely nobody serves.
+    async fn gone(&self, cluster: &Cluster) -> Vec<SessionId> {
         let id = cluster.id().to_string();
-        for (address, answer) in open.addresses.iter().zip(answers) {
-            if answer.is_some_and(|who| who.cluster == id && who.process != self.process) {
-                let (host, port) = (address.host.clone(), address.port);
-                return Err(OpenError::Occupied { node: open.node.0, host, port });
+        let check = async |session: &Session| {
+            if session.process == self.process {
+                return Some(session.id);
             }
+            let Some(address) = session.addresses.first() else { return Some(session.id) };
+            match peer::ping(&self.parts.connect, address, 0, DIAL).await {
+                Ok(answer) => {
+                    let who = Identity::of(&answer);
+                    let alive =
+                        who.process == session.process && (who.cluster == id || who.cluster.is_empty());
+                    (!alive).then_some(session.id)
+                }
+                Err(error) => (error.kind() == ErrorKind::ConnectionRefused).then_some(session.id),
+            }
+        };
+        join_all(cluster.open_sessions().map(check)).await.into_iter().flatten().collect()
+    }
+
+    /// Ends the session of whoever has the node id that this node was given, if it does not live. False if it
+    /// does.
+    async fn replace_node(self: &Arc<Self>, metadata: &Arc<MetadataLog>) -> Result<bool, OpenError> {
+        let cluster = metadata.refresh().await?;
+        let wanted = self.node.get().copied().or(self.parts.config.node_id);
+        let holder = cluster.open_sessions().find(|s| Some(s.node) == wanted && s.process != self.process);
+        let Some(holder) = holder else { return Ok(true) };
+        let gone = !self.reaches(holder).await && self.confirm(metadata, holder.id).await;
+        if gone {
+            self.take_over(metadata, holder.id).await?;
         }
-        Ok(())
+        Ok(gone)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use coordinator::Epoch;
 use coordinator::partition::{AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
 use tiering::format::slot::{BatchRecord, Record};
 
@@ -39,6 +40,8 @@ pub enum Answer {
     },
     /// It is refused.
     Reject(AppendReject),
+    /// The partition has gone to another node, or is about to.
+    NotLeader,
 }
 
 /// An answer, and what it waits for (I10): neither success nor error may be told before.
@@ -83,15 +86,19 @@ impl Log {
             let batch = BatchSummary {
                 last_offset_delta: candidate.last_offset_delta,
                 max_timestamp: candidate.max_timestamp,
-                leader_epoch: candidate.partition.holding().leader_epoch,
+                leader_epoch: candidate.partition.leader_epoch(),
                 now,
                 producer: candidate.producer,
             };
-            let decided = open.states[candidate.partition.index()].state.decide(&batch);
-            outcomes.push(match decided {
+            let Some((state, held)) = open.decided(&candidate.partition).filter(|(_, held)| !held.frozen)
+            else {
+                outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
+                continue;
+            };
+            outcomes.push(match state.state.decide(&batch) {
                 Ok(Decision::Append(event)) => {
-                    open.states[candidate.partition.index()].state.apply(&event);
-                    put_batch(&mut open, &mut prefixes, candidate, &event);
+                    state.state.apply(&event);
+                    put_batch(&mut open, &mut prefixes, candidate, held.epoch, &event);
                     appended = true;
                     let answer = Answer::Offset { base_offset: event.base_offset, append_time: now };
                     Outcome { answer, after: Some(open.stub.ticket()) }
@@ -126,22 +133,22 @@ impl Log {
     }
 
     /// The end offset of a leader epoch in a partition (OffsetForLeaderEpoch), as far as is committed.
-    pub fn epoch_end(&self, partition: &Partition, leader_epoch: i32) -> Option<(i32, i64)> {
-        let open = self.open.lock();
-        let state = &open.states[partition.index()].state;
-        let current = partition.holding().leader_epoch;
-        state.leader_epochs.end_offset(leader_epoch, current, partition.high_watermark())
+    pub fn epoch_end(&self, partition: &Arc<Partition>, leader_epoch: i32) -> Option<(i32, i64)> {
+        let mut open = self.open.lock();
+        let (state, _) = open.decided(partition)?;
+        let current = partition.leader_epoch();
+        state.state.leader_epochs.end_offset(leader_epoch, current, partition.high_watermark())
     }
 
     /// The leader epoch in which the record at `offset` was written, or would be.
-    pub fn epoch_at(&self, partition: &Partition, offset: i64) -> i32 {
-        let open = self.open.lock();
-        let entries = open.states[partition.index()].state.leader_epochs.entries();
+    pub fn epoch_at(&self, partition: &Arc<Partition>, offset: i64) -> i32 {
+        let mut open = self.open.lock();
+        let entries = match open.decided(partition) {
+            Some((state, _)) if offset < partition.high_watermark() => state.state.leader_epochs.entries(),
+            _ => &[],
+        };
         let after = entries.partition_point(|e| e.first_offset <= offset);
-        match after.checked_sub(1) {
-            Some(at) if offset < partition.high_watermark() => entries[at].leader_epoch,
-            _ => partition.holding().leader_epoch,
-        }
+        after.checked_sub(1).map_or(partition.leader_epoch(), |at| entries[at].leader_epoch)
     }
 
     /// Forgets producers that have been idle for too long, by a durable record.
@@ -153,11 +160,12 @@ impl Log {
             return;
         }
         let open = &mut *open;
-        for decided in &mut open.states {
+        for decided in open.states.iter_mut().flatten() {
+            let Some(held) = open.shards.get(&decided.shard).filter(|held| !held.frozen) else { continue };
             let producers = decided.state.idle_producers(before);
             if !producers.is_empty() {
                 decided.state.expire(&producers);
-                let (partition, epoch) = (decided.partition.id(), decided.partition.holding().epoch);
+                let (partition, epoch) = (decided.partition.id(), held.epoch);
                 open.builder.push(Record::ProducersExpired { partition, epoch, producers });
             }
         }
@@ -165,7 +173,13 @@ impl Log {
     }
 }
 
-fn put_batch(open: &mut super::open::Open, prefixes: &mut BytesMut, candidate: Candidate, event: &Appended) {
+fn put_batch(
+    open: &mut super::open::Open,
+    prefixes: &mut BytesMut,
+    candidate: Candidate,
+    epoch: Epoch,
+    event: &Appended,
+) {
     let Candidate { partition, bytes, attributes, .. } = candidate;
     prefixes.put_i64(event.base_offset);
     prefixes.put_slice(&bytes[8..12]);
@@ -174,18 +188,17 @@ fn put_batch(open: &mut super::open::Open, prefixes: &mut BytesMut, candidate: C
     let rest = bytes.slice(PREFIX..);
     let position = open.builder.push_batch(prefix.clone(), rest.clone());
     let length = bytes.len() as u32;
-    let epoch = partition.holding().epoch;
     let record =
         BatchRecord { partition: partition.id(), epoch, position, length, attributes, appended: *event };
     open.builder.push(Record::Batch(record));
     let batch = TailBatch {
         prefix,
         rest,
-        slot: open.n,
         position,
         base_offset: event.base_offset,
         last_offset_delta: event.batch.last_offset_delta,
         max_timestamp: event.batch.max_timestamp,
     };
-    open.pending.push(Pending { partition, batch });
+    open.written += bytes.len() as u64;
+    open.pending.push(Pending { partition, epoch, batch });
 }

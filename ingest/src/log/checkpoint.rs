@@ -2,56 +2,117 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use coordinator::cluster::{CheckpointRef, Cluster};
-use coordinator::{Epoch, partition};
+use coordinator::cluster::CheckpointRef;
+use coordinator::{Epoch, SessionId, ShardId, partition};
 use parking_lot::Mutex;
 use tiering::checkpoint::{Parts, tenures, write};
-use tiering::format::checkpoint::{PartitionState, ShardState};
+use tiering::format::checkpoint::{PartitionState, ShardState, Tenure};
 
 use super::open::Open;
 use super::{Log, Partition};
 
 /// One checkpoint is under way at a time.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct Progress(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The session that the rest is about; none before its first checkpoint.
+    session: Option<SessionId>,
     /// From the claim to the end, whichever it is.
-    running: AtomicBool,
+    running: bool,
     /// The slots that the last one covers.
-    covered: AtomicU64,
-    last: Mutex<Option<CheckpointRef>>,
+    covered: u64,
+    last: Option<CheckpointRef>,
+    /// One is wanted at the next opportunity.
+    wanted: bool,
+}
+
+impl Progress {
+    /// Asks for a checkpoint after the next slot.
+    pub(super) fn want(&self) {
+        self.0.lock().wanted = true;
+    }
+
+    /// A session begins, without a checkpoint; it gets one after its first slot.
+    pub(super) fn begin(&self, session: SessionId) {
+        let mut state = self.0.lock();
+        let running = state.running;
+        *state = State { session: Some(session), running, wanted: true, ..State::default() };
+    }
+
+    /// Whether one is being written.
+    pub(super) fn is_running(&self) -> bool {
+        self.0.lock().running
+    }
+
+    /// Claims the next checkpoint, if the slots before `n` are worth one and none is under way.
+    pub(super) fn claim(&self, n: u64, least: u64) -> bool {
+        let mut state = self.0.lock();
+        let due = state.wanted || n.saturating_sub(state.covered) >= least;
+        if !due || state.running {
+            return false;
+        }
+        (state.running, state.wanted) = (true, false);
+        true
+    }
+
+    fn done(&self, session: SessionId, written: Option<CheckpointRef>) {
+        let mut state = self.0.lock();
+        state.running = false;
+        if let Some(written) = written
+            && state.session.is_none_or(|s| s == session)
+        {
+            state.session = Some(session);
+            state.covered = written.n;
+            state.last = Some(written);
+        }
+    }
 }
 
 /// The decided state after a slot, taken when the slot's bytes were fixed. It may be written once the slot
 /// is committed.
 pub(super) struct Capture {
-    /// What the metadata log said then: the shards that the session held.
-    pub(super) cluster: Arc<Cluster>,
+    session: SessionId,
+    /// Every shard that was granted before this entry is in it.
+    as_of: Epoch,
     pub(super) n: u64,
     pub(super) previous: u128,
-    pub(super) states: Vec<(Arc<Partition>, partition::Partition)>,
+    /// The shards that the session held then, released ones included until they have moved.
+    shards: BTreeMap<ShardId, Epoch>,
+    states: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
 }
 
 impl Capture {
     /// The state before the open slot. Its slot is still empty.
-    pub(super) fn of(open: &Open, cluster: Arc<Cluster>) -> Self {
-        let states = open.states.iter().map(|d| (Arc::clone(&d.partition), d.state.clone())).collect();
-        Self { cluster, n: open.n, previous: open.previous, states }
+    pub(super) fn of(open: &Open) -> Self {
+        let states = open.states.iter().flatten();
+        Self {
+            session: open.session,
+            as_of: open.as_of,
+            n: open.n,
+            previous: open.previous,
+            shards: open.shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect(),
+            states: states.map(|d| (d.shard, Arc::clone(&d.partition), d.state.clone())).collect(),
+        }
+    }
+
+    /// The session whose slots it covers.
+    pub(super) fn session(&self) -> SessionId {
+        self.session
     }
 }
 
-impl Log {
-    /// Claims the next checkpoint, if the slots before `n` are worth one and none is under way.
-    pub(super) fn claim_checkpoint(&self, n: u64, least: u64) -> bool {
-        let progress = &self.checkpointing;
-        let due = n.saturating_sub(progress.covered.load(Ordering::Acquire)) >= least;
-        due && !progress.running.swap(true, Ordering::AcqRel)
-    }
+/// What an index object adds to a partition: the tenures that replace this many of its positions.
+type Indexed = (Arc<Partition>, usize, Vec<Tenure>);
 
-    /// The last checkpoint that was written.
+impl Log {
+    /// The last checkpoint of the session that was written.
     pub fn last_checkpoint(&self) -> Option<CheckpointRef> {
-        *self.checkpointing.last.lock()
+        let session = self.session();
+        let state = self.checkpointing.0.lock();
+        state.last.filter(|_| state.session == Some(session))
     }
 
     /// Writes what was captured. All slots before `capture.n` are committed, and no later one yet.
@@ -60,60 +121,48 @@ impl Log {
         self: &Arc<Self>,
         capture: Capture,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let shards = capture.cluster.shards();
-        let (parts, indexed) = self.parts_of(capture);
-        let (log, n, as_of) = (Arc::clone(self), parts.n, parts.as_of);
+        let (parts, indexed) = parts_of(capture);
+        let log = Arc::clone(self);
+        let (session, reference) = (parts.session, CheckpointRef { n: parts.n, as_of: parts.as_of });
         async move {
+            let shards = log.shards;
             let shard_of = move |partition| shards.of_partition(partition);
-            match write(&log.parts.store, &log.parts.entropy, shard_of, parts).await {
+            let written = match write(&log.parts.store, &log.parts.entropy, shard_of, parts).await {
                 Ok(()) => {
                     for (partition, positions, tenures) in indexed {
                         partition.indexed(positions, tenures);
                     }
-                    log.checkpointing.covered.store(n, Ordering::Release);
-                    *log.checkpointing.last.lock() = Some(CheckpointRef { n, as_of });
+                    Some(reference)
                 }
                 Err(error) => {
-                    tracing::warn!(%error, session = %log.session(), "a checkpoint was not written")
+                    tracing::warn!(%error, %session, "a checkpoint was not written");
+                    None
                 }
-            }
-            log.checkpointing.running.store(false, Ordering::Release);
-        }
-    }
-
-    #[expect(clippy::type_complexity, reason = "the second part is taken apart by the only caller")]
-    fn parts_of(
-        &self,
-        capture: Capture,
-    ) -> (Parts, Vec<(Arc<Partition>, usize, Vec<tiering::format::checkpoint::Tenure>)>) {
-        let (session, cluster) = (self.session(), &capture.cluster);
-        let mut shards: BTreeMap<_, ShardState> = BTreeMap::new();
-        for shard in cluster.shards().all() {
-            if let Some(grant) = cluster.assigned(shard).filter(|g| g.session == session) {
-                shards.insert(shard, ShardState { epoch: grant.epoch, partitions: BTreeMap::new() });
-            }
-        }
-        let mut positions = BTreeMap::new();
-        let mut indexed = Vec::new();
-        for (partition, state) in capture.states {
-            if partition.is_retired() {
-                continue;
-            }
-            let (recent, earlier) = partition.since_checkpoint();
-            let Some(shard) = shards.get_mut(&cluster.shards().of_partition(partition.id())) else {
-                continue;
             };
-            if state.log_end == 0 && state.producers.is_empty() {
-                continue;
-            }
-            shard.partitions.insert(partition.id(), PartitionState { partition: state, tenures: earlier });
-            if !recent.is_empty() {
-                let added = tenures(&recent, (session, capture.n));
-                indexed.push((Arc::clone(&partition), recent.len(), added));
-                positions.insert(partition.id(), recent);
-            }
+            log.checkpointing.done(session, written);
+            log.changed.notify_one();
         }
-        let as_of: Epoch = cluster.next();
-        (Parts { session, n: capture.n, as_of, previous: capture.previous, shards, positions }, indexed)
     }
+}
+
+fn parts_of(capture: Capture) -> (Parts, Vec<Indexed>) {
+    let Capture { session, as_of, n, previous, shards, states } = capture;
+    let empty = |(shard, epoch)| (shard, ShardState { epoch, partitions: BTreeMap::new() });
+    let mut shards: BTreeMap<_, _> = shards.into_iter().map(empty).collect();
+    let mut positions = BTreeMap::new();
+    let mut indexed = Vec::new();
+    for (shard, partition, state) in states {
+        let Some(shard) = shards.get_mut(&shard).filter(|_| !partition.is_retired()) else { continue };
+        if state.log_end == 0 && state.producers.is_empty() {
+            continue;
+        }
+        let (recent, earlier) = partition.since_checkpoint();
+        shard.partitions.insert(partition.id(), PartitionState { partition: state, tenures: earlier });
+        if !recent.is_empty() {
+            let added = tenures(&recent, (session, n));
+            indexed.push((Arc::clone(&partition), recent.len(), added));
+            positions.insert(partition.id(), recent);
+        }
+    }
+    (Parts { session, n, as_of, previous, shards, positions }, indexed)
 }

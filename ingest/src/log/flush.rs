@@ -2,24 +2,44 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
+use thiserror::Error;
 use tiering::format::slot::{Builder, Frozen, Record};
-use tiering::metadata::MetadataLog;
+use tiering::metadata::{MetadataError, MetadataLog};
 use tiering::session::SlotError;
 use tokio::time::{Instant, sleep_until};
 
 use super::checkpoint::Capture;
 use super::open::Pending;
+use super::rotate::Opening;
 use super::ticket::Stub;
 use super::{Log, Partition, Permit};
+
+/// How soon a rotation is tried again that had to wait.
+const ROTATION_RETRY: Duration = Duration::from_millis(100);
+
+/// Why a session ended that did not close itself.
+#[derive(Debug, Error)]
+pub enum EndReason {
+    /// It was sealed, or the store refuses its slots.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    /// The metadata log can't be read or written.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Somebody recorded its end in the metadata log.
+    #[error("somebody recorded the session's end")]
+    Recorded,
+}
 
 /// How a session's log came to its end.
 #[derive(Debug)]
 pub enum Ended {
-    /// It was sealed, or the store refuses its slots: nothing pending was acknowledged.
-    Fenced(SlotError),
+    /// Somebody else ended it: nothing pending was acknowledged.
+    Fenced(EndReason),
     /// It was closed: this many slots precede its CLOSE.
     Closed {
         /// The number of its CLOSE slot: its cut.
@@ -40,30 +60,47 @@ struct InFlight {
 
 impl Log {
     /// Puts slots until the session is sealed, or until `closing` is done and everything is committed; then
-    /// closes it.
+    /// closes it. Now and then the session is followed by another, which `opening` opens.
     pub async fn run(
         self: Arc<Self>,
         metadata: Arc<MetadataLog>,
+        opening: Opening,
         closing: impl Future<Output = ()>,
     ) -> Ended {
         let mut in_flight = FuturesOrdered::new();
         let mut closing = pin!(closing);
         let mut is_closing = false;
-        let mut began = None;
+        let (mut began, mut session_began) = (None, Instant::now());
         let inherited = self.open.lock().inherited.take();
-        if let Some(inherited) = inherited.filter(|_| self.claim_checkpoint(0, 0)) {
+        if let Some(inherited) = inherited.filter(|_| self.checkpointing.claim(0, 0)) {
             drop(tokio::spawn(self.checkpoint(inherited)));
         }
         loop {
-            let due = self.flush_due(began, in_flight.len());
+            let rotation = self.rotation_due(session_began).filter(|_| !is_closing);
+            // While shards are being released or a checkpoint is written, the session must last.
+            let moving = match rotation {
+                Some(at) if at <= Instant::now() && !self.checkpointing.is_running() => {
+                    self.moving.try_lock().ok()
+                }
+                _ => None,
+            };
+            if moving.is_some() && in_flight.is_empty() {
+                if let Err(reason) = self.rotate(&metadata, &opening).await {
+                    self.fail();
+                    return Ended::Fenced(reason);
+                }
+                session_began = Instant::now();
+                continue;
+            }
+            let due = if moving.is_some() { None } else { self.flush_due(began, in_flight.len()) };
             if due.is_some_and(|at| at <= Instant::now()) {
                 began = Some(Instant::now());
-                in_flight.push_back(self.put(self.freeze(&metadata)));
+                in_flight.push_back(self.put(self.freeze()));
                 continue;
             }
             if is_closing
                 && in_flight.is_empty()
-                && let Some(last) = self.end_if_idle(&metadata)
+                && let Some(last) = self.end_if_idle()
             {
                 return self.close(last).await;
             }
@@ -72,16 +109,17 @@ impl Log {
                 Some((put, result)) = in_flight.next(), if !in_flight.is_empty() => {
                     if let Err(error) = result {
                         self.fail();
-                        return Ended::Fenced(error);
+                        return Ended::Fenced(error.into());
                     }
                     self.commit(put);
                 }
                 () = self.changed.notified() => {
                     if self.open.lock().ended {
-                        return Ended::Fenced(SlotError::Fenced { path: Default::default() });
+                        return Ended::Fenced(EndReason::Recorded);
                     }
                 }
                 () = at(due) => {}
+                () = at(rotation.map(|at| at.max(Instant::now() + ROTATION_RETRY))) => {}
                 () = &mut closing, if !is_closing => is_closing = true,
             }
         }
@@ -103,19 +141,17 @@ impl Log {
         }
     }
 
-    fn freeze(&self, metadata: &MetadataLog) -> InFlight {
+    fn freeze(&self) -> InFlight {
         let mut open = self.open.lock();
-        let (n, previous) = (open.n, open.previous);
-        let slot =
-            std::mem::take(&mut open.builder).freeze(self.session(), n, previous, self.parts.entropy.nonce());
+        let (session, n, previous) = (open.session, open.n, open.previous);
+        let slot = std::mem::take(&mut open.builder).freeze(session, n, previous, self.parts.entropy.nonce());
         open.n += 1;
         open.previous = slot.header.hash();
         open.awaited = false;
         let stub = std::mem::replace(&mut open.stub, Stub::new());
         open.newest = Some(stub.ticket());
-        let capture = self
-            .claim_checkpoint(n + 1, self.parts.config.checkpoint_slots)
-            .then(|| Capture::of(&open, metadata.current()));
+        let capture =
+            self.checkpointing.claim(n + 1, self.parts.config.checkpoint_slots).then(|| Capture::of(&open));
         InFlight {
             slot,
             pending: std::mem::take(&mut open.pending),
@@ -136,12 +172,13 @@ impl Log {
         let InFlight { slot, pending, stub, capture, frozen_at, .. } = put;
         let mut batches: Vec<(Arc<Partition>, usize)> = Vec::new();
         let count = pending.len();
-        for Pending { partition, batch } in pending {
+        let (session, n) = (slot.header.session, slot.header.n);
+        for Pending { partition, epoch, batch } in pending {
             match batches.last_mut() {
                 Some((last, count)) if Arc::ptr_eq(last, &partition) => *count += 1,
                 _ => batches.push((Arc::clone(&partition), 1)),
             }
-            partition.commit(self.session(), batch);
+            partition.commit((session, epoch), n, batch);
         }
         stub.commit();
         self.parts.metrics.slot_committed(slot.header.object_len(), count, frozen_at.elapsed());
@@ -153,39 +190,39 @@ impl Log {
 
     /// Fails everything that is not committed. Nothing is appended any more.
     pub fn fail(&self) {
-        self.open.lock().end();
-        for partition in self.partitions.read().values() {
-            partition.retire();
-        }
+        let mut open = self.open.lock();
+        open.end();
+        self.forget(&mut open, |_, _| false);
+        drop(open);
         self.changed.notify_one();
     }
 
     /// Ends the log if the open slot has nothing to put, in one step: a batch that is decided and in no slot
     /// must never get into a checkpoint. Nor must one that was refused when the session was fenced.
-    pub(super) fn end_if_idle(&self, metadata: &MetadataLog) -> Option<Capture> {
+    pub(super) fn end_if_idle(&self) -> Option<Capture> {
         let mut open = self.open.lock();
         if open.ended || open.is_wanted() {
             return None;
         }
-        let last = Capture::of(&open, metadata.current());
+        let last = Capture::of(&open);
         open.end();
         Some(last)
     }
 
     /// Writes a last checkpoint and CLOSE. Everything is committed, nothing is in flight, and the log has ended.
     async fn close(self: &Arc<Self>, last: Capture) -> Ended {
-        let (n, previous) = (last.n, last.previous);
-        if self.claim_checkpoint(n, 1) {
+        let (session, n, previous) = (last.session(), last.n, last.previous);
+        if self.checkpointing.claim(n, 1) {
             self.checkpoint(last).await;
         }
         let mut builder = Builder::default();
         builder.push(Record::Close);
-        let slot = builder.freeze(self.session(), n, previous, self.parts.entropy.nonce());
+        let slot = builder.freeze(session, n, previous, self.parts.entropy.nonce());
         match self.writer.put(&slot).await {
             Ok(()) => Ended::Closed { cut: n },
             Err(error) => {
                 self.fail();
-                Ended::Fenced(error)
+                Ended::Fenced(error.into())
             }
         }
     }

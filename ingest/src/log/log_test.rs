@@ -28,16 +28,20 @@ async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, A
         TopicPlan { name: "t".into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() };
     let take = metadata.propose(|cluster| {
         let topic = cluster.plan_topic(TOPIC, &plan).ok();
-        Ok::<_, ()>([topic.into_iter().collect(), cluster.plan_takeover(session, process)].concat())
+        Ok::<_, ()>([topic.into_iter().collect(), cluster.plan_takeover()].concat())
     });
     let cluster = take.await.expect("an entry").expect("a plan").cluster;
-    let recovered = recover(store, &cluster, session, sealed).await.expect("it can be recovered");
+    let recovered =
+        recover(store, &cluster, session, cluster.shards().all(), sealed).await.expect("it can be recovered");
     let config = LogConfig {
         slot_bytes: 1 << 20,
         linger: Duration::ZERO,
         window: 4,
         tail_bytes: 1 << 20,
         checkpoint_slots: 1000,
+        rotate_after: Duration::from_secs(900),
+        rotate_slots: 1 << 20,
+        rotate_bytes: 1 << 40,
         producer_expiration: Duration::from_secs(86_400),
     };
     let parts = LogParts {
@@ -51,13 +55,12 @@ async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, A
     (Arc::clone(&cluster), Log::new(parts, session, cluster, recovered))
 }
 
-fn append(log: &Log, cluster: &Cluster) -> Outcome {
-    let (_, grant) = cluster.leader(PARTITION).expect("a leader");
+fn append(log: &Log) -> Outcome {
     let mut builder = BatchBuilder::new();
     builder.push(1_000, None, Some(b"value"), &[]);
     let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
     let candidate = Candidate {
-        partition: log.partition_or_new(PARTITION, Holding::from(grant)),
+        partition: log.lead(PARTITION).expect("it leads"),
         attributes: batch.header().attributes,
         last_offset_delta: 0,
         max_timestamp: 1_000,
@@ -67,6 +70,17 @@ fn append(log: &Log, cluster: &Cluster) -> Outcome {
     log.append(vec![candidate], None).expect("an open session").remove(0)
 }
 
+/// How the process of the tests opens its next session.
+fn opening() -> Opening {
+    Arc::new(|session| Op::Open {
+        session,
+        process: ProcessId([1; 16]),
+        node: None,
+        rack: None,
+        addresses: vec![],
+    })
+}
+
 /// Clients may be served as soon as a session is announced, which is before its flusher first runs: what they
 /// append must not slip into the checkpoint of what the session inherited.
 #[tokio::test]
@@ -74,11 +88,12 @@ async fn what_is_appended_before_the_flusher_runs_is_not_inherited() {
     let store = Store::memory();
     let metadata = Arc::new(MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log"));
     for n in 1..4u8 {
-        let (cluster, log) = begin(&store, &metadata, n).await;
-        let early = append(&log, &cluster);
+        let (_, log) = begin(&store, &metadata, n).await;
+        let early = append(&log);
         let expected = Answer::Offset { base_offset: i64::from(n) - 1, append_time: 1_000 };
         assert_eq!(early.answer, expected, "session {n}");
-        let running = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), std::future::pending()));
+        let running =
+            tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
         early.after.expect("a slot").committed().await.expect("committed");
         while log.last_checkpoint().is_none() {
             tokio::task::yield_now().await;
@@ -93,18 +108,18 @@ async fn what_is_appended_before_the_flusher_runs_is_not_inherited() {
 async fn what_is_appended_while_the_session_closes_is_committed_or_refused() {
     let store = Store::memory();
     let metadata = Arc::new(MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log"));
-    let (cluster, log) = begin(&store, &metadata, 1).await;
-    let late = append(&log, &cluster);
-    assert!(log.end_if_idle(&metadata).is_none(), "a decided batch is in no slot yet");
-    let ended = Arc::clone(&log).run(Arc::clone(&metadata), std::future::ready(())).await;
+    let (_, log) = begin(&store, &metadata, 1).await;
+    let late = append(&log);
+    assert!(log.end_if_idle().is_none(), "a decided batch is in no slot yet");
+    let ended = Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::ready(())).await;
     assert!(matches!(ended, Ended::Closed { cut: 1 }), "{ended:?}");
     late.after.expect("a slot").committed().await.expect("committed before the CLOSE");
     assert_eq!(log.barrier().expect_err("the log has ended"), NotLeader);
-    let (cluster, log) = begin(&store, &metadata, 2).await;
-    append(&log, &cluster);
+    let (_, log) = begin(&store, &metadata, 2).await;
+    append(&log);
     log.fail();
-    assert!(log.end_if_idle(&metadata).is_none(), "a refused batch is in no slot, and never will be");
-    let (cluster, log) = begin(&store, &metadata, 3).await;
-    let next = append(&log, &cluster);
+    assert!(log.end_if_idle().is_none(), "a refused batch is in no slot, and never will be");
+    let (_, log) = begin(&store, &metadata, 3).await;
+    let next = append(&log);
     assert_eq!(next.answer, Answer::Offset { base_offset: 1, append_time: 1_000 });
 }

@@ -1,8 +1,9 @@
 //! The slot being filled, and the decisions that run ahead of the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use coordinator::partition;
+use coordinator::{Epoch, SessionId, ShardId, partition};
 use tiering::format::slot::Builder;
 
 use super::checkpoint::Capture;
@@ -13,19 +14,41 @@ use super::{Permit, Ticket};
 /// A partition's state, slots in flight included.
 pub(super) struct Decided {
     pub(super) partition: Arc<Partition>,
+    pub(super) shard: ShardId,
     pub(super) state: partition::Partition,
+}
+
+/// A shard that the session holds, and whose state it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// The epoch that its records carry.
+    pub(super) epoch: Epoch,
+    /// The epoch that clients see.
+    pub(super) leader_epoch: i32,
+    /// It is about to be released, or is: nothing is appended any more.
+    pub(super) frozen: bool,
 }
 
 /// A batch of the open slot, for its partition's tail.
 pub(super) struct Pending {
     pub(super) partition: Arc<Partition>,
+    pub(super) epoch: Epoch,
     pub(super) batch: TailBatch,
 }
 
 /// Everything that an append touches, behind one lock.
 pub(super) struct Open {
-    /// By [`Partition::index`].
-    pub(super) states: Vec<Decided>,
+    /// The session whose slots are written.
+    pub(super) session: SessionId,
+    /// The session that is to follow it, while the entry is under way that says so.
+    pub(super) following: Option<SessionId>,
+    pub(super) shards: BTreeMap<ShardId, Held>,
+    /// Every shard that was granted before this entry is among `shards`.
+    pub(super) as_of: Epoch,
+    /// By [`Partition::index`]; a place that is free holds nothing.
+    pub(super) states: Vec<Option<Decided>>,
+    /// The free places.
+    pub(super) free: Vec<usize>,
     pub(super) builder: Builder,
     pub(super) pending: Vec<Pending>,
     pub(super) permits: Vec<Permit>,
@@ -40,14 +63,21 @@ pub(super) struct Open {
     pub(super) newest: Option<Ticket>,
     /// What the session began with, before anything was appended; until it is written as checkpoint 0.
     pub(super) inherited: Option<Capture>,
+    /// Bytes of records in the session's slots so far.
+    pub(super) written: u64,
     /// Nothing may be appended any more.
     pub(super) ended: bool,
 }
 
 impl Open {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(session: SessionId, as_of: Epoch) -> Self {
         Self {
+            session,
+            following: None,
+            shards: BTreeMap::new(),
+            as_of,
             states: Vec::new(),
+            free: Vec::new(),
             builder: Builder::default(),
             pending: Vec::new(),
             permits: Vec::new(),
@@ -57,8 +87,24 @@ impl Open {
             previous: 0,
             newest: None,
             inherited: None,
+            written: 0,
             ended: false,
         }
+    }
+
+    /// Where a partition's state is, and the shard's holding; nothing if the partition has gone.
+    pub(super) fn decided(&mut self, partition: &Arc<Partition>) -> Option<(&mut Decided, Held)> {
+        let decided = self.states.get_mut(partition.index())?.as_mut()?;
+        let held = self.shards.get(&decided.shard)?;
+        Arc::ptr_eq(&decided.partition, partition).then_some((decided, *held))
+    }
+
+    /// A free place among the states.
+    pub(super) fn place(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.states.push(None);
+            self.states.len() - 1
+        })
     }
 
     /// Whether there is a reason to put the slot.

@@ -2,24 +2,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use coordinator::{PartitionId, SessionId};
+use coordinator::{Epoch, PartitionId, SessionId};
 use parking_lot::Mutex;
+use tiering::format::checkpoint::OwnedPartition;
 use tiering::format::checkpoint::Tenure;
 use tiering::format::index::Position;
-use tiering::recover::RecoveredPartition;
 use tokio::sync::Notify;
-
-use super::Holding;
 
 /// A committed batch in memory, in two slices: what the broker wrote, and what the producer sent.
 #[derive(Clone, Debug)]
 pub(super) struct TailBatch {
     pub(super) prefix: Bytes,
     pub(super) rest: Bytes,
-    pub(super) slot: u64,
     pub(super) position: u32,
     pub(super) base_offset: i64,
     pub(super) last_offset_delta: i32,
@@ -108,18 +105,16 @@ struct Readable {
 #[derive(Debug)]
 pub struct Partition {
     id: PartitionId,
-    holding: Holding,
+    leader_epoch: i32,
     index: usize,
+    leading: AtomicBool,
+    /// Bytes taken and given.
+    bytes_moved: AtomicU64,
     readable: Mutex<Readable>,
 }
 
 impl Partition {
-    pub(super) fn new(
-        id: PartitionId,
-        holding: Holding,
-        index: usize,
-        recovered: RecoveredPartition,
-    ) -> Self {
+    pub(super) fn new(id: PartitionId, leader_epoch: i32, index: usize, recovered: OwnedPartition) -> Self {
         let state = recovered.state.partition;
         let readable = Readable {
             log_start: state.log_start,
@@ -129,7 +124,8 @@ impl Partition {
             tenures: recovered.state.tenures,
             ..Readable::default()
         };
-        Self { id, holding, index, readable: Mutex::new(readable) }
+        let (leading, bytes_moved) = (AtomicBool::new(true), AtomicU64::new(0));
+        Self { id, leader_epoch, index, leading, bytes_moved, readable: Mutex::new(readable) }
     }
 
     /// Its identity.
@@ -137,9 +133,28 @@ impl Partition {
         self.id
     }
 
-    /// Under which epochs it is held.
-    pub fn holding(&self) -> Holding {
-        self.holding
+    /// The epoch in which it is led, as clients see it.
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
+    }
+
+    /// Whether it is led here and not about to be led elsewhere.
+    pub fn is_leading(&self) -> bool {
+        self.leading.load(Ordering::Acquire)
+    }
+
+    /// Bytes of records that it has taken and given.
+    pub fn bytes_moved(&self) -> u64 {
+        self.bytes_moved.load(Ordering::Relaxed)
+    }
+
+    /// Notes that so many bytes were read from it.
+    pub fn was_read(&self, bytes: usize) {
+        self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop_leading(&self) {
+        self.leading.store(false, Ordering::Release);
     }
 
     /// Its place among the log's decided states.
@@ -162,7 +177,7 @@ impl Partition {
         self.readable.lock().max_timestamp
     }
 
-    /// Whether its topic was deleted.
+    /// Whether it is no longer here: its topic was deleted, its shard moved, or the session has ended.
     pub fn is_retired(&self) -> bool {
         self.readable.lock().retired
     }
@@ -235,21 +250,24 @@ impl Partition {
     }
 
     pub(super) fn retire(&self) {
+        self.stop_leading();
         let mut readable = self.readable.lock();
         readable.retired = true;
         readable.waiters.drain(..).for_each(|w| w.wake());
     }
 
-    pub(super) fn commit(&self, session: SessionId, batch: TailBatch) {
+    /// A batch is committed, in this slot and under this holding.
+    pub(super) fn commit(&self, (session, epoch): (SessionId, Epoch), slot: u64, batch: TailBatch) {
         let mut readable = self.readable.lock();
         let (len, last_offset) = (batch.len(), batch.last_offset());
+        self.bytes_moved.fetch_add(len as u64, Ordering::Relaxed);
         if readable.max_timestamp.is_none_or(|(largest, _)| batch.max_timestamp > largest) {
             readable.max_timestamp = Some((batch.max_timestamp, batch.base_offset));
         }
         readable.recent.push_back(Position {
             session,
-            epoch: self.holding.epoch,
-            slot: batch.slot,
+            epoch,
+            slot,
             position: batch.position,
             length: len as u32,
             base_offset: batch.base_offset,

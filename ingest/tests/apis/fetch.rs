@@ -10,7 +10,7 @@ use protocol::{ErrorCode, Uuid};
 use tokio::time::Instant;
 
 use crate::client::{Client, batch, idempotent};
-use crate::node::{NODE, Node, config};
+use crate::node::{LISTENER, NODE, Node, config};
 use crate::store::Fault;
 
 /// A request for partition 0 from `offset` on that does not wait.
@@ -328,7 +328,14 @@ async fn a_client_that_goes_away_is_noticed_while_its_fetch_waits() {
     let mut client = node.with_topic("t", 1).await;
     let (ours, theirs) = tokio::io::duplex(1024);
     let (read, write) = tokio::io::split(theirs);
-    let serving = ingest::connection::serve(read, write, "test", node.broker.clone(), node.stop.clone());
+    let serving = ingest::connection::serve(
+        read,
+        write,
+        "test",
+        LISTENER.into(),
+        node.broker.clone(),
+        node.stop.clone(),
+    );
     let serving = tokio::spawn(serving);
     let mut leaving = Client::new(ours);
     leaving.send(12, &FetchRequest { max_wait_ms: i32::MAX, ..from("t", 0) }).await;

@@ -1,14 +1,17 @@
 //! Every API over a connection to a node with a store in memory: what clients see.
 
 mod client;
+mod cluster;
 mod fetch;
 mod list_offsets;
 mod listener;
+mod listeners;
 mod metadata;
 mod node;
 mod pipeline;
 mod produce;
 mod protocol_errors;
 mod settings;
+mod status;
 mod store;
 mod topics;

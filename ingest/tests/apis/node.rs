@@ -20,6 +20,9 @@ use crate::store::Unreliable;
 /// When the tests take place (ms since 1970).
 pub(crate) const NOW: i64 = 1_750_000_000_000;
 
+/// The name of the listener that clients come by.
+pub(crate) const LISTENER: &str = "PLAINTEXT";
+
 /// The node's id.
 pub(crate) const NODE: i32 = 7;
 
@@ -43,17 +46,16 @@ pub(crate) fn config() -> BrokerConfig {
         max_connections: 100,
         node_id: Some(NodeId(NODE)),
         rack: Some("r1".to_owned()),
-        addresses: vec![Address {
-            listener: "PLAINTEXT".to_owned(),
-            host: "node7.test".to_owned(),
-            port: 9092,
-        }],
+        addresses: vec![Address { listener: LISTENER.to_owned(), host: "node7.test".to_owned(), port: 9092 }],
         log: LogConfig {
             slot_bytes: 8 << 20,
             linger: Duration::ZERO,
             window: 4,
             tail_bytes: 64 << 20,
             checkpoint_slots: 1000,
+            rotate_after: Duration::from_secs(900),
+            rotate_slots: 1 << 20,
+            rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
         },
         read_cache_bytes: 64 << 20,
@@ -85,7 +87,9 @@ impl Node {
             clock: Clock::new(move || time.load(Ordering::Relaxed)),
             entropy: Entropy::from_seed(1),
             metrics: Metrics::register(&mut Default::default()),
-            dial: Arc::new(|_| Box::pin(std::future::ready(None))),
+            connect: Arc::new(|_| {
+                Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
+            }),
         });
         Self { broker, store, clock, stop: CancellationToken::new() }
     }
@@ -97,10 +101,16 @@ impl Node {
 
     /// A connection.
     pub(crate) fn connect(&self) -> Client {
+        self.connect_by(LISTENER)
+    }
+
+    /// A connection by the listener of this name.
+    pub(crate) fn connect_by(&self, listener: &str) -> Client {
+        let listener = listener.into();
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let (broker, stop) = (Arc::clone(&self.broker), self.stop.clone());
-        tokio::spawn(async move { connection::serve(read, write, "test", broker, stop).await });
+        tokio::spawn(async move { connection::serve(read, write, "test", listener, broker, stop).await });
         Client::new(ours)
     }
 

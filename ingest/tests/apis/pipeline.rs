@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::frame;
 use protocol::messages::{
-    ApiVersionsRequest, FetchRequest, IdentifyRequest, MetadataRequest, ProduceRequest,
+    ApiVersionsRequest, FetchRequest, MetadataRequest, PeerPingRequest, ProduceRequest,
 };
 use tokio::time::{Instant, timeout};
 
@@ -69,14 +69,14 @@ async fn before_a_node_is_ready_it_says_who_it_is_and_what_it_serves() {
     let node = Node::not_started(config());
     let mut client = node.connect();
     assert_eq!(client.ask(3, &versions()).await.error_code, 0);
-    let identity = client.ask(0, &IdentifyRequest {}).await;
+    let identity = client.ask(0, &PeerPingRequest::default()).await;
     assert_eq!(identity.process_id.as_bytes(), node.broker.process().as_bytes());
     let request = MetadataRequest { topics: None, ..Default::default() };
     let correlation_id = client.send(9, &request).await;
     assert!(timeout(Duration::from_secs(60), client.receive_raw()).await.is_err());
     node.run();
     let response = client.receive::<MetadataRequest>(9, correlation_id).await;
-    let identity = client.ask(0, &IdentifyRequest {}).await;
+    let identity = client.ask(0, &PeerPingRequest::default()).await;
     assert_eq!(Some(identity.cluster_id), response.cluster_id);
 }
 

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::client::{Client, batch};
-use crate::node::Node;
+use crate::node::{LISTENER, Node};
 
 /// A frame with this header and body.
 fn request(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
@@ -105,7 +105,7 @@ async fn everything_else_that_is_not_served_closes_the_connection() {
     {
         assert!(is_refused(&node, &request(key, version, &[0; 20])).await, "{key} v{version}");
     }
-    assert_eq!(ApiKey::Identify.code(), 32000);
+    assert_eq!(ApiKey::PeerPing.code(), 32000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +161,7 @@ async fn no_bytes_bring_the_node_down() {
         }
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (read, write) = tokio::io::split(theirs);
-        let serving = serve(read, write, "random", node.broker.clone(), node.stop.clone());
+        let serving = serve(read, write, "random", LISTENER.into(), node.broker.clone(), node.stop.clone());
         let serving = tokio::spawn(serving);
         let mut client = Client::new(ours);
         client.send_raw(&bytes).await;

@@ -9,11 +9,11 @@ pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod fetch;
-pub mod identify;
 pub mod init_producer_id;
 pub mod list_offsets;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
+pub mod peer;
 pub mod produce;
 
 pub use api_versions::{ApiVersionsRequest, ApiVersionsResponse};
@@ -22,9 +22,12 @@ pub use delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 pub use describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 pub use fetch::{FetchRequest, FetchResponse};
-pub use identify::{IdentifyRequest, IdentifyResponse};
 pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 pub use list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 pub use metadata::{MetadataRequest, MetadataResponse};
 pub use offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
+pub use peer::{
+    PeerControlRequest, PeerControlResponse, PeerPingRequest, PeerPingResponse, PeerStatusRequest,
+    PeerStatusResponse, PeerWitnessRequest, PeerWitnessResponse,
+};
 pub use produce::{ProduceRequest, ProduceResponse};

@@ -51,9 +51,15 @@ macro_rules! tests {
 each_message!(tests);
 
 #[test]
-fn identify() {
-    check::<IdentifyRequest>();
-    check::<IdentifyResponse>();
+fn peers() {
+    check::<PeerControlRequest>();
+    check::<PeerControlResponse>();
+    check::<PeerPingRequest>();
+    check::<PeerPingResponse>();
+    check::<PeerStatusRequest>();
+    check::<PeerStatusResponse>();
+    check::<PeerWitnessRequest>();
+    check::<PeerWitnessResponse>();
 }
 
 /// The bytes after the length, which is checked.
@@ -92,7 +98,10 @@ fn frames() {
         let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
         ask(version, &request, &MetadataResponse::default());
     }
-    ask(0, &IdentifyRequest {}, &IdentifyResponse { cluster_id: "c".into(), ..Default::default() });
+    ask(0, &PeerPingRequest::default(), &PeerPingResponse { cluster_id: "c".into(), ..Default::default() });
+    ask(0, &PeerWitnessRequest::default(), &PeerWitnessResponse { reached: true, ..Default::default() });
+    ask(0, &PeerStatusRequest::default(), &PeerStatusResponse { version: "1".into(), ..Default::default() });
+    ask(0, &PeerControlRequest::default(), &PeerControlResponse { error_code: 102, ..Default::default() });
 }
 
 #[test]

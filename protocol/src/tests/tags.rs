@@ -45,8 +45,8 @@ fn only_versions_that_know_a_tag_write_it() {
 #[test]
 fn unknown_tags_are_skipped() {
     assert_eq!(
-        IdentifyRequest::decode(Bytes::from_static(b"\x02\x00\x03abc\x63\x00"), 0),
-        Ok(IdentifyRequest {})
+        PeerPingRequest::decode(Bytes::from_static(b"\0\0\0\0\0\0\0\x07\x02\x00\x03abc\x63\x00"), 0),
+        Ok(PeerPingRequest { metadata_next: 7 })
     );
     // ApiVersions 3 with tags 1 (epoch 5), 2 (a later feature than we know) and 77.
     let bytes = b"\0\0\x01\0\0\0\0\x02\x01\x08\0\0\0\0\0\0\0\x05\x4d\x02xy";

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::settings::DEFINITIONS;
 
 const CONFIG: &str = "config";
+
+/// The end of a value that may be repeated.
+const MORE: &str = ",...";
 
 /// What was typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +40,7 @@ impl Args for ServeArguments {
                 .help(format!("{} [default: {}]", definition.help, definition.default));
             command.arg(match definition.value {
                 "BOOL" => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+                list if list.ends_with(MORE) => argument.action(ArgAction::Append),
                 _ => argument,
             })
         })
@@ -57,8 +61,9 @@ impl FromArgMatches for ServeArguments {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         self.config = matches.get_one::<PathBuf>(CONFIG).cloned();
         for definition in DEFINITIONS {
-            if let Some(value) = matches.get_one::<String>(definition.key) {
-                self.flags.insert(definition.key.to_owned(), value.clone());
+            if let Some(values) = matches.get_many::<String>(definition.key) {
+                let values: Vec<&str> = values.map(String::as_str).collect();
+                self.flags.insert(definition.key.to_owned(), values.join(","));
             }
         }
         Ok(())

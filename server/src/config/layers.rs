@@ -135,6 +135,14 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_be_one() {
+        let listed = merged("listen = [\"127.0.0.1:1\", \"INSIDE://[::1]:2\"]", &[], &[]).expect("sound");
+        let written = merged("", &[("TIDELOG_LISTEN", "127.0.0.1:1,inside=[::1]:2")], &[]).expect("sound");
+        assert_eq!(listed.listen, written.listen);
+        assert!(listed.listen.is_some());
+    }
+
+    #[test]
     fn a_number_without_a_unit_is_bytes_but_no_time() {
         let settings = merged("slot-size = 4096", &[], &[]).expect("sound");
         assert_eq!(settings.slot_size.map(|size| size.0), Some(4096));

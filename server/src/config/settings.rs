@@ -4,10 +4,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use tiering::store::StoreUrl;
 
-use super::units::{AddressSpec, ByteSize, Span};
+use super::listeners::{ListenerName, ListenerSpecs};
+use super::units::{ByteSize, Span};
 use super::validate::{HedgeSetting, HttpSetting, LogFormat};
 
 /// A setting, for people.
@@ -69,12 +70,14 @@ settings! {
             "When a write without an answer is sent a second time beside the first. Shorter cuts the slowest acknowledgements, and costs a PUT each time";
     }
     "Network" {
-        listen "listen": AddressSpec, "ADDR:PORT", "0.0.0.0:9092",
-            "Where Kafka clients are accepted. Port 0 takes a free one, which is logged. There is no authentication: listen on 127.0.0.1 where others must not connect";
-        advertise "advertise": AddressSpec, "HOST[:PORT]", "the listening address; where that is all of them, this machine's own address",
-            "What clients are told to connect to. It must lead to this node from wherever they are";
+        listen "listen": ListenerSpecs, "[NAME=]ADDR:PORT,...", "0.0.0.0:9092",
+            "Where Kafka clients are accepted (Kafka's listeners; NAME://ADDR:PORT is understood, too, and a listener without a name is PLAINTEXT). Several have commas between them, or a flag each. Port 0 takes a free one, which is logged. There is no authentication: listen on 127.0.0.1 where others must not connect";
+        advertise "advertise": ListenerSpecs, "[NAME=]HOST[:PORT],...", "the listening address; where that is all of them, this machine's own address",
+            "What clients are told to connect to, for each listener (Kafka's advertised.listeners): those that came by a listener are told the addresses of that name, and not of nodes without one. It must lead to this node from wherever they are";
+        inter_node_listener "inter-node-listener": ListenerName, "NAME", "the first of listen",
+            "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name)";
         http "http": HttpSetting, "ADDR:PORT|off", "127.0.0.1:8080",
-            "Where /health and /metrics are served";
+            "Where /health and /metrics are served. Unless this is set, a free port is taken where 8080 is not, and logged";
         max_connections "max-connections": u64, "N", "20000",
             "Client connections over this are refused";
         idle_timeout "idle-timeout": Span, "DURATION", "10m",
@@ -109,6 +112,8 @@ settings! {
             "The largest request (Kafka's socket.request.max.bytes)";
         checkpoint_slots "checkpoint-slots": u64, "N", "2048 on memory:// and file://, 256 on networks",
             "A checkpoint is written after this many objects. More cost fewer PUTs, and a longer recovery";
+        rotate_after "rotate-after": Span, "DURATION", "15m",
+            "A node's session is followed by another after this long, if anything was written, so that what it wrote can be merged and deleted as a whole. Clients do not notice. At least 1s";
         producer_expiration "producer-expiration": Span, "DURATION", "1d",
             "How long an idle idempotent producer is remembered (Kafka's producer.id.expiration.ms). Longer costs memory";
     }
@@ -135,15 +140,15 @@ pub(super) fn definition(key: &str) -> Option<&'static Definition> {
     DEFINITIONS.iter().find(|definition| definition.key == key)
 }
 
-/// Reads a value from a string, a number or a boolean alike.
+/// Reads a value from a string, a number, a boolean or a list alike.
 fn scalar<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
     struct Scalar;
 
-    impl Visitor<'_> for Scalar {
+    impl<'de> Visitor<'de> for Scalar {
         type Value = String;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a string, a number or a boolean")
+            f.write_str("a string, a number, a boolean, or a list of strings")
         }
 
         fn visit_str<E>(self, value: &str) -> Result<String, E> {
@@ -164,6 +169,14 @@ fn scalar<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Resul
 
         fn visit_f64<E>(self, value: f64) -> Result<String, E> {
             Ok(value.to_string())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<String, A::Error> {
+            let mut all: Vec<String> = Vec::new();
+            while let Some(value) = values.next_element()? {
+                all.push(value);
+            }
+            Ok(all.join(","))
         }
     }
 

@@ -9,6 +9,7 @@ use ingest::log::LogConfig;
 use tiering::store::{Hedge, StoreKind, StoreOptions, StoreUrl};
 
 use super::layers::Usage;
+use super::listeners::{Listener, listeners};
 use super::settings::{Settings, definition};
 use super::units::{AddressSpec, ByteSize, Span};
 
@@ -19,20 +20,29 @@ pub(crate) struct Serve {
     pub(crate) store: StoreUrl,
     /// What the URL does not say.
     pub(crate) store_options: StoreOptions,
-    /// The Kafka listener's host (empty for all addresses) and port.
-    pub(crate) listen: (String, u16),
-    /// What clients are told, if it was said.
-    pub(crate) advertise: Option<AddressSpec>,
+    /// Where Kafka clients are accepted; first the listener by which nodes reach each other.
+    pub(crate) listeners: Vec<Listener>,
     /// Where health and metrics are served, if they are.
-    pub(crate) http: Option<(String, u16)>,
+    pub(crate) http: Option<Http>,
     /// How long stopping may take.
     pub(crate) shutdown_grace: Duration,
     /// How the log is written.
     pub(crate) log_format: LogFormat,
     /// What is logged, if it was said.
     pub(crate) log_level: Option<String>,
-    /// What the broker does; its addresses are not known before the listener is bound.
+    /// What the broker does; its addresses are not known before the listeners are bound.
     pub(crate) broker: BrokerConfig,
+}
+
+/// Where health and metrics are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Http {
+    /// The host.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+    /// Whether that was asked for, so that no other port will do.
+    pub(crate) is_asked_for: bool,
 }
 
 /// How the log is written.
@@ -89,6 +99,10 @@ fn checkpoint_slots(kind: StoreKind) -> u64 {
     if kind.is_remote() { 256 } else { 2048 }
 }
 
+/// What a session holds at most, give or take a minute.
+const ROTATE_SLOTS: u64 = 100_000;
+const ROTATE_BYTES: u64 = 64 << 30;
+
 /// The value that was configured, or the default from the table.
 fn given<T: FromStr>(key: &str, value: Option<T>) -> Result<T, Usage> {
     let default = || definition(key).and_then(|definition| definition.default.parse().ok());
@@ -144,13 +158,6 @@ impl Settings {
         {
             return Err(Usage(format!("s3-endpoint and s3-region mean nothing for a {kind}:// store")));
         }
-        if let Some(AddressSpec { host, .. }) = &self.advertise
-            && (host.is_empty() || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified()))
-        {
-            return Err(Usage(
-                "advertise must name one host: no client can connect to all addresses".to_owned(),
-            ));
-        }
         if let Some(filter) = &self.log_level {
             tracing_subscriber::EnvFilter::try_new(filter)
                 .map_err(|error| Usage(format!("log-level {filter:?}: {error}")))?;
@@ -171,6 +178,9 @@ impl Settings {
                 .map_or(kind.default_window(), |window| usize::try_from(window).unwrap_or(usize::MAX)),
             tail_bytes: bytes("tail-memory", self.tail_memory, 0, 1 << 40)?,
             checkpoint_slots: self.checkpoint_slots.unwrap_or(checkpoint_slots(kind)),
+            rotate_after: span("rotate-after", self.rotate_after, 1000 * MILLISECOND, 365 * DAY)?,
+            rotate_slots: ROTATE_SLOTS,
+            rotate_bytes: ROTATE_BYTES,
             producer_expiration: span("producer-expiration", self.producer_expiration, MINUTE, 365 * DAY)?,
         };
         within("window", log.window, 1, 64)?;
@@ -207,14 +217,16 @@ impl Settings {
             log,
             read_cache_bytes: bytes("read-cache", self.read_cache, 0, 1 << 40)? as u64,
         };
-        let listen = given("listen", self.listen)?;
+        let listeners = listeners(given("listen", self.listen)?, self.advertise, self.inter_node_listener)?;
+        let is_asked_for = self.http.is_some();
         let HttpSetting(http) = given("http", self.http)?;
+        let http =
+            http.map(|AddressSpec { host, port }| Http { host, port: port.unwrap_or(8080), is_asked_for });
         Ok(Serve {
             store,
             store_options,
-            listen: (listen.host, listen.port.unwrap_or(9092)),
-            advertise: self.advertise,
-            http: http.map(|http| (http.host, http.port.unwrap_or(8080))),
+            listeners,
+            http,
             shutdown_grace: span("shutdown-grace", self.shutdown_grace, Duration::ZERO, DAY)?,
             log_format: given("log-format", self.log_format)?,
             log_level: self.log_level,
@@ -237,8 +249,15 @@ mod tests {
     #[test]
     fn defaults_suit_the_store() {
         let serve = validated(&[]).expect("the defaults");
-        assert_eq!((serve.store.kind(), serve.listen), (StoreKind::File, ("0.0.0.0".to_owned(), 9092)));
-        assert_eq!(serve.http, Some(("127.0.0.1".to_owned(), 8080)));
+        let [listener] = &serve.listeners[..] else { panic!("{:?}", serve.listeners) };
+        assert_eq!(
+            (listener.name.as_str(), listener.host.as_str(), listener.port),
+            ("PLAINTEXT", "0.0.0.0", 9092)
+        );
+        assert_eq!((serve.store.kind(), &listener.advertise), (StoreKind::File, &None));
+        let http = |is_asked_for| Some(Http { host: "127.0.0.1".to_owned(), port: 8080, is_asked_for });
+        assert_eq!(serve.http, http(false));
+        assert_eq!(validated(&[("http", "127.0.0.1:8080")]).map(|serve| serve.http), Ok(http(true)));
         assert_eq!(serve.broker.max_request_bytes, 100 << 20);
         for (url, linger, window, checkpoint) in [
             ("memory://", 0, 4, 2048),

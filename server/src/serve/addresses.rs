@@ -5,34 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use coordinator::cluster::Address;
 use tokio::net::{UdpSocket, lookup_host};
 
-use crate::config::AddressSpec;
+use crate::config::{AddressSpec, Listener};
 
-/// The name of the one listener.
-const LISTENER: &str = "PLAINTEXT";
-
-/// An address as it is written; IPv6 addresses in brackets.
-pub(super) fn host_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-/// An address as it is written.
-pub(super) fn shown(address: &Address) -> String {
-    host_port(&address.host, address.port)
-}
-
-/// What clients are told, and whether that was guessed: as configured; or the listening host as it was
-/// written; or, if that is all addresses, the one with which this machine reaches others.
-pub(super) async fn advertised(
-    configured: Option<&AddressSpec>,
-    listen: &str,
-    bound: SocketAddr,
-) -> (Address, bool) {
-    let address = |host: String, port| Address { listener: LISTENER.to_owned(), host, port };
-    if let Some(AddressSpec { host, port }) = configured {
+/// What clients of a listener are told, and whether that was guessed: as configured; or the listening host as it
+/// was written; or, if that is all addresses, the one with which this machine reaches others.
+pub(super) async fn advertised(listener: &Listener, bound: SocketAddr) -> (Address, bool) {
+    let address = |host: String, port| Address { listener: listener.name.clone(), host, port };
+    if let Some(AddressSpec { host, port }) = &listener.advertise {
         return (address(host.clone(), port.unwrap_or(bound.port())), false);
     }
     if !bound.ip().is_unspecified() {
-        return (address(listen.to_owned(), bound.port()), false);
+        return (address(listener.host.clone(), bound.port()), false);
     }
     let host = match outgoing().await {
         Some(ip) => ip.to_string(),
@@ -78,10 +61,12 @@ mod tests {
     use super::*;
 
     async fn told(configured: Option<&str>, listen: &str, bound: &str) -> (String, bool) {
-        let configured = configured.map(|text| text.parse::<AddressSpec>().expect("an address"));
-        let bound = bound.parse().expect("an address");
-        let (address, guessed) = advertised(configured.as_ref(), listen, bound).await;
-        (shown(&address), guessed)
+        let advertise = configured.map(|text| text.parse::<AddressSpec>().expect("an address"));
+        let (name, host) = ("INSIDE".to_owned(), listen.to_owned());
+        let listener = Listener { name, host, port: 0, advertise };
+        let (address, guessed) = advertised(&listener, bound.parse().expect("an address")).await;
+        assert_eq!(address.listener, "INSIDE");
+        (address.to_string(), guessed)
     }
 
     #[tokio::test]
@@ -89,6 +74,7 @@ mod tests {
         let yes = |text: &str| (text.to_owned(), false);
         assert_eq!(told(Some("b.example:1234"), "0.0.0.0", "0.0.0.0:9092").await, yes("b.example:1234"));
         assert_eq!(told(Some("b.example"), "0.0.0.0", "0.0.0.0:4711").await, yes("b.example:4711"));
+        assert_eq!(told(Some("[fd00::1]:5"), "::", "[::]:9092").await, yes("[fd00::1]:5"));
         assert_eq!(told(None, "localhost", "127.0.0.1:4711").await, yes("localhost:4711"));
         assert_eq!(told(None, "::1", "[::1]:9092").await, yes("[::1]:9092"));
         let (guess, guessed) = told(None, "0.0.0.0", "0.0.0.0:9092").await;

@@ -1,5 +1,6 @@
 //! The binary as it is used: a node on a port of its own, and commands against it.
 
+mod listeners;
 mod node;
 
 use std::io::Read;

@@ -34,13 +34,22 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// A node that serves.
 pub(crate) struct Node {
     pub(crate) process: Child,
+    pub(crate) id: i32,
+    pub(crate) listen: String,
     pub(crate) bootstrap: String,
     pub(crate) http: String,
 }
 
 impl Node {
     pub(crate) fn start(store: &str) -> Self {
-        let arguments = ["serve", "--store", store, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+        let node = Self::with(store, &["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        assert_eq!(node.listen, node.bootstrap);
+        node
+    }
+
+    /// A node with these flags, besides its store.
+    pub(crate) fn with(store: &str, flags: &[&str]) -> Self {
+        let arguments = [&["serve", "--store", store], flags].concat();
         let mut process = tidelog(&arguments).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let log = process.stderr.take().expect("it is piped");
         let mut lines = BufReader::new(log).lines();
@@ -54,11 +63,12 @@ impl Node {
         // Nobody may hold up what is logged later.
         std::thread::spawn(move || lines.for_each(drop));
         let field = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
-        assert_eq!(field("listen"), field("advertise"));
         for name in ["store", "cluster", "session", "node"] {
             assert!(!field(name).is_empty(), "{name} in {ready}");
         }
-        Self { process, bootstrap: field("advertise"), http: field("http") }
+        let (listen, bootstrap, http) = (field("listen"), field("advertise"), field("http"));
+        let id = field("node").parse().expect("a number");
+        Self { process, id, listen, bootstrap, http }
     }
 
     /// Runs a client command, which must succeed.

@@ -9,6 +9,7 @@ use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId};
 
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{self, Nonce};
+use super::index::{self, Position};
 use super::{FormatError, Kind};
 
 /// Slots of one holding in which a partition has records that are in no segment yet, and where their
@@ -38,6 +39,15 @@ pub struct PartitionState {
     pub partition: Partition,
     /// Where its records are, by offset.
     pub tenures: Vec<Tenure>,
+}
+
+/// A partition as an owner begins with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnedPartition {
+    /// Its state, and where the records are that an index object lists.
+    pub state: PartitionState,
+    /// Where the records after those are, by offset.
+    pub positions: Vec<Position>,
 }
 
 /// A shard's state.
@@ -115,6 +125,26 @@ impl Checkpoint {
         r.end()?;
         Ok(Self { session, n, as_of, previous, shards })
     }
+}
+
+/// A partition as a RELEASE hands it over.
+pub(super) fn encode_owned(w: &mut Writer, (id, owned): (&PartitionId, &OwnedPartition)) {
+    encode_partition(w, (id, &owned.state));
+    w.list(owned.positions.iter(), |w, p| {
+        w.raw(p.session.as_bytes()).u64(p.epoch.0);
+        index::encode_place(w, p);
+    });
+}
+
+/// Reads what [`encode_owned`] wrote.
+pub(super) fn decode_owned(r: &mut Reader<'_>) -> Result<(PartitionId, OwnedPartition)> {
+    let (id, state) = decode_partition(r)?;
+    let positions = r.list(24 + index::PLACE, |r| {
+        let holding = (SessionId(r.array()?), Epoch(r.u64()?));
+        index::decode_place(r, holding)
+    })?;
+    index::check_order(&positions)?;
+    Ok((id, OwnedPartition { state, positions }))
 }
 
 fn encode_partition(w: &mut Writer, (id, state): (&PartitionId, &PartitionState)) {

@@ -1,7 +1,7 @@
 //! A metadata entry: a list of operations.
 
 use bytes::Bytes;
-use coordinator::cluster::{Address, CheckpointRef, Cluster, Format, Op, SessionEnd, ShardRun};
+use coordinator::cluster::{Address, CheckpointRef, Cluster, Format, MoveFrom, Op, SessionEnd, ShardRun};
 use coordinator::{ClusterId, Epoch, NodeId, ProcessId, SessionId, Shards, TopicId};
 
 use super::codec::{Reader, Result, Writer};
@@ -25,10 +25,17 @@ const MOVE: u8 = 5;
 const CREATE_TOPIC: u8 = 6;
 const DELETE_TOPIC: u8 = 7;
 const PRODUCER_BLOCK: u8 = 8;
+const SUSPECT: u8 = 9;
+const ALIVE: u8 = 10;
+const DRAIN: u8 = 11;
 
-// How a MOVE's holding ended. 2 (released) is given away in docs/formats.md.
+/// The last kind of operation.
+const LAST: u8 = DRAIN;
+
+// How a MOVE's holding ended.
 const NEVER_HELD: u8 = 0;
 const ENDED: u8 = 1;
+const RELEASED: u8 = 2;
 
 /// The object of entry `k`.
 pub fn encode(k: Epoch, entry: &Entry, nonce: Nonce) -> Bytes {
@@ -54,7 +61,7 @@ pub fn decode(k: Epoch, object: &[u8]) -> Result<Entry> {
     if k == Epoch(0) {
         match (r.u32()?, r.u8()?) {
             (1, FORMAT) => {}
-            (1, found) if found > PRODUCER_BLOCK => return Err(unknown_op(found)),
+            (1, found) if found > LAST => return Err(unknown_op(found)),
             _ => return Err(FormatError::Invalid("entry 0 is not FORMAT")),
         }
         let mut nested = r.nested("FORMAT")?;
@@ -104,6 +111,15 @@ pub(super) fn decode_end(r: &mut Reader<'_>) -> Result<SessionEnd> {
     Ok(SessionEnd { cut, checkpoint })
 }
 
+/// Zero or one.
+pub(super) fn decode_flag(r: &mut Reader<'_>) -> Result<bool> {
+    match r.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        found => Err(FormatError::Newer { what: "a flag", found: u64::from(found) }),
+    }
+}
+
 /// A topic's number of partitions.
 pub(super) fn decode_partitions(r: &mut Reader<'_>) -> Result<i32> {
     match r.i32()? {
@@ -141,8 +157,9 @@ fn encode_op(w: &mut Writer, op: &Op) {
         Op::Closed { session, end } => w.u8(CLOSED).nested(|w| encode_end(w.raw(session.as_bytes()), end)),
         Op::Move { from, to, runs } => w.u8(MOVE).nested(|w| {
             match from {
-                Some((from, end)) => w.u8(ENDED).raw(from.as_bytes()).u64(*end),
-                None => w.u8(NEVER_HELD),
+                MoveFrom::Nobody => w.u8(NEVER_HELD),
+                MoveFrom::Ended { session, cut } => w.u8(ENDED).raw(session.as_bytes()).u64(*cut),
+                MoveFrom::Released { session, end } => w.u8(RELEASED).raw(session.as_bytes()).u64(*end),
             };
             w.raw(to.as_bytes());
             w.list(runs.iter(), |w, run| {
@@ -163,6 +180,15 @@ fn encode_op(w: &mut Writer, op: &Op) {
         }),
         Op::ProducerBlock { session } => w.u8(PRODUCER_BLOCK).nested(|w| {
             w.raw(session.as_bytes());
+        }),
+        Op::Suspect { session } => w.u8(SUSPECT).nested(|w| {
+            w.raw(session.as_bytes());
+        }),
+        Op::Alive { session } => w.u8(ALIVE).nested(|w| {
+            w.raw(session.as_bytes());
+        }),
+        Op::Drain { session, draining } => w.u8(DRAIN).nested(|w| {
+            w.raw(session.as_bytes()).u8(u8::from(*draining));
         }),
     };
 }
@@ -186,8 +212,9 @@ fn decode_op(r: &mut Reader<'_>) -> Result<Op> {
         CLOSED => Op::Closed { session: SessionId(r.array()?), end: decode_end(&mut r)? },
         MOVE => {
             let from = match r.u8()? {
-                NEVER_HELD => None,
-                ENDED => Some((SessionId(r.array()?), r.u64()?)),
+                NEVER_HELD => MoveFrom::Nobody,
+                ENDED => MoveFrom::Ended { session: SessionId(r.array()?), cut: r.u64()? },
+                RELEASED => MoveFrom::Released { session: SessionId(r.array()?), end: r.u64()? },
                 found => return Err(FormatError::Newer { what: "a MOVE's kind", found: u64::from(found) }),
             };
             let to = SessionId(r.array()?);
@@ -207,6 +234,9 @@ fn decode_op(r: &mut Reader<'_>) -> Result<Op> {
         },
         DELETE_TOPIC => Op::DeleteTopic { topic: TopicId(r.array()?) },
         PRODUCER_BLOCK => Op::ProducerBlock { session: SessionId(r.array()?) },
+        SUSPECT => Op::Suspect { session: SessionId(r.array()?) },
+        ALIVE => Op::Alive { session: SessionId(r.array()?) },
+        DRAIN => Op::Drain { session: SessionId(r.array()?), draining: decode_flag(&mut r)? },
         FORMAT => return Err(FormatError::Invalid("FORMAT stands in another entry than 0")),
         found => return Err(unknown_op(found)),
     };

@@ -27,8 +27,21 @@ fn sample() -> Entry {
             rack: Some("eu-1a".into()),
             addresses: vec![address],
         },
-        Op::Move { from: Some((one, 90)), to: two, runs: vec![run(0, Some(Epoch(11)))] },
-        Op::Move { from: None, to: two, runs: vec![run(512, None)] },
+        Op::Move {
+            from: MoveFrom::Ended { session: one, cut: 90 },
+            to: two,
+            runs: vec![run(0, Some(Epoch(11)))],
+        },
+        Op::Move { from: MoveFrom::Nobody, to: two, runs: vec![run(512, None)] },
+        Op::Move {
+            from: MoveFrom::Released { session: two, end: 7 },
+            to: one,
+            runs: vec![run(3, Some(Epoch(12)))],
+        },
+        Op::Suspect { session: one },
+        Op::Alive { session: two },
+        Op::Drain { session: one, draining: true },
+        Op::Drain { session: two, draining: false },
         Op::CreateTopic {
             topic: TopicId([9; 16]),
             name: "orders".into(),
@@ -78,7 +91,7 @@ fn entry_0_is_format_and_no_other_is() {
 #[test]
 fn what_is_unknown_is_newer() {
     let newer = |what, found| Err(FormatError::Newer { what, found });
-    for kind in [0, PRODUCER_BLOCK + 1, 255] {
+    for kind in [0, LAST + 1, 255] {
         let object = with_op(kind, |w| {
             w.raw(b"whatever");
         });
@@ -89,9 +102,9 @@ fn what_is_unknown_is_newer() {
     let object = encode(Epoch(0), &Entry::Format(above), NONCE);
     assert_eq!(decode(Epoch(0), &object), newer("the cluster's format level", 2));
     let released = with_op(MOVE, |w| {
-        w.u8(2).raw(&[0; 16]);
+        w.u8(3).raw(&[0; 16]);
     });
-    assert_eq!(decode(K, &released), newer("a MOVE's kind", 2));
+    assert_eq!(decode(K, &released), newer("a MOVE's kind", 3));
     let first = enveloped(
         Kind::Entry,
         &written(|w| {

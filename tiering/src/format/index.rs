@@ -40,7 +40,40 @@ impl Position {
 /// Per partition the positions of its batches, by offset.
 pub type Positions = BTreeMap<PartitionId, Vec<Position>>;
 
-const POSITION: usize = 4 + 8 + 4 + 4 + 8 + 4 + 8;
+/// The bytes of a position without its holding.
+pub(super) const PLACE: usize = 8 + 4 + 4 + 8 + 4 + 8;
+
+/// Where a batch lies in its holding's slots.
+pub(super) fn encode_place(w: &mut Writer, p: &Position) {
+    w.u64(p.slot).u32(p.position).u32(p.length).i64(p.base_offset);
+    w.i32(p.last_offset_delta).i64(p.max_timestamp);
+}
+
+/// Reads what [`encode_place`] wrote.
+pub(super) fn decode_place(r: &mut Reader<'_>, (session, epoch): (SessionId, Epoch)) -> Result<Position> {
+    let position = Position {
+        session,
+        epoch,
+        slot: r.u64()?,
+        position: r.u32()?,
+        length: r.u32()?,
+        base_offset: r.i64()?,
+        last_offset_delta: r.i32()?,
+        max_timestamp: r.i64()?,
+    };
+    match position.base_offset.checked_add(i64::from(position.last_offset_delta) + 1) {
+        Some(_) if position.base_offset >= 0 && position.last_offset_delta >= 0 => Ok(position),
+        _ => Err(FormatError::Invalid("a batch's offsets are out of range")),
+    }
+}
+
+/// Positions of one partition are in the order of offsets.
+pub(super) fn check_order(positions: &[Position]) -> Result<()> {
+    match positions.windows(2).all(|w| w[0].last_offset() < w[1].base_offset) {
+        true => Ok(()),
+        false => Err(FormatError::Invalid("a batch index is not in the order of offsets")),
+    }
+}
 
 /// Encodes an index object. Holdings (session and epoch) are named once and then by number.
 pub fn encode(nonce: Nonce, positions: &Positions) -> Bytes {
@@ -55,8 +88,7 @@ pub fn encode(nonce: Nonce, positions: &Positions) -> Bytes {
         w.raw(partition.topic.as_bytes()).i32(partition.index);
         w.list(positions.iter(), |w, p| {
             let holding = holdings.partition_point(|h| *h < (p.session, p.epoch)) as u32;
-            w.u32(holding).u64(p.slot).u32(p.position).u32(p.length).i64(p.base_offset);
-            w.i32(p.last_offset_delta).i64(p.max_timestamp);
+            encode_place(w.u32(holding), p);
         });
     });
     envelope::seal(Kind::Index, nonce, w.bytes())
@@ -68,28 +100,13 @@ pub fn decode(object: &[u8]) -> Result<Positions> {
     let holdings = r.list(24, |r| Ok((SessionId(r.array()?), Epoch(r.u64()?))))?;
     let partitions = r.map(24, |r| {
         let partition = PartitionId { topic: TopicId(r.array()?), index: r.i32()? };
-        let positions = r.list(POSITION, |r| {
-            let (session, epoch) = *holdings
+        let positions = r.list(4 + PLACE, |r| {
+            let holding = *holdings
                 .get(r.u32()? as usize)
                 .ok_or(FormatError::Invalid("a batch index names a holding that it does not list"))?;
-            let position = Position {
-                session,
-                epoch,
-                slot: r.u64()?,
-                position: r.u32()?,
-                length: r.u32()?,
-                base_offset: r.i64()?,
-                last_offset_delta: r.i32()?,
-                max_timestamp: r.i64()?,
-            };
-            match position.base_offset.checked_add(i64::from(position.last_offset_delta) + 1) {
-                Some(_) if position.base_offset >= 0 && position.last_offset_delta >= 0 => Ok(position),
-                _ => Err(FormatError::Invalid("a batch's offsets are out of range")),
-            }
+            decode_place(r, holding)
         })?;
-        if !positions.windows(2).all(|w| w[0].last_offset() < w[1].base_offset) {
-            return Err(FormatError::Invalid("a batch index is not in the order of offsets"));
-        }
+        check_order(&positions)?;
         Ok((partition, positions))
     })?;
     r.end()?;

@@ -75,7 +75,7 @@ fn what_cannot_be_is_refused() {
     refused(&|list| list[0].last_offset_delta = -1);
     refused(&|list| list[0].base_offset = -1);
     let unlisted = written(|w| {
-        w.u32(0).u32(1).raw(&[0; 20]).u32(1).raw(&[0; POSITION]);
+        w.u32(0).u32(1).raw(&[0; 20]).u32(1).raw(&[0; 4 + PLACE]);
     });
     let names = FormatError::Invalid("a batch index names a holding that it does not list");
     assert_eq!(decode(&enveloped(Kind::Index, &unlisted)), Err(names));

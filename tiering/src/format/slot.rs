@@ -4,10 +4,13 @@
 //! offsets and leader epochs. The index describes them and alone is enough to rebuild state; with the
 //! second header, the object's tail is all that replay reads.
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
-use coordinator::{Epoch, PartitionId, ProcessId, SessionId, TopicId, partition};
+use coordinator::{Epoch, PartitionId, ProcessId, SessionId, ShardId, TopicId, partition};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::checkpoint::{self, OwnedPartition};
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{Nonce, check, check_header, read_kind, version};
 use super::{FormatError, Kind, VERSION};
@@ -133,13 +136,23 @@ pub enum Record {
         /// The producers' ids.
         producers: Vec<i64>,
     },
+    /// The session writes nothing more of a shard, and this is all that is to know of it.
+    Release {
+        /// The shard.
+        shard: ShardId,
+        /// The holding that ends.
+        epoch: Epoch,
+        /// The shard's partitions that have ever had a record.
+        partitions: BTreeMap<PartitionId, OwnedPartition>,
+    },
     /// The session ends here. It stands alone in its slot.
     Close,
 }
 
-// 3 GROUP, 4 TXN, 5 MARKER, 6 COMPACT, 7 TRIM, 9 RELEASE and 10 OBSERVED are given away in docs/formats.md.
+// 3 GROUP, 4 TXN, 5 MARKER, 6 COMPACT, 7 TRIM and 10 OBSERVED are given away in docs/formats.md.
 const BATCH: u8 = 2;
 const PRODUCERS_EXPIRED: u8 = 8;
+const RELEASE: u8 = 9;
 const CLOSE: u8 = 11;
 
 /// The fewest bytes of a record: its kind and its length.
@@ -164,6 +177,9 @@ fn encode_record(w: &mut Writer, record: &Record) {
             w.list(producers.iter(), |w, id| {
                 w.i64(*id);
             });
+        }),
+        Record::Release { shard, epoch, partitions } => w.u8(RELEASE).nested(|w| {
+            w.u32(shard.0).u64(epoch.0).list(partitions.iter(), checkpoint::encode_owned);
         }),
         Record::Close => w.u8(CLOSE).nested(|_| ()),
     };
@@ -198,6 +214,10 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
         PRODUCERS_EXPIRED => {
             let (partition, epoch) = partition(&mut r)?;
             Record::ProducersExpired { partition, epoch, producers: r.list(8, |r| r.i64())? }
+        }
+        RELEASE => {
+            let (shard, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
+            Record::Release { shard, epoch, partitions: r.map(53, checkpoint::decode_owned)? }
         }
         CLOSE => Record::Close,
         found => return Err(FormatError::Newer { what: "an index record's kind", found: u64::from(found) }),
@@ -234,6 +254,19 @@ impl Builder {
     /// Adds a record to the index.
     pub fn push(&mut self, record: Record) {
         self.records.push(record);
+    }
+
+    /// Gives every record the epoch of a new holding: its session was followed by another before the slot's
+    /// bytes were fixed.
+    pub fn hold_at(&mut self, held: Epoch) {
+        for record in &mut self.records {
+            match record {
+                Record::Batch(BatchRecord { epoch, .. })
+                | Record::ProducersExpired { epoch, .. }
+                | Record::Release { epoch, .. } => *epoch = held,
+                Record::Close => {}
+            }
+        }
     }
 
     /// The body's length so far, in bytes.

@@ -1,6 +1,8 @@
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
 use proptest::prelude::*;
 
+use super::super::checkpoint::PartitionState;
+use super::super::index::Position;
 use super::super::testing::*;
 use super::*;
 
@@ -83,10 +85,30 @@ fn sample_batches() -> Vec<(Vec<u8>, PartitionId, Epoch, i16, Appended)> {
     ]
 }
 
+fn release() -> Record {
+    let mut state = PartitionState::default();
+    for (_, _, _, _, appended) in &sample_batches()[1..] {
+        state.partition.apply(appended);
+    }
+    let at = Position {
+        session: SESSION,
+        epoch: Epoch(13),
+        slot: 6,
+        position: 100,
+        length: 90,
+        base_offset: 0,
+        last_offset_delta: 4,
+        max_timestamp: 1_700_000_000_000,
+    };
+    let owned = OwnedPartition { state, positions: vec![at] };
+    Record::Release { shard: ShardId(5), epoch: Epoch(13), partitions: [(partition(2), owned)].into() }
+}
+
 fn sample() -> Frozen {
     let expired =
         Record::ProducersExpired { partition: partition(2), epoch: Epoch(13), producers: vec![8, 9] };
-    slot(&sample_batches(), &[expired])
+    let empty = Record::Release { shard: ShardId(6), epoch: Epoch(12), partitions: BTreeMap::new() };
+    slot(&sample_batches(), &[expired, release(), empty])
 }
 
 #[test]
@@ -142,7 +164,7 @@ fn seals_differ_in_their_nonce_only() {
 
 #[test]
 fn unknown_kinds_are_newer() {
-    for kind in [0, 1, 3, 4, 5, 6, 7, 9, 10, 12, 255] {
+    for kind in [0, 1, 3, 4, 5, 6, 7, 10, 12, 255] {
         let index = written(|w| {
             w.u32(1).u8(kind).nested(|w| {
                 w.raw(b"whatever");

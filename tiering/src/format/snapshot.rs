@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use coordinator::cluster::{Cluster, Grant, Session, SessionState};
+use coordinator::cluster::{Cluster, Grant, HoldingEnd, Session, SessionState};
 use coordinator::topic::{Topic, config::TopicConfig};
 use coordinator::{Epoch, NodeId, ProcessId, SessionId, TopicId};
 
@@ -16,6 +16,11 @@ use super::{FormatError, Kind};
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const DEAD: u8 = 2;
+
+// How a holding ended.
+const HELD: u8 = 0;
+const CUT: u8 = 1;
+const RELEASED: u8 = 2;
 
 /// The object at `meta/snap/<cluster.next()>`.
 pub fn encode(cluster: &Cluster, nonce: Nonce) -> Bytes {
@@ -36,6 +41,10 @@ pub fn encode(cluster: &Cluster, nonce: Nonce) -> Bytes {
             SessionState::Closed(end) => entry::encode_end(w.u8(CLOSED), end),
             SessionState::Dead(end) => entry::encode_end(w.u8(DEAD), end),
         }
+        w.optional(s.suspected, |w, k| {
+            w.u64(k.0);
+        });
+        w.u8(u8::from(s.draining));
     });
     let topics: Vec<_> = cluster.topics().collect();
     w.list(topics.iter(), |w, t| {
@@ -59,9 +68,11 @@ fn encode_grants(w: &mut Writer, cluster: &Cluster) {
     w.list(runs.iter(), |w, (count, grants)| {
         w.u32(*count).list(grants.iter(), |w, g| {
             w.u64(g.epoch.0).raw(g.session.as_bytes()).i32(g.leader_epoch);
-            w.optional(g.end, |w, end| {
-                w.u64(end);
-            });
+            match g.end {
+                None => w.u8(HELD),
+                Some(HoldingEnd::Cut(slot)) => w.u8(CUT).u64(slot),
+                Some(HoldingEnd::Released(slot)) => w.u8(RELEASED).u64(slot),
+            };
         });
     });
 }
@@ -74,7 +85,7 @@ pub fn decode(next: Epoch, object: &[u8]) -> Result<Cluster> {
         return Err(FormatError::Invalid("the snapshot says that it belongs under another key"));
     }
     let format = entry::decode_format(&mut r)?;
-    let sessions = r.map(50, |r| {
+    let sessions = r.map(52, |r| {
         let (id, process) = (SessionId(r.array()?), ProcessId(r.array()?));
         let (node, opened) = (NodeId(r.i32()?), Epoch(r.u64()?));
         let rack = r.optional(|r| r.string())?;
@@ -85,7 +96,8 @@ pub fn decode(next: Epoch, object: &[u8]) -> Result<Cluster> {
             DEAD => SessionState::Dead(entry::decode_end(r)?),
             found => return Err(FormatError::Newer { what: "a session's state", found: u64::from(found) }),
         };
-        Ok((id, Session { id, process, node, rack, addresses, opened, state }))
+        let (suspected, draining) = (r.optional(|r| r.u64().map(Epoch))?, entry::decode_flag(r)?);
+        Ok((id, Session { id, process, node, rack, addresses, opened, state, suspected, draining }))
     })?;
     let topics = r.map(28, |r| {
         let (id, name) = (TopicId(r.array()?), r.string()?);
@@ -108,7 +120,13 @@ pub fn decode(next: Epoch, object: &[u8]) -> Result<Cluster> {
         let run = r.list(29, |r| {
             let (epoch, session) = (Epoch(r.u64()?), SessionId(r.array()?));
             let leader_epoch = r.i32()?;
-            Ok(Grant { epoch, session, leader_epoch, end: r.optional(|r| r.u64())? })
+            let end = match r.u8()? {
+                HELD => None,
+                CUT => Some(HoldingEnd::Cut(r.u64()?)),
+                RELEASED => Some(HoldingEnd::Released(r.u64()?)),
+                found => return Err(FormatError::Newer { what: "a holding's end", found: u64::from(found) }),
+            };
+            Ok(Grant { epoch, session, leader_epoch, end })
         })?;
         if count == 0 || count > format.shards.count() as usize - grants.len() {
             return Err(FormatError::Invalid("the snapshot holds other shards than the cluster has"));

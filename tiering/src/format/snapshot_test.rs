@@ -1,5 +1,5 @@
 use coordinator::cluster::{Address, CheckpointRef, Format, Op, SessionEnd};
-use coordinator::{ClusterId, Shards};
+use coordinator::{ClusterId, ShardId, Shards};
 use proptest::prelude::*;
 
 use super::super::testing::*;
@@ -14,13 +14,15 @@ fn new(shards: u32) -> Cluster {
 #[derive(Clone, Debug)]
 enum Step {
     Ops(Vec<Op>),
-    TakeOver(SessionId),
+    TakeOver,
+    Release(SessionId, SessionId),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => proptest::collection::vec(op(), 0..4).prop_map(Step::Ops),
-        1 => session_id().prop_map(Step::TakeOver),
+        1 => Just(Step::TakeOver),
+        1 => (session_id(), session_id()).prop_map(|(from, to)| Step::Release(from, to)),
     ];
     proptest::collection::vec(step, 0..30)
 }
@@ -29,17 +31,18 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
     for step in steps {
         let ops = match step {
             Step::Ops(ops) => ops.clone(),
-            Step::TakeOver(session) => match cluster.session(*session).map(|s| s.process) {
-                Some(process) => cluster.plan_takeover(*session, process),
-                None => Vec::new(),
-            },
+            Step::TakeOver => cluster.plan_takeover(),
+            Step::Release(from, to) => {
+                let shards: Vec<_> = [1, 4, 5].map(|shard| (ShardId(shard), *to)).into();
+                cluster.plan_released(*from, 7, &shards)
+            }
         };
         cluster.apply(cluster.next(), &ops).expect("the next entry");
     }
 }
 
 fn sample() -> Cluster {
-    let [one, two] = [1, 2].map(|n| SessionId([n; 16]));
+    let [one, two, three] = [1, 2, 3].map(|n| SessionId([n; 16]));
     let open = |session, process: u8| Op::Open {
         session,
         process: ProcessId([process; 16]),
@@ -58,9 +61,12 @@ fn sample() -> Cluster {
     let end = SessionEnd { cut: 90, checkpoint: Some(CheckpointRef { n: 64, as_of: Epoch(2) }) };
     let steps = [
         Step::Ops(vec![open(one, 7), topic]),
-        Step::TakeOver(one),
+        Step::TakeOver,
         Step::Ops(vec![Op::Dead { session: one, end }, open(two, 8)]),
-        Step::TakeOver(two),
+        Step::TakeOver,
+        Step::Ops(vec![open(three, 9), Op::Suspect { session: two }]),
+        Step::Release(two, three),
+        Step::Ops(vec![Op::Drain { session: three, draining: true }]),
     ];
     run(&mut cluster, &steps);
     cluster

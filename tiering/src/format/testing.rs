@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use coordinator::cluster::{Address, CheckpointRef, Cluster, Op, SessionEnd, ShardRun};
+use coordinator::cluster::{Address, CheckpointRef, Cluster, MoveFrom, Op, SessionEnd, ShardRun};
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
 use coordinator::{Epoch, NodeId, PartitionId, ProcessId, SessionId, TopicId};
 use proptest::prelude::*;
@@ -176,7 +176,11 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     let node = proptest::option::of((0..3i32).prop_map(NodeId));
     let rack = proptest::option::of("[a-z]{0,3}");
     let addresses = proptest::collection::vec(address(), 0..3);
-    let from = proptest::option::of((session_id(), any::<u64>()));
+    let from = prop_oneof![
+        Just(MoveFrom::Nobody),
+        (session_id(), any::<u64>()).prop_map(|(session, cut)| MoveFrom::Ended { session, cut }),
+        (session_id(), any::<u64>()).prop_map(|(session, end)| MoveFrom::Released { session, end }),
+    ];
     let runs = proptest::collection::vec(shard_run(), 0..3);
     let shape = (1..=Cluster::MAX_PARTITIONS, 1..4i16);
     prop_oneof![
@@ -192,5 +196,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         }),
         1 => topic_id().prop_map(|topic| Op::DeleteTopic { topic }),
         1 => session_id().prop_map(|session| Op::ProducerBlock { session }),
+        1 => session_id().prop_map(|session| Op::Suspect { session }),
+        1 => session_id().prop_map(|session| Op::Alive { session }),
+        1 => (session_id(), any::<bool>()).prop_map(|(session, draining)| Op::Drain { session, draining }),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coordinator::cluster::{CheckpointRef, SessionEnd};
+use coordinator::cluster::{CheckpointRef, Op, SessionEnd};
 use coordinator::{ProcessId, SessionId};
 use futures::TryStreamExt;
 
@@ -28,6 +28,14 @@ pub struct Sealed {
     pub checkpoint: Option<Checkpoint>,
     /// The indexes of its slots from the checkpoint to the cut.
     pub footers: Vec<Footer>,
+}
+
+impl Sealed {
+    /// The operation that records how `session` ended.
+    pub fn op(&self, session: SessionId) -> Op {
+        let end = self.end;
+        if self.closed { Op::Closed { session, end } } else { Op::Dead { session, end } }
+    }
 }
 
 /// Seals `session` upward from its last checkpoint: an absent slot is never skipped, because listing and

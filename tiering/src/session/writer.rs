@@ -1,6 +1,5 @@
 //! Putting a session's own slots.
 
-use coordinator::SessionId;
 use object_store::PutPayload;
 use object_store::path::Path;
 use thiserror::Error;
@@ -30,29 +29,23 @@ pub enum SlotError {
     Create(#[from] CreateError),
 }
 
-/// Writes slots of one session. Several may be under way at once; what may be acknowledged (I3) is for the
+/// Writes slots of sessions that this process opened. Several may be under way at once; what may be acknowledged (I3) is for the
 /// caller to keep in order.
 #[derive(Clone, Debug)]
 pub struct SlotWriter {
     store: Store,
-    session: SessionId,
 }
 
 impl SlotWriter {
-    /// A writer for a session that this process opened.
-    pub fn new(store: Store, session: SessionId) -> Self {
-        Self { store, session }
-    }
-
-    /// The session.
-    pub fn session(&self) -> SessionId {
-        self.session
+    /// A writer to this store.
+    pub fn new(store: Store) -> Self {
+        Self { store }
     }
 
     /// Puts a slot and returns once it is confirmed, however long that takes. Every attempt sends the same
     /// bytes (I2).
     pub async fn put(&self, slot: &Frozen) -> Result<(), SlotError> {
-        let path = keys::slot(self.session, slot.header.n);
+        let path = keys::slot(slot.header.session, slot.header.n);
         let payload: PutPayload = slot.object.iter().cloned().collect();
         let policy = self.store.policy();
         match self.store.create_nonce(&path, payload, slot.header.nonce, nonce_of, policy).await? {

@@ -32,7 +32,7 @@ impl Metered {
     }
 
     fn seen<T>(&self, kind: RequestKind, result: Result<T>) -> Result<T> {
-        result.inspect_err(|error| self.metrics.failed(kind, error))
+        result.inspect(|_| self.metrics.answered()).inspect_err(|error| self.metrics.failed(kind, error))
     }
 
     /// Counts a listing: one request at once, and one more for each further page of keys.

@@ -1,6 +1,10 @@
 //! Requests by kind, counted where they leave for the store, and what they cost on S3.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// The kinds of request that stores meter and bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,6 +63,7 @@ pub struct StoreMetrics {
     cells: [Cell; 6],
     ambiguous: AtomicU64,
     hedges: AtomicU64,
+    answered: Mutex<Option<Instant>>,
 }
 
 /// One kind of request at one moment.
@@ -106,6 +111,15 @@ impl StoreMetrics {
         self.snapshot().iter().map(|(kind, counts)| counts.requests as f64 * kind.s3_price()).sum()
     }
 
+    /// How long ago the store last answered, be it with "absent" or "exists"; `None` if it never did.
+    pub fn answer_age(&self) -> Option<Duration> {
+        self.answered.lock().map(|at| at.elapsed())
+    }
+
+    pub(super) fn answered(&self) {
+        *self.answered.lock() = Some(Instant::now());
+    }
+
     pub(super) fn began(&self, kind: RequestKind, bytes: u64) {
         let cell = &self.cells[kind as usize];
         cell.requests.fetch_add(1, Relaxed);
@@ -119,8 +133,14 @@ impl StoreMetrics {
     pub(super) fn failed(&self, kind: RequestKind, error: &object_store::Error) {
         let cell = &self.cells[kind as usize];
         match super::error::Class::of(error) {
-            super::error::Class::Exists => cell.conflicts.fetch_add(1, Relaxed),
-            super::error::Class::Absent => 0,
+            super::error::Class::Exists => {
+                self.answered();
+                cell.conflicts.fetch_add(1, Relaxed)
+            }
+            super::error::Class::Absent => {
+                self.answered();
+                0
+            }
             _ => cell.errors.fetch_add(1, Relaxed),
         };
     }

@@ -54,8 +54,9 @@ pub(super) fn describe(context: &Context, name: &str) -> Result<Vec<DescribeConf
 fn settings(broker: &Broker) -> Vec<Setting> {
     use ConfigType::{Boolean, Int, Long, String as Text};
     let config = broker.config();
-    let addresses = config.addresses.iter().map(|a| format!("{}://{}:{}", a.listener, a.host, a.port));
+    let addresses = config.addresses.iter().map(|address| format!("{}://{address}", address.listener));
     let addresses = addresses.collect::<Vec<_>>().join(",");
+    let between_nodes = config.addresses.first().map(|address| address.listener.clone());
     let id = broker.node_id().map(|id| id.to_string());
     let retention = definition("retention.ms").map(|d| d.default);
     let setting = |name, kind, value: String, default, documentation| Setting {
@@ -88,6 +89,13 @@ fn settings(broker: &Broker) -> Vec<Setting> {
             None,
             "Where clients and other nodes reach this node.",
         ),
+        Setting {
+            name: "inter.broker.listener.name",
+            kind: Text,
+            value: between_nodes,
+            default: None,
+            documentation: "The listener by which nodes reach each other.",
+        },
         setting(
             "auto.create.topics.enable",
             Boolean,

@@ -27,6 +27,7 @@ pub(super) struct Wanted {
     /// Whether the offset was found out of range by more than this node's own word.
     out_of_range: bool,
     broker: Arc<Broker>,
+    listener: Arc<str>,
 }
 
 /// Why a partition can't be read.
@@ -142,12 +143,12 @@ impl Wanted {
     ) -> Self {
         let led = view.lead(&context.broker, topic, partition.partition);
         let led = led.map(|(_, led)| led).map_err(Failure::from).and_then(|led| {
-            let current = led.partition.holding().leader_epoch;
+            let current = led.partition.leader_epoch();
             match check_leader_epoch(partition.current_leader_epoch, current) {
                 Ok(()) => Ok(led),
                 Err(code) => {
                     let fenced = code == ErrorCode::FencedLeaderEpoch;
-                    let leader = fenced.then(|| Leader::of(&view.cluster, led.partition.id())).flatten();
+                    let leader = fenced.then(|| view.leader(led.partition.id())).flatten();
                     Err(Failure { code, leader })
                 }
             }
@@ -162,6 +163,7 @@ impl Wanted {
             seen: -1,
             out_of_range: false,
             broker: Arc::clone(&context.broker),
+            listener: Arc::clone(&context.listener),
         }
     }
 
@@ -169,6 +171,13 @@ impl Wanted {
     pub(super) fn range(&self) -> Option<(i64, i64)> {
         let led = self.led.as_ref().ok()?;
         Some((led.partition.log_start(), led.partition.high_watermark()))
+    }
+
+    /// Notes that so many bytes were read.
+    pub(super) fn was_read(&self, bytes: usize) {
+        if let Ok(led) = &self.led {
+            led.partition.was_read(bytes);
+        }
     }
 
     /// Wakes `waiter` after the next commits; false if there has been one since the partition was planned.
@@ -258,7 +267,8 @@ impl Wanted {
 
     /// NOT_LEADER_OR_FOLLOWER, with who leads.
     pub(super) fn not_leader(&self, led: &Led) -> Failure {
-        let leader = self.broker.cluster().and_then(|cluster| Leader::of(&cluster, led.partition.id()));
+        let cluster = self.broker.cluster();
+        let leader = cluster.and_then(|cluster| Leader::of(&cluster, led.partition.id(), &self.listener));
         Failure { code: ErrorCode::NotLeaderOrFollower, leader }
     }
 }

@@ -1,0 +1,44 @@
+//! What nodes ask each other. A ping is answered before the node is ready; the cluster has no name until the
+//! metadata log has been read.
+
+use coordinator::{Epoch, SessionId};
+use protocol::messages::{PeerPingRequest, PeerPingResponse, PeerWitnessRequest, PeerWitnessResponse};
+use protocol::{ErrorCode, Uuid};
+
+use super::{Context, Errors};
+
+pub(super) async fn ping(context: &Context, request: PeerPingRequest) -> PeerPingResponse {
+    let broker = &context.broker;
+    if let Ok(wanted) = u64::try_from(request.metadata_next) {
+        broker.reach(Epoch(wanted)).await;
+    }
+    let cluster = broker.cluster();
+    let age = broker.store_age().map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    PeerPingResponse {
+        error_code: 0,
+        cluster_id: cluster.map(|c| c.id().to_string()).unwrap_or_default().into(),
+        process_id: Uuid::from_bytes(*broker.process().as_bytes()),
+        metadata_next: i64::try_from(broker.acted_on().0).unwrap_or(i64::MAX),
+        store_age_ms: age,
+        bytes_per_second: broker.bytes_per_second(),
+    }
+}
+
+pub(super) async fn witness(context: &Context, request: PeerWitnessRequest) -> PeerWitnessResponse {
+    match context.broker.can_reach(SessionId(*request.session_id.as_bytes())).await {
+        Some(reached) => PeerWitnessResponse { error_code: 0, reached },
+        None => PeerWitnessResponse { error_code: ErrorCode::InvalidRequest.code(), reached: false },
+    }
+}
+
+impl Errors for PeerPingResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+    }
+}
+
+impl Errors for PeerWitnessResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+    }
+}

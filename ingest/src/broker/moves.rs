@@ -1,0 +1,278 @@
+//! Following the metadata log: shards that this node was given are rebuilt and served, shards that it should
+//! give away are released, and shards that nobody holds are shared out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::cluster::{Cluster, Op, SessionState};
+use coordinator::{Epoch, SessionId, ShardId};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tiering::metadata::MetadataLog;
+use tiering::recover::{RecoverError, Recovered, recover};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::Broker;
+use crate::log::{Holding, Log, NotLeader, Release};
+
+/// How often everything is looked at again, whatever happens.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long shards may be nobody's before any node but the first takes them.
+const ORPHANED: Duration = Duration::from_secs(3);
+
+/// Something that takes time, when it is done.
+enum Done {
+    /// Shards have been rebuilt as the session got them.
+    Rebuilt { session: SessionId, held: Vec<(ShardId, Holding)>, recovered: Result<Recovered, RecoverError> },
+    /// Shards were given away, or not.
+    Released,
+    /// An entry was put, or not.
+    Proposed,
+}
+
+/// The state of it.
+pub(super) struct Moves {
+    broker: Arc<Broker>,
+    metadata: Arc<MetadataLog>,
+    log: Arc<Log>,
+    /// Shards that are being rebuilt, and the epoch at which they were granted.
+    rebuilding: BTreeMap<ShardId, Epoch>,
+    releasing: bool,
+    proposing: bool,
+    orphaned_since: Option<Instant>,
+    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+}
+
+impl Moves {
+    pub(super) fn new(broker: Arc<Broker>, metadata: Arc<MetadataLog>, log: Arc<Log>) -> Self {
+        Self {
+            broker,
+            metadata,
+            log,
+            rebuilding: BTreeMap::new(),
+            releasing: false,
+            proposing: false,
+            orphaned_since: None,
+            jobs: FuturesUnordered::new(),
+        }
+    }
+
+    /// Never ends.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.metadata.subscribe();
+        let mut leaving = self.broker.leaving.subscribe();
+        let mut again = interval(AGAIN);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => self.done(done),
+                Ok(()) = changes.changed() => {}
+                Ok(()) = leaving.changed() => {}
+                _ = again.tick() => {}
+            }
+            let cluster = Arc::clone(&changes.borrow_and_update());
+            self.follow(&cluster);
+        }
+    }
+
+    fn follow(&mut self, cluster: &Arc<Cluster>) {
+        if !self.log.is_open_in(cluster) {
+            return self.log.fail();
+        }
+        let session = self.log.session();
+        let Some(own) = cluster.session(session).filter(|s| s.state == SessionState::Open) else {
+            // Another session is about to follow it, or this is an older state of the cluster.
+            return;
+        };
+        self.log.retain(|partition| cluster.topic(partition.topic).is_some());
+        self.adopt(cluster, session);
+        if own.suspected.is_some() {
+            self.propose(move |cluster| {
+                let suspected = cluster.session(session).is_some_and(|s| s.suspected.is_some());
+                if suspected { vec![Op::Alive { session }] } else { Vec::new() }
+            });
+        }
+        let others = cluster.open_sessions().any(|s| s.process != own.process && !s.draining);
+        if *self.broker.leaving.borrow() && !own.draining && others {
+            self.propose(move |_| vec![Op::Drain { session, draining: true }]);
+        }
+        self.release(cluster, session);
+        self.share_orphans(cluster);
+        self.broker.acted_on.send_replace(cluster.next());
+    }
+
+    /// Begins to rebuild what is new, and forgets what has gone.
+    fn adopt(&mut self, cluster: &Arc<Cluster>, session: SessionId) {
+        let held = self.log.held();
+        let (mut granted, mut gone) = (Vec::new(), Vec::new());
+        let mut pending = cluster.next();
+        self.rebuilding.retain(|shard, epoch| {
+            cluster.assigned(*shard).is_some_and(|g| g.session == session && g.epoch == *epoch)
+        });
+        for shard in cluster.shards().all() {
+            let grant = cluster.assigned(shard).filter(|g| g.session == session && g.end.is_none());
+            match (grant, held.get(&shard)) {
+                (None, Some(_)) => gone.push(shard),
+                (Some(grant), known) if known != Some(&grant.epoch) => {
+                    pending = pending.min(grant.epoch);
+                    if self.rebuilding.insert(shard, grant.epoch).is_none() {
+                        granted.push((shard, Holding::from(grant)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if !gone.is_empty() {
+            self.log.drop_shards(&gone);
+        }
+        self.log.installed_before(pending);
+        if granted.is_empty() {
+            return;
+        }
+        let (store, cluster) = (self.broker.parts.store.clone(), Arc::clone(cluster));
+        self.jobs.push(Box::pin(async move {
+            let shards: Vec<_> = granted.iter().map(|(shard, _)| *shard).collect();
+            let recovered = recover(&store, &cluster, session, shards, BTreeMap::new()).await;
+            Done::Rebuilt { session, held: granted, recovered }
+        }));
+    }
+
+    fn release(&mut self, cluster: &Cluster, session: SessionId) {
+        if self.releasing || !self.rebuilding.is_empty() {
+            return;
+        }
+        let held = self.log.held();
+        let well = |to: &SessionId| cluster.session(*to).is_some_and(|s| s.suspected.is_none());
+        let mut wanted = cluster.surplus(session);
+        wanted.retain(|(shard, to)| held.contains_key(shard) && well(to));
+        if wanted.is_empty() {
+            wanted = self.broker.load.surplus(cluster, &self.log);
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        self.releasing = true;
+        let (broker, metadata, log) =
+            (Arc::clone(&self.broker), Arc::clone(&self.metadata), Arc::clone(&self.log));
+        self.jobs.push(Box::pin(async move {
+            if release(&broker, &metadata, &log, wanted).await.is_err() {
+                tracing::debug!("the session ended while shards were being released");
+            }
+            Done::Released
+        }));
+    }
+
+    fn share_orphans(&mut self, cluster: &Cluster) {
+        if cluster.plan_takeover().is_empty() {
+            self.orphaned_since = None;
+            return;
+        }
+        let since = *self.orphaned_since.get_or_insert_with(Instant::now);
+        let first = cluster.takers().first().is_some_and(|s| s.process == self.broker.process);
+        if self.proposing || !(first || since.elapsed() >= ORPHANED) {
+            return;
+        }
+        self.proposing = true;
+        let (broker, metadata) = (Arc::clone(&self.broker), Arc::clone(&self.metadata));
+        self.jobs.push(Box::pin(async move {
+            if let Err(error) = broker.take_orphans(&metadata).await {
+                tracing::warn!(%error, "shards that nobody holds could not be shared out");
+            }
+            Done::Proposed
+        }));
+    }
+
+    /// Puts an entry, unless another one is under way; it is looked at again then.
+    fn propose(&mut self, plan: impl Fn(&Cluster) -> Vec<Op> + Send + Sync + 'static) {
+        if self.proposing {
+            return;
+        }
+        self.proposing = true;
+        let (broker, metadata) = (Arc::clone(&self.broker), Arc::clone(&self.metadata));
+        self.jobs.push(Box::pin(async move {
+            let proposed = metadata.propose(|cluster| match plan(cluster) {
+                ops if ops.is_empty() => Err(()),
+                ops => Ok(ops),
+            });
+            match proposed.await {
+                Ok(Ok(committed)) => broker.nudge(&committed.cluster).await,
+                Ok(Err(())) => {}
+                Err(error) => tracing::warn!(%error, "a metadata entry was not put"),
+            }
+            Done::Proposed
+        }));
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Released => self.releasing = false,
+            Done::Proposed => self.proposing = false,
+            Done::Rebuilt { session, held, recovered } => {
+                // What was granted again meanwhile is being rebuilt again.
+                let wanted: Vec<_> = held
+                    .iter()
+                    .filter(|(shard, holding)| self.rebuilding.get(shard) == Some(&holding.epoch))
+                    .copied()
+                    .collect();
+                for (shard, _) in &wanted {
+                    self.rebuilding.remove(shard);
+                }
+                match recovered {
+                    Ok(mut recovered) => {
+                        let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
+                        let all = self.metadata.current().shards();
+                        recovered.retain(|id, _| shards.contains(&all.of_partition(*id)));
+                        if self.log.install(session, &wanted, recovered) {
+                            tracing::info!(shards = wanted.len(), "shards were taken");
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, shards = held.len(), "shards could not be rebuilt; trying again");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Gives shards away: nothing more is appended to them, a RELEASE holds their state, and once that is
+/// acknowledged a MOVE gives them to their new sessions (I5).
+async fn release(
+    broker: &Broker,
+    metadata: &MetadataLog,
+    log: &Log,
+    wanted: Vec<(ShardId, SessionId)>,
+) -> Result<(), NotLeader> {
+    let _moving = log.moving().await;
+    let shards: Vec<_> = wanted.iter().map(|(shard, _)| *shard).collect();
+    if let Some(committed) = log.freeze_shards(&shards)? {
+        committed.committed().await?;
+    }
+    let Release { session, end, committed } = log.release_shards(&shards)?;
+    committed.committed().await?;
+    let proposed = metadata.propose(|cluster| {
+        let placement: BTreeMap<_, _> = cluster.placement().into_iter().collect();
+        let is_taker = |to: &SessionId| cluster.takers().iter().any(|s| s.id == *to);
+        // Whoever should have had them may have gone. It may be that they come back here.
+        let to = wanted.iter().filter_map(|(shard, to)| {
+            let to = if is_taker(to) { Some(to) } else { placement.get(shard) };
+            to.map(|to| (*shard, *to))
+        });
+        match cluster.plan_released(session, end, &to.collect::<Vec<_>>()) {
+            ops if ops.is_empty() => Err(()),
+            ops => Ok(ops),
+        }
+    });
+    match proposed.await {
+        Ok(Ok(committed)) => {
+            tracing::info!(shards = shards.len(), "shards were given away");
+            broker.nudge(&committed.cluster).await;
+        }
+        Ok(Err(())) => {}
+        Err(error) => tracing::warn!(%error, "shards were released, and their move was not recorded"),
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! A node's life, from its start to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::SessionId;
+use coordinator::cluster::{Op, SessionEnd, SessionState};
+use tiering::metadata::MetadataLog;
+use tiering::store::probe;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::moves::Moves;
+use super::{Broker, Phase, Serving, StartError};
+use crate::log::{Ended, Log, Opening};
+
+/// How often the metadata log's end is read while nothing else does.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How often idle producers are looked for.
+const EXPIRY: Duration = Duration::from_secs(600);
+
+/// How long a node that stops has to give its shards away. What it keeps then, others take once it has closed.
+const HAND_OVER: Duration = Duration::from_secs(10);
+
+impl Broker {
+    /// Checks the store, opens a session and serves it until `shutdown` is cancelled; then gives its shards
+    /// away and closes it. A session that somebody else ends is followed by another.
+    pub async fn run(self: &Arc<Self>, shutdown: CancellationToken) -> Result<(), StartError> {
+        let result = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Ok(()),
+            started = self.start() => match started {
+                Ok((metadata, serving)) => {
+                    self.serve(&metadata, serving, &shutdown).await;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+        };
+        self.phase.send_replace(Phase::Stopped);
+        result
+    }
+
+    /// Gives every shard to other nodes, and returns once that is done, can't be done, or takes too long. The
+    /// node goes on without shards.
+    pub async fn hand_over(&self) {
+        self.leaving.send_replace(true);
+        let deadline = Instant::now() + HAND_OVER;
+        let mut acted_on = self.acted_on.subscribe();
+        loop {
+            let Some(log) = self.log() else { return };
+            let others = self.cluster().is_some_and(|cluster| {
+                cluster.open_sessions().any(|s| s.process != self.process && !s.draining)
+            });
+            if log.shards() == 0 || !others {
+                return;
+            }
+            if !matches!(timeout_at(deadline, acted_on.changed()).await, Ok(Ok(()))) {
+                return tracing::warn!(shards = log.shards(), "some shards were not given away in time");
+            }
+        }
+    }
+
+    async fn start(self: &Arc<Self>) -> Result<(Arc<MetadataLog>, Arc<Serving>), StartError> {
+        let report = probe(&self.parts.store, self.parts.entropy.ulid(&self.parts.clock)).await;
+        report.verdict()?;
+        let metadata = match self.metadata.get() {
+            Some(metadata) => Arc::clone(metadata),
+            None => {
+                let log = MetadataLog::open(self.parts.store.clone(), self.parts.entropy.clone()).await?;
+                Arc::clone(self.metadata.get_or_init(|| Arc::new(log)))
+            }
+        };
+        let serving = Arc::new(self.open_session(&metadata).await?);
+        Ok((metadata, serving))
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        metadata: &Arc<MetadataLog>,
+        first: Arc<Serving>,
+        shutdown: &CancellationToken,
+    ) {
+        let mut serving = first;
+        loop {
+            let log = Arc::clone(&serving.log);
+            self.phase.send_replace(Phase::Serving(serving));
+            let closing = async {
+                shutdown.cancelled().await;
+                self.hand_over().await;
+            };
+            let ended = tokio::select! {
+                biased;
+                ended = Arc::clone(&log).run(Arc::clone(metadata), self.opening(), closing) => ended,
+                () = self.tend(metadata, &log) => unreachable!("tending never ends"),
+            };
+            self.phase.send_replace(Phase::Reopening);
+            match ended {
+                Ended::Closed { cut } => return self.record_close(metadata, &log, cut).await,
+                Ended::Fenced(reason) => {
+                    tracing::warn!(%reason, session = %log.session(), "the session ended")
+                }
+            }
+            serving = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                next = self.reopen(metadata) => Arc::new(next),
+            };
+        }
+    }
+
+    /// How this process opens a session.
+    pub(super) fn opening(self: &Arc<Self>) -> Opening {
+        let broker = Arc::clone(self);
+        Arc::new(move |session: SessionId| Op::Open {
+            session,
+            process: broker.process,
+            node: broker.node.get().copied().or(broker.parts.config.node_id),
+            rack: broker.parts.config.rack.clone(),
+            addresses: broker.parts.config.addresses.clone(),
+        })
+    }
+
+    /// Opens another session, however long that takes.
+    async fn reopen(self: &Arc<Self>, metadata: &Arc<MetadataLog>) -> Serving {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.open_session(metadata).await {
+                Ok(serving) => return serving,
+                Err(error) => tracing::warn!(%error, "no session could be opened; trying again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// Everything that a node does while a log is being served, besides serving it.
+    async fn tend(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Arc<Log>) {
+        let moves = Moves::new(Arc::clone(self), Arc::clone(metadata), Arc::clone(log));
+        tokio::join!(keep_up(metadata, log), moves.run(), self.watch(metadata, log), self.measure(log));
+    }
+
+    async fn record_close(&self, metadata: &MetadataLog, log: &Log, cut: u64) {
+        let (session, checkpoint) = (log.session(), log.last_checkpoint());
+        let end = SessionEnd { cut, checkpoint };
+        let closed = metadata.propose(|cluster| {
+            if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
+                return Err("somebody else recorded its end");
+            }
+            let mut ops = vec![Op::Closed { session, end }];
+            let mut after = cluster.clone();
+            if after.apply(cluster.next(), &ops).is_ok() {
+                ops.extend(after.plan_takeover());
+            }
+            Ok(ops)
+        });
+        match closed.await {
+            Ok(Ok(committed)) => {
+                tracing::info!(%session, slots = cut, "the session is closed");
+                self.nudge(&committed.cluster).await;
+            }
+            Ok(Err(reason)) => tracing::info!(%session, reason, "the session is closed"),
+            Err(error) => {
+                tracing::warn!(%error, %session, "the session's end was not recorded; another node does it")
+            }
+        }
+    }
+}
+
+/// Reads the metadata log on, and forgets idle producers.
+async fn keep_up(metadata: &MetadataLog, log: &Log) {
+    let mut poll = tokio::time::interval(POLL);
+    let mut expiry = tokio::time::interval(EXPIRY);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = poll.tick() => {
+                if let Err(error) = metadata.refresh().await {
+                    tracing::warn!(%error, "the metadata log could not be read");
+                }
+            }
+            _ = expiry.tick() => log.expire_producers(),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Ending a session that nobody serves, and giving its shards to the survivors.
+
+use coordinator::SessionId;
+use coordinator::cluster::{Cluster, Op, SessionState};
+use tiering::metadata::MetadataLog;
+use tiering::session::seal;
+
+use super::{Broker, OpenError};
+
+impl Broker {
+    /// Seals a session; then one entry records its end and moves its shards. Nodes may race: sealing is
+    /// idempotent, and the first entry counts.
+    pub(super) async fn take_over(
+        &self,
+        metadata: &MetadataLog,
+        session: SessionId,
+    ) -> Result<(), OpenError> {
+        let sealed = seal(&self.parts.store, session, self.process).await?;
+        let proposed = metadata.propose(|cluster| {
+            if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
+                return Err(());
+            }
+            Ok(with_takeover(cluster, vec![sealed.op(session)]))
+        });
+        if let Ok(committed) = proposed.await? {
+            tracing::warn!(%session, cut = sealed.end.cut, "ended a session that nobody serves");
+            self.nudge(&committed.cluster).await;
+        }
+        Ok(())
+    }
+
+    /// Takes what is assigned to nobody who is there.
+    pub(super) async fn take_orphans(&self, metadata: &MetadataLog) -> Result<(), OpenError> {
+        let proposed = metadata.propose(|cluster| match cluster.plan_takeover() {
+            ops if ops.is_empty() => Err(()),
+            ops => Ok(ops),
+        });
+        if let Ok(committed) = proposed.await? {
+            self.nudge(&committed.cluster).await;
+        }
+        Ok(())
+    }
+}
+
+/// The MOVEs that `ops` make due, after them.
+fn with_takeover(cluster: &Cluster, mut ops: Vec<Op>) -> Vec<Op> {
+    let mut after = cluster.clone();
+    if after.apply(cluster.next(), &ops).is_ok() {
+        ops.extend(after.plan_takeover());
+    }
+    ops
+}

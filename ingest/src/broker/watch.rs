@@ -1,0 +1,197 @@
+//! Noticing that another node has gone. For liveness only: a false suspicion costs a restarted session, never
+//! data, and is avoided by asking others first.
+//!
+//! Each node watches the next ones on a ring, in the order of node ids.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::SessionId;
+use coordinator::cluster::{Cluster, Op, Session, SessionState};
+use futures::stream::{FuturesUnordered, StreamExt};
+use protocol::Uuid;
+use protocol::messages::PeerWitnessRequest;
+use tiering::metadata::MetadataLog;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::Broker;
+use super::peers::{PING, has_lost_store};
+use crate::log::Log;
+use crate::peer;
+
+/// How many nodes a node watches.
+const WATCHED: usize = 2;
+
+/// The pause between two pings that are answered.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// The pause before a refused or reset ping is tried again; the second one makes a suspect.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Silence for this long makes a suspect.
+const SILENCE: Duration = Duration::from_millis(2500);
+
+/// How long a suspect has to say in the metadata log that it lives, when nobody else could be asked.
+const ALIVE: Duration = Duration::from_secs(3);
+
+/// How many nodes are asked whether they reach a suspect, and how many of them must not.
+const ASKED: usize = 6;
+const WITNESSES: usize = 2;
+
+/// How long a suspicion that proved false is not raised again for the same reason.
+const CALM: Duration = Duration::from_secs(10);
+const LONGEST_CALM: Duration = Duration::from_secs(60);
+
+/// Why a node is suspected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    /// Nobody listens, or another process does.
+    Refused,
+    /// There is no answer.
+    Silent,
+    /// It has lost its store.
+    NoStore,
+}
+
+impl Broker {
+    /// Watches the next nodes on the ring. Never ends.
+    pub(super) async fn watch(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Arc<Log>) {
+        let mut watching = BTreeSet::new();
+        let mut guards = FuturesUnordered::new();
+        let mut again = interval(EVERY);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                Some(ended) = guards.next(), if !guards.is_empty() => {
+                    watching.remove(&ended);
+                }
+                _ = again.tick() => {}
+            }
+            for session in successors(&metadata.current(), log.session()) {
+                if watching.insert(session) {
+                    guards.push(async move {
+                        self.guard(metadata, log, session).await;
+                        session
+                    });
+                }
+            }
+        }
+    }
+
+    /// Watches one session until it has ended or is another node's to watch.
+    async fn guard(&self, metadata: &MetadataLog, log: &Log, session: SessionId) {
+        let mut refusals = 0;
+        let mut heard = Instant::now();
+        let mut calm: Option<(Alarm, Instant)> = None;
+        let mut calm_for = CALM;
+        loop {
+            let cluster = metadata.current();
+            let watched = successors(&cluster, log.session()).contains(&session);
+            let Some(suspect) = cluster.session(session).filter(|_| watched) else { return };
+            if self.store_age().is_none_or(|age| age >= ALIVE) {
+                // Whoever has lost the store can't end anybody's session, and may be the one at fault.
+                heard = Instant::now();
+                sleep(EVERY).await;
+                continue;
+            }
+            let alarm = match self.ping(suspect, cluster.next()).await {
+                Ok(answer) if has_lost_store(&answer) => Some(Alarm::NoStore),
+                Ok(_) => {
+                    (refusals, heard, calm_for) = (0, Instant::now(), CALM);
+                    None
+                }
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    (heard.elapsed() >= SILENCE).then_some(Alarm::Silent)
+                }
+                Err(_) => {
+                    refusals += 1;
+                    (refusals >= 2).then_some(Alarm::Refused)
+                }
+            };
+            let calmed = |alarm| calm.is_some_and(|(known, until)| known == alarm && Instant::now() < until);
+            match alarm.filter(|alarm| !calmed(*alarm)) {
+                None => sleep(if refusals == 1 { RETRY } else { EVERY }).await,
+                Some(alarm) => {
+                    tracing::warn!(node = %suspect.node, %session, ?alarm, "a node seems to be down");
+                    if !self.confirm(metadata, session).await {
+                        tracing::info!(node = %suspect.node, "the node lives after all");
+                        calm = Some((alarm, Instant::now() + calm_for));
+                        calm_for = (calm_for * 2).min(LONGEST_CALM);
+                        (refusals, heard) = (0, Instant::now());
+                    } else if let Err(error) = self.take_over(metadata, session).await {
+                        tracing::warn!(%error, %session, "a session could not be ended; trying again");
+                        sleep(EVERY).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a suspect is down as others see it, too; if there is nobody to ask, whether it fails to say in
+    /// the metadata log that it lives.
+    pub(super) async fn confirm(&self, metadata: &MetadataLog, suspect: SessionId) -> bool {
+        let cluster = metadata.current();
+        let others = nodes(&cluster).into_iter().filter(|s| s.process != self.process && s.id != suspect);
+        let mut answers: FuturesUnordered<_> = others.take(ASKED).map(|s| self.ask(s, suspect)).collect();
+        let mut agree = 0;
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Some(true) => return false,
+                Some(false) => agree += 1,
+                None => {}
+            }
+            if agree == WITNESSES {
+                return true;
+            }
+        }
+        agree > 0 || self.is_silent(metadata, suspect).await
+    }
+
+    /// Whether a witness reaches the suspect; `None` if the witness does not answer.
+    async fn ask(&self, witness: &Session, suspect: SessionId) -> Option<bool> {
+        let address = witness.addresses.first()?;
+        let request = PeerWitnessRequest { session_id: Uuid::from_bytes(*suspect.as_bytes()) };
+        // It pings the suspect before it answers.
+        let answer = peer::call(&self.parts.connect, address, &request, PING * 2).await.ok()?;
+        (answer.error_code == 0).then_some(answer.reached)
+    }
+
+    /// Asks the suspect through the store. Whoever can't do that can't tell.
+    async fn is_silent(&self, metadata: &MetadataLog, session: SessionId) -> bool {
+        let is_open =
+            |cluster: &Cluster| cluster.session(session).is_some_and(|s| s.state == SessionState::Open);
+        let asked = metadata.propose(|cluster| match cluster.session(session) {
+            Some(s) if is_open(cluster) && s.suspected.is_none() => Ok(vec![Op::Suspect { session }]),
+            _ => Err(()),
+        });
+        if asked.await.is_err() {
+            return false;
+        }
+        sleep(ALIVE).await;
+        match metadata.refresh().await {
+            Ok(cluster) => {
+                is_open(&cluster) && cluster.session(session).is_some_and(|s| s.suspected.is_some())
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// The newest open session of each node, in the order of node ids.
+fn nodes(cluster: &Cluster) -> Vec<&Session> {
+    let mut nodes: Vec<&Session> = cluster.open_sessions().collect();
+    nodes.sort_by_key(|s| (s.node, std::cmp::Reverse(s.opened)));
+    nodes.dedup_by_key(|s| s.node);
+    nodes
+}
+
+/// The sessions that the node of `own` watches: those that follow it on the ring.
+fn successors(cluster: &Cluster, own: SessionId) -> Vec<SessionId> {
+    let ring = nodes(cluster);
+    let Some(at) = ring.iter().position(|s| s.id == own) else { return Vec::new() };
+    let next = (1..ring.len()).map(|step| ring[(at + step) % ring.len()].id);
+    next.take(WATCHED).collect()
+}

@@ -1,0 +1,147 @@
+//! Shards that come and go while a session lasts.
+
+use std::collections::BTreeMap;
+
+use coordinator::cluster::{Cluster, SessionState};
+use coordinator::{Epoch, SessionId, ShardId};
+use tiering::format::checkpoint::{OwnedPartition, PartitionState};
+use tiering::format::slot::Record;
+use tiering::recover::Recovered;
+
+use super::open::{Held, Open};
+use super::{Holding, Log, NotLeader, Ticket};
+
+/// Shards that are released once the slot is committed.
+#[derive(Debug)]
+pub struct Release {
+    /// The session whose slot it is.
+    pub session: SessionId,
+    /// The slot after the one that holds the RELEASEs.
+    pub end: u64,
+    /// The slot's commit.
+    pub committed: Ticket,
+}
+
+impl Log {
+    pub(super) fn insert_shards(&self, open: &mut Open, held: &[(ShardId, Holding)], recovered: Recovered) {
+        for (shard, holding) in held {
+            let Holding { epoch, leader_epoch } = *holding;
+            open.shards.insert(*shard, Held { epoch, leader_epoch, frozen: false });
+        }
+        for (id, owned) in recovered {
+            let shard = self.shards.of_partition(id);
+            if let Some(held) = open.shards.get(&shard).copied() {
+                self.insert(open, id, shard, held, owned);
+            }
+        }
+    }
+
+    /// Serves shards from now on whose state has been rebuilt as `session` got it. False if that is no longer
+    /// the session: another follows it, which holds the shards at another epoch. A checkpoint comes soon, so
+    /// that what they were rebuilt from is not needed for long.
+    pub fn install(&self, session: SessionId, held: &[(ShardId, Holding)], recovered: Recovered) -> bool {
+        let mut open = self.open.lock();
+        if open.ended || open.session != session {
+            return false;
+        }
+        self.forget(&mut open, |shard, _| !held.iter().any(|(s, _)| *s == shard));
+        self.insert_shards(&mut open, held, recovered);
+        self.checkpointing.want();
+        open.awaited = true;
+        drop(open);
+        self.changed.notify_one();
+        true
+    }
+
+    /// Every shard that was granted to the session before `epoch` has been installed.
+    pub fn installed_before(&self, epoch: Epoch) {
+        self.open.lock().as_of = epoch;
+    }
+
+    /// The shards that are being served, or were until they were released, and the epochs at which they are held.
+    pub fn held(&self) -> BTreeMap<ShardId, Epoch> {
+        self.open.lock().shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect()
+    }
+
+    /// How many shards are held.
+    pub fn shards(&self) -> usize {
+        self.open.lock().shards.len()
+    }
+
+    /// By shard: the bytes of records that its partitions have taken and given since they came here.
+    pub(crate) fn shard_bytes(&self) -> BTreeMap<ShardId, u64> {
+        let open = self.open.lock();
+        let mut bytes: BTreeMap<ShardId, u64> = open.shards.keys().map(|shard| (*shard, 0)).collect();
+        for decided in open.states.iter().flatten() {
+            *bytes.entry(decided.shard).or_default() += decided.partition.bytes_moved();
+        }
+        bytes
+    }
+
+    /// Keeps the session from being followed by another while shards are being released.
+    pub(crate) async fn moving(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.moving.lock().await
+    }
+
+    /// Whether the session is open, or the one that is about to follow it.
+    pub(crate) fn is_open_in(&self, cluster: &Cluster) -> bool {
+        let (session, following) = {
+            let open = self.open.lock();
+            (open.session, open.following)
+        };
+        let is_open = |id| cluster.session(id).is_some_and(|s| s.state == SessionState::Open);
+        is_open(session) || following.is_some_and(is_open)
+    }
+
+    /// Appends nothing more to these shards. Once the ticket is done, everything that was is committed; none if
+    /// it is already.
+    pub(crate) fn freeze_shards(&self, shards: &[ShardId]) -> Result<Option<Ticket>, NotLeader> {
+        let mut open = self.open.lock();
+        if open.ended {
+            return Err(NotLeader);
+        }
+        for shard in shards {
+            if let Some(held) = open.shards.get_mut(shard) {
+                held.frozen = true;
+            }
+        }
+        for decided in open.states.iter().flatten().filter(|d| shards.contains(&d.shard)) {
+            decided.partition.stop_leading();
+        }
+        Ok(open.latest())
+    }
+
+    /// Writes RELEASEs of shards that have been frozen, and whose last batches are committed.
+    pub(crate) fn release_shards(&self, shards: &[ShardId]) -> Result<Release, NotLeader> {
+        let mut open = self.open.lock();
+        if open.ended {
+            return Err(NotLeader);
+        }
+        let mut released: BTreeMap<ShardId, BTreeMap<_, _>> =
+            shards.iter().map(|shard| (*shard, BTreeMap::new())).collect();
+        for decided in open.states.iter().flatten() {
+            let Some(partitions) = released.get_mut(&decided.shard) else { continue };
+            if decided.state.log_end == 0 && decided.state.producers.is_empty() {
+                continue;
+            }
+            let (positions, tenures) = decided.partition.since_checkpoint();
+            let state = PartitionState { partition: decided.state.clone(), tenures };
+            partitions.insert(decided.partition.id(), OwnedPartition { state, positions });
+        }
+        for (shard, partitions) in released {
+            let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
+            open.builder.push(Record::Release { shard, epoch, partitions });
+        }
+        let (session, end, committed) = (open.session, open.n + 1, open.barrier());
+        drop(open);
+        self.changed.notify_one();
+        Ok(Release { session, end, committed })
+    }
+
+    /// Forgets shards that another session holds now.
+    pub(crate) fn drop_shards(&self, shards: &[ShardId]) {
+        let mut open = self.open.lock();
+        open.shards.retain(|shard, _| !shards.contains(shard));
+        self.forget(&mut open, |shard, _| !shards.contains(&shard));
+    }
+}
