@@ -53,6 +53,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="a few of each, about a minute and a half")
     parser.add_argument("--availability", type=int, nargs="?", const=3, metavar="ROUNDS",
                         help="instead: one fault at a time, while which every partition must take records")
+    parser.add_argument("--apart", action="store_true",
+                        help="begin every fault in calm, as measuring needs it; default: let some overlap")
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
     parser.add_argument("--s3-latency", action="store_true", help="PUT and GET take as long as S3's do")
@@ -86,7 +88,7 @@ def perform(chosen: argparse.Namespace, seed: int, directory: Path) -> dict:
             assert_available(run, chosen.availability, left_out)
         else:
             plan, left_out = drawn(counts(chosen), left_out, seed)
-            run.inflict(plan)
+            run.inflict(plan, chosen.apart)
     except (Failed, OSError) as error:
         run.problems.append(f"abandoned: {error}")
         world.heal()

@@ -1,4 +1,6 @@
-"""The load: `clients.py produce|read BOOTSTRAP INDEX FILE RATE TOPIC:PARTITIONS...`, each a process of its own until SIGTERM.
+"""The load: processes that run until SIGTERM.
+
+Arguments: produce|read BOOTSTRAP INDEX FILE RATE TOPIC:PARTITIONS...
 
 A producer counts its records in each partition from 0, under an identity for that partition alone. FILE
 gets a line per acknowledgement [sent, acknowledged, partition, producer, sequence, offset], or per record

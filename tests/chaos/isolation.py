@@ -1,4 +1,4 @@
-"""Namespaces of the run's own: a network to cut, small disks to fill, and an end that takes every process along.
+"""Namespaces of the run's own: a network to cut, a disk to fill, and an end that takes every process along.
 
 The whole command moves into a network, a mount and a process namespace (and a user namespace where it
 does not run as root). A bridge joins one network namespace per node and one for all clients; the store

@@ -114,7 +114,7 @@ def table(found: dict) -> str:
         lines.append(f"  {kind:35}{row['next_produce']['count']:>6}{cells}")
     lines.append(f"a planned shutdown takes {_figures(found['shutdown_takes'])}")
     lines.append(f"calm again after {_figures(found['catch_up'])}")
-    lines += [f"ended by themselves: {count} with {end}" for end, count in found["ended_by_themselves"].items()]
+    lines += [f"ended by itself, {count} times: {end}" for end, count in found["ended_by_themselves"].items()]
     lines += [f"checked by {name}: {word}" for name, word in found["checkers"].items()]
     lines += [f"VIOLATION {text}" for text in found["violations"][:50]]
     return "\n".join(lines)

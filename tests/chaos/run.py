@@ -45,13 +45,13 @@ class ChaosRun:
 
     # Faults
 
-    def inflict(self, plan: list[str]) -> None:
+    def inflict(self, plan: list[str], apart: bool) -> None:
         """All of the plan, then calm."""
         for number, kind in enumerate(plan):
             draw = random.Random(f"{self.seed} {number} {kind}")
-            while self.active and not self._may_overlap(kind, draw):
+            while self.active and (apart or not self._may_overlap(kind, draw)):
                 self.tick()
-            if not self.active and draw.random() < CALM:
+            if not self.active and (apart or draw.random() < CALM):
                 self.calm()
             self.wait(draw.uniform(0.2, 1.5))
             self.begin(kind, draw)

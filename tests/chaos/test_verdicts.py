@@ -21,14 +21,16 @@ from durability.records import Read  # noqa: E402
 ACKS = [(1.0, 1.1, 0, 0, 0, 0), (1.2, 1.3, 0, 0, 1, 1), (2.0, 5.0, 0, 0, 2, 2), (1.0, 1.2, 1, 1, 0, 0)]
 # time, partition, offset, producer, sequence, intact
 SEEN = [(2.0, 0, 0, 0, 0, True), (2.0, 1, 0, 1, 0, True), (2.1, 0, 1, 0, 1, True), (5.1, 0, 2, 0, 2, True)]
-LOG = [Read("tides", 0, 0, "0-0"), Read("tides", 0, 1, "0-1"), Read("tides", 0, 2, "0-2"), Read("tides", 1, 0, "1-0")]
+LOG = [Read("tides", 0, 0, "0-0"), Read("tides", 0, 1, "0-1"), Read("tides", 0, 2, "0-2"),
+       Read("tides", 1, 0, "1-0")]
 SENT = {"0": 3, "1": 1}
 
 
 def history(folder: Path, acks=ACKS, seen=SEEN) -> History:
     files = [folder / "produce.jsonl", folder / "read.jsonl"]
     for file, lines in zip(files, (acks, seen)):
-        file.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"sent": {}, "problems": []}\n[1.0, 0, unfin')
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        file.write_text(text + '{"sent": {}, "problems": []}\n[1.0, 0, unfin')
     found = History([files[0]], [files[1]], partitions=2)
     found.take_up()
     return found
