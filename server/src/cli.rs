@@ -165,6 +165,7 @@ mod tests {
             "tidelog node list --timeout 5s",
             "tidelog node drain 3 --no-wait",
             "tidelog node drain 3 --undo",
+            "tidelog node rebalance",
             "tidelog topic create orders --partitions 12 --config retention.ms=1000 -b other:9092",
             "tidelog topic list -o json",
             "tidelog topic describe orders",

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use protocol::messages::peer::{DRAIN, UNDRAIN};
+use protocol::messages::peer::{DRAIN, REBALANCE, UNDRAIN};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -21,6 +21,8 @@ pub(crate) enum Arguments {
     List(List),
     /// Have a node give its shards to the others and get none, so that it can be stopped
     Drain(Drain),
+    /// Even out load now: busy nodes give shards to idle ones. Nodes do so by themselves, too, if more slowly
+    Rebalance(Rebalance),
 }
 
 #[derive(Debug, Args)]
@@ -50,10 +52,17 @@ pub(crate) struct Drain {
     target: Target,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Rebalance {
+    #[command(flatten)]
+    target: Target,
+}
+
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments {
         Arguments::List(arguments) => list(arguments).await?,
         Arguments::Drain(arguments) => drain(arguments).await?,
+        Arguments::Rebalance(arguments) => rebalance(arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -147,6 +156,8 @@ fn described(node: &Node) -> Value {
 
 async fn drain(arguments: Drain) -> anyhow::Result<()> {
     let (client, node) = (arguments.target.client(), arguments.node);
+    // Whoever is asked may be the one that is stopped once it is drained: know others, too.
+    client.metadata(Some(&[]), false).await?;
     if arguments.undo {
         client.control(node, UNDRAIN).await?;
         println_out(&format!("node {node} may have shards again"))?;
@@ -178,6 +189,22 @@ async fn drain(arguments: Drain) -> anyhow::Result<()> {
 async fn shards(client: &Client, node: i32) -> Result<i32, Error> {
     let told = client.status().await?;
     Ok(told.sessions.iter().filter(|session| session.node_id == node).map(|session| session.shards).sum())
+}
+
+async fn rebalance(arguments: Rebalance) -> anyhow::Result<()> {
+    let client = arguments.target.client();
+    let nodes = client.metadata(Some(&[]), false).await?.brokers;
+    let mut failed = Vec::new();
+    for (node, address) in &nodes {
+        if let Err(error) = client.control_at(address, *node, REBALANCE).await {
+            failed.push(format!("node {node}: {error}"));
+        }
+    }
+    if !failed.is_empty() {
+        anyhow::bail!("not every node could be told: {}", failed.join("; "));
+    }
+    println_out(&format!("{} nodes even out their load", nodes.len()))?;
+    Ok(())
 }
 
 fn println_out(line: &str) -> std::io::Result<()> {

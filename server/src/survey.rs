@@ -11,9 +11,6 @@ use tokio::task::JoinSet;
 
 use crate::client::{Client, Error, Metadata};
 
-/// How long a node has to tell how it is.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// A node whose store has not answered for this long counts as down.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
@@ -81,7 +78,7 @@ impl Survey {
             let address = known.unwrap_or_else(|| address(&session));
             let client = client.clone();
             asked.spawn(async move {
-                let told = client.status_of(&address, PATIENCE).await.map_err(|error| error.to_string());
+                let told = client.status_of(&address).await.map_err(|error| error.to_string());
                 (session, address, told)
             });
         }
@@ -159,7 +156,7 @@ impl Node {
         let store_age = self.store_age();
         match &self.told {
             Err(_) => State::Unreachable,
-            Ok(_) if store_age.is_none_or(|age| age > STORE_LOST) => State::CutOff,
+            Ok(_) if store_age.is_none_or(|age| age >= STORE_LOST) => State::CutOff,
             Ok(_) if self.session.suspected => State::Suspected,
             Ok(_) if self.session.draining && self.session.shards == 0 => State::Drained,
             Ok(_) if self.session.draining => State::Draining,
