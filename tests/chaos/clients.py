@@ -6,9 +6,11 @@ A producer counts its records in each partition from 0, under an identity for th
 gets a line per acknowledgement [sent, acknowledged, partition, producer, sequence, offset], or per record
 seen [time, partition, offset, producer, sequence, intact], and a closing object. Times are of the
 monotonic clock, which all processes of a machine share; partitions are numbered through all topics.
+TIDELOG_TEST_CLIENT_DEBUG is librdkafka's `debug`, as in `fetch,topic`; what it tells goes to the log beside FILE.
 """
 
 import json
+import os
 import random
 import signal
 import sys
@@ -27,6 +29,8 @@ COMMON = {
     "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "socket.timeout.ms": 10_000,
     "socket.connection.setup.timeout.ms": 2_000, "log_level": 0,
 }
+if os.environ.get("TIDELOG_TEST_CLIENT_DEBUG"):
+    COMMON |= {"debug": os.environ["TIDELOG_TEST_CLIENT_DEBUG"], "log_level": 7}
 
 
 class Client:
