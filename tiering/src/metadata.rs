@@ -205,9 +205,10 @@ impl MetadataLog {
 }
 
 async fn latest_snapshot(store: &Store) -> Result<Option<Cluster>, MetadataError> {
-    let paths: Vec<Path> =
-        store.list(&Path::from(keys::SNAPSHOTS)).map_ok(|object| object.location).try_collect().await?;
-    let Some(next) = paths.iter().filter_map(keys::number).max() else { return Ok(None) };
+    let listed = store.list_all(&Path::from(keys::SNAPSHOTS)).await?;
+    let Some(next) = listed.iter().filter_map(|object| keys::number(&object.location)).max() else {
+        return Ok(None);
+    };
     let path = keys::snapshot(Epoch(next));
     let object = store.get(&path).await?;
     let decoded = snapshot::decode(Epoch(next), &object);
