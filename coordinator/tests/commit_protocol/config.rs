@@ -275,6 +275,7 @@ pub(crate) const ROTATION: Config = Config {
     opens: &[2, 1],
     warm: 2,
     producers: &[1, 1],
+    window: 1,
     survivors: true,
     close: true,
     slots: 2,
@@ -360,5 +361,74 @@ pub(crate) const FROZEN: Config = Config {
     slots: 3,
     requests: Requests { releases: 1, ..NONE },
     expects: &[Event::ReleasedInCheckpoint, Event::ReleasedTaken],
+    ..BASE
+};
+
+/// A process rotates while it replays a shard that it was just granted.
+pub(crate) const ROTATION_WHILE_REPLAYING: Config = Config {
+    name: "rotation while replaying",
+    shards: 2,
+    opens: &[2, 1],
+    warm: 2,
+    split: true,
+    producers: &[1, 1],
+    window: 1,
+    close: true,
+    slow: true,
+    slots: 1,
+    requests: Requests { releases: 1, ..NONE },
+    expects: &[Event::Rotated, Event::RotatedWhileReplaying, Event::StartedFromRelease],
+    ..BASE
+};
+
+/// Sessions are deleted after planned moves and takeovers.
+pub(crate) const DELETION_AFTER_MOVES: Config = Config {
+    name: "deletion after moves",
+    opens: &[1, 1],
+    warm: 2,
+    producers: &[1],
+    window: 1,
+    survivors: true,
+    checkpoints: true,
+    deletes: true,
+    slots: 2,
+    requests: Requests { releases: 1, compactions: 1, ..NONE },
+    expects: &[Event::StartedFromRelease, Event::Deleted, Event::Resurrected],
+    ..BASE
+};
+
+/// Sessions are deleted after rotation, and a taker that knows of neither seals one of them.
+pub(crate) const DELETION_AFTER_ROTATION: Config = Config {
+    name: "deletion after rotation",
+    opens: &[2, 1],
+    producers: &[1],
+    window: 1,
+    close: true,
+    inherited: true,
+    deletes: true,
+    slots: 2,
+    requests: Requests { compactions: 1, ..NONE },
+    expects: &[Event::Rotated, Event::Deleted, Event::Resurrected, Event::SealedDeleted],
+    ..BASE
+};
+
+/// Two shards and deletion: a session that held both is needed until both are covered.
+pub(crate) const DELETION_OF_TWO: Config = Config {
+    name: "deletion with two shards",
+    shards: 2,
+    opens: &[1, 1, 1],
+    warm: 2,
+    split: true,
+    producers: &[1, 1],
+    window: 1,
+    survivors: true,
+    spread: true,
+    inherited: true,
+    checkpoints: true,
+    slow: true,
+    deletes: true,
+    slots: 2,
+    requests: Requests { releases: 1, compactions: 1, ..NONE },
+    expects: &[Event::Spread, Event::Deleted, Event::StartedFromRelease],
     ..BASE
 };

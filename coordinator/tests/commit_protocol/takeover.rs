@@ -112,6 +112,9 @@ impl Protocol {
         match slots[at as usize] {
             None if self.is(Mutant::SkipsSeal) => self.end(w, p, known, sid, at, checkpoint),
             None => {
+                if w.sessions[sid as usize].deleted.is_some() {
+                    self.seen.mark(Event::SealedDeleted);
+                }
                 w.issue(Put::Slot { sid, n: at, slot: Slot::Seal });
                 w.procs[p as usize].task = Task::Sealing { known, sid, checkpoint, at, sent: true };
             }
@@ -286,6 +289,9 @@ impl Protocol {
         (0..).zip(entry.moves).filter_map(move |(shard, moves)| {
             let Move { from, leader, .. } = moves?;
             let held = before.holding(shard)?;
+            if !held.is_replayed() {
+                self.seen.mark(Event::RotatedWhileReplaying);
+            }
             let kept = held.is_replayed() && from.is_some_and(|from| from.epoch == held.epoch);
             if kept && matches!(held.progress, Progress::Released(_)) {
                 self.seen.mark(Event::ReleasedRotated);
