@@ -107,7 +107,7 @@ impl Moves {
     /// Begins to rebuild what is new, and forgets what has gone.
     fn adopt(&mut self, cluster: &Arc<Cluster>, session: SessionId) {
         let held = self.log.held();
-        let (mut granted, mut gone) = (Vec::new(), Vec::new());
+        let (mut granted, mut gone) = (Vec::new(), BTreeSet::new());
         let mut pending = cluster.next();
         self.rebuilding.retain(|shard, epoch| {
             cluster.assigned(*shard).is_some_and(|g| g.session == session && g.epoch == *epoch)
@@ -115,7 +115,9 @@ impl Moves {
         for shard in cluster.shards().all() {
             let grant = cluster.assigned(shard).filter(|g| g.session == session && g.end.is_none());
             match (grant, held.get(&shard)) {
-                (None, Some(_)) => gone.push(shard),
+                (None, Some(_)) => {
+                    gone.insert(shard);
+                }
                 (Some(grant), known) if known != Some(&grant.epoch) => {
                     pending = pending.min(grant.epoch);
                     if self.rebuilding.insert(shard, grant.epoch).is_none() {
@@ -247,7 +249,7 @@ async fn release(
     wanted: Vec<(ShardId, SessionId)>,
 ) -> Result<(), NotLeader> {
     let _moving = log.moving().await;
-    let shards: Vec<_> = wanted.iter().map(|(shard, _)| *shard).collect();
+    let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
     if let Some(committed) = log.freeze_shards(&shards)? {
         committed.committed().await?;
     }
