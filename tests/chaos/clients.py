@@ -6,9 +6,12 @@ A producer counts its records in each partition from 0, under an identity for th
 gets a line per acknowledgement [sent, acknowledged, partition, producer, sequence, offset], or per record
 seen [time, partition, offset, producer, sequence, intact], and a closing object. Times are of the
 monotonic clock, which all processes of a machine share; partitions are numbered through all topics.
+TIDELOG_TEST_CLIENT_DEBUG is librdkafka's `debug`, as in `fetch,topic`; what it tells goes to the log beside FILE.
 """
 
+import faulthandler
 import json
+import os
 import random
 import signal
 import sys
@@ -27,6 +30,8 @@ COMMON = {
     "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "socket.timeout.ms": 10_000,
     "socket.connection.setup.timeout.ms": 2_000, "log_level": 0,
 }
+if os.environ.get("TIDELOG_TEST_CLIENT_DEBUG"):
+    COMMON |= {"debug": os.environ["TIDELOG_TEST_CLIENT_DEBUG"], "log_level": 7}
 
 
 class Client:
@@ -37,6 +42,7 @@ class Client:
         self.stopping = False
         self.problems: list[str] = []
         signal.signal(signal.SIGTERM, self.stop)
+        faulthandler.register(signal.SIGUSR1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def stop(self, *_signal) -> None:
@@ -44,8 +50,13 @@ class Client:
 
     def on_error(self, error: KafkaError) -> None:
         if error.fatal():
-            self.problems.append(f"fatal: {error}")
+            self.problem(f"fatal: {error}")
             self.stopping = True
+
+    def problem(self, text: str) -> None:
+        """Told at once as well: a client that hangs writes no closing words."""
+        self.problems.append(text)
+        print(f"{time.monotonic():.3f} {text}", file=sys.stderr, flush=True)
 
     def write(self, entry: object) -> None:
         self.out.write(json.dumps(entry) + "\n")
@@ -88,7 +99,7 @@ class Load(Client):
             # A record that timed out may be in the log or not. Any other refusal is a broken promise.
             self.unknown += 1
             if error.code() != KafkaError._MSG_TIMED_OUT and len(self.problems) < 20:
-                self.problems.append(f"refused: {key}: {error}")
+                self.problem(f"refused: {key}: {error}")
 
         self.producer.produce(topic, value_of(key), key, partition, on_delivery=on_delivery)
         self.sequences[flat] += 1
@@ -147,7 +158,7 @@ class Watch(Client):
     def on_message_error(self, message) -> None:
         error = message.error()
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self.problems.append(f"sent away: {message.topic()}-{message.partition()}: {error}")
+            self.problem(f"sent away: {message.topic()}-{message.partition()}: {error}")
             self.stopping = True
 
 

@@ -137,6 +137,9 @@ class ChaosRun:
                     f"late: {CATCH_UP_SECONDS} s after healing {self._last_faults()}, no record taken by "
                     f"{sorted(everywhere - taken) or 'none'}, readers at {self.history.seen} of {goal}")
                 self.say(self.problems[-1])
+                for client in self.clients:
+                    # Its log then says where it hangs.
+                    client.child.send_signal(signal.SIGUSR1)
             if passed > PATIENCE_SECONDS:
                 raise Failed("the cluster does not recover")
         self.catch_ups.append(time.monotonic() - healed)

@@ -22,7 +22,7 @@ use crate::store::{CreateError, CreateOutcome, ErrorKind, ReadError, Store};
 /// A snapshot is written at each multiple of this many entries.
 const SNAPSHOT_EVERY: u64 = 128;
 
-/// How many entries are fetched at a time while catching up.
+/// How many entries are fetched at a time while catching up; fewer at first, since mostly there is one.
 const READ_AHEAD: u64 = 32;
 
 /// Why the metadata log can't be read or written.
@@ -140,7 +140,7 @@ impl MetadataLog {
             if end {
                 return Ok(());
             }
-            width = READ_AHEAD;
+            width = (width * 2).min(READ_AHEAD);
         }
     }
 
