@@ -140,6 +140,7 @@ fn described(node: &Node) -> Value {
                 "checkpoint_lag": told.checkpoint_lag,
                 "tail_bytes": told.tail_bytes,
                 "connections": told.connections,
+                "pace_seconds": told.window_ms / 1000,
                 "bytes_in_per_second": pace.taken,
                 "bytes_out_per_second": pace.given,
                 "store_requests_per_second": pace.store,

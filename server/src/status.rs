@@ -35,6 +35,8 @@ struct Page {
     partitions: usize,
     versions: Vec<String>,
     pace: Pace,
+    /// For how many seconds the pace is: a minute, or less where a node is younger.
+    seconds: i64,
     problems: Vec<String>,
 }
 
@@ -48,6 +50,7 @@ impl Page {
             partitions: survey.metadata.topics.values().map(|topic| topic.partitions.len()).sum(),
             versions: versions.into_iter().collect(),
             pace: told().map(Pace::of).sum(),
+            seconds: told().map(|told| told.window_ms).min().unwrap_or(0) / 1000,
             problems: survey.problems(),
         }
     }
@@ -66,7 +69,10 @@ impl Page {
             ("shards", format!("{}, {} unassigned", self.shards, survey.newest.unassigned_shards)),
             ("records", format!("{} MB/s in, {} MB/s out", megabytes(pace.taken), megabytes(pace.given))),
             ("store", format!("{:.1} requests/s ({})", pace.requests(), by_kind.join(", "))),
-            ("price", format!("${:.2} a month for requests at this rate on S3", pace.dollars)),
+            (
+                "price",
+                format!("${:.2} a month on S3, at the pace of the last {} s", pace.dollars, self.seconds),
+            ),
             ("problems", problem.to_owned()),
         ];
         rows.retain(|(_, text)| !text.is_empty());
@@ -88,6 +94,7 @@ impl Page {
             "partitions_without_leader": survey.leaderless(),
             "shards": self.shards,
             "shards_unassigned": survey.newest.unassigned_shards,
+            "pace_seconds": self.seconds,
             "bytes_in_per_second": self.pace.taken,
             "bytes_out_per_second": self.pace.given,
             "store_requests_per_second": self.pace.store,
