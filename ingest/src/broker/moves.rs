@@ -153,6 +153,10 @@ impl Moves {
         if wanted.is_empty() {
             wanted = self.broker.load.surplus(cluster, &self.log);
         }
+        // What was released, and whose move was not recorded, must go somewhere, even if that is here again.
+        let mut stranded = self.log.frozen();
+        stranded.retain(|shard| !wanted.iter().any(|(wanted, _)| wanted == shard));
+        wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
         if wanted.is_empty() {
             return;
         }

@@ -64,6 +64,12 @@ impl Log {
         self.open.lock().shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect()
     }
 
+    /// The shards to which nothing more is appended.
+    pub(crate) fn frozen(&self) -> BTreeSet<ShardId> {
+        let open = self.open.lock();
+        open.shards.iter().filter(|(_, held)| held.frozen).map(|(shard, _)| *shard).collect()
+    }
+
     /// How many shards are held.
     pub fn shards(&self) -> usize {
         self.open.lock().shards.len()

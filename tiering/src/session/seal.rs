@@ -91,11 +91,7 @@ pub async fn last_checkpoint(store: &Store, session: SessionId) -> Result<Option
 }
 
 /// A checkpoint that is known to exist.
-pub(crate) async fn read_checkpoint(
-    store: &Store,
-    session: SessionId,
-    n: u64,
-) -> Result<Checkpoint, SessionError> {
+async fn read_checkpoint(store: &Store, session: SessionId, n: u64) -> Result<Checkpoint, SessionError> {
     let path = keys::checkpoint(session, n);
     let object = store.get(&path).await?;
     let checkpoint = match Checkpoint::decode(&object) {
