@@ -8,7 +8,7 @@ use coordinator::cluster::Address;
 
 use crate::client::Client;
 use crate::config::{AddressSpec, KAFKA_PORT, ListenerSpec};
-use crate::{bench, config, consume, doctor, produce, topic};
+use crate::{bench, config, consume, doctor, node, produce, status, topic};
 
 /// A log service that speaks Kafka's protocol and keeps everything in one object store.
 #[derive(Debug, Parser)]
@@ -22,6 +22,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a node
     Serve(config::ServeArguments),
+    /// Show the cluster, and what is wrong with it
+    Status(status::Arguments),
+    /// List nodes, and take one out of service
+    #[command(subcommand)]
+    Node(node::Arguments),
     /// Create, list, describe and delete topics
     #[command(subcommand)]
     Topic(topic::Arguments),
@@ -99,6 +104,11 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     text.parse::<config::ByteSize>().map(|size| usize::try_from(size.0).unwrap_or(usize::MAX))
 }
 
+/// Bytes in millions of them.
+pub(crate) fn megabytes(bytes: f64) -> String {
+    format!("{:.2}", bytes / 1e6)
+}
+
 /// Prints a table; the first row is its header.
 pub(crate) fn print_table(rows: &[Vec<String>]) -> std::io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -151,6 +161,11 @@ mod tests {
             "tidelog serve --store s3://bucket/prefix --linger 250ms --auto-create-topics=false",
             "tidelog serve --auto-create-topics --listen 127.0.0.1:0 --http off",
             "tidelog serve --listen PLAINTEXT://[::1]:9092 --listen inside=:9093 --inter-node-listener inside",
+            "tidelog status -b [::1]:9092 -o json",
+            "tidelog node list --timeout 5s",
+            "tidelog node drain 3 --no-wait",
+            "tidelog node drain 3 --undo",
+            "tidelog node rebalance",
             "tidelog topic create orders --partitions 12 --config retention.ms=1000 -b other:9092",
             "tidelog topic list -o json",
             "tidelog topic describe orders",
@@ -174,6 +189,10 @@ mod tests {
             "tidelog serve --listen ::1:9092",
             "tidelog topic list -b ::1",
             "tidelog topic list -b a:b",
+            "tidelog node",
+            "tidelog node drain",
+            "tidelog node drain -1",
+            "tidelog node drain 3 --undo --wait",
             "tidelog topic create",
             "tidelog consume t -f %s --json",
             "tidelog consume t -o yesterday",

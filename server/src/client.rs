@@ -10,6 +10,7 @@ mod error;
 mod fetch;
 mod metadata;
 mod offsets;
+mod peers;
 mod producer;
 mod versions;
 
@@ -26,6 +27,9 @@ pub(crate) use error::Error;
 pub(crate) use fetch::{Fetched, Reader, ReaderOptions};
 pub(crate) use metadata::{Metadata, Topic};
 pub(crate) use producer::{Identity, Lane, LaneOptions, check as check_produced};
+
+/// How long a node has to take a connection while there is another one to try.
+const OPENING: Duration = Duration::from_secs(3);
 
 /// A client of one cluster. Clones share connections.
 #[derive(Clone)]
@@ -66,29 +70,38 @@ impl Client {
 
     /// A connection of its own, which nobody else gets. Fails if the address can't be reached.
     pub(crate) async fn dial(&self, address: &str) -> Result<Arc<Connection>, Error> {
-        Connection::open(address, self.shared.timeout).await
+        self.open(address, self.shared.timeout).await
+    }
+
+    async fn open(&self, address: &str, opening: Duration) -> Result<Arc<Connection>, Error> {
+        Connection::open(address, opening.min(self.shared.timeout), self.shared.timeout).await
     }
 
     /// The shared connection to an address.
     async fn connection(&self, address: &str) -> Result<Arc<Connection>, Error> {
+        self.connection_within(address, self.shared.timeout).await
+    }
+
+    async fn connection_within(&self, address: &str, opening: Duration) -> Result<Arc<Connection>, Error> {
         let mut state = self.shared.state.lock().await;
         if let Some(connection) = state.connections.get(address).filter(|c| !c.is_closed()) {
             return Ok(Arc::clone(connection));
         }
-        let connection = self.dial(address).await?;
+        let connection = self.open(address, opening).await?;
         state.connections.insert(address.to_owned(), Arc::clone(&connection));
         Ok(connection)
     }
 
     /// The shared connection to any node.
     async fn any(&self) -> Result<Arc<Connection>, Error> {
-        let known: Vec<String> = {
-            let state = self.shared.state.lock().await;
-            state.metadata.brokers.values().cloned().collect()
-        };
+        let mut addresses = self.shared.bootstrap.clone();
+        addresses.extend(self.shared.state.lock().await.metadata.brokers.values().cloned());
         let mut failure = Error::NoAddress;
-        for address in self.shared.bootstrap.iter().chain(&known) {
-            match self.connection(address).await {
+        for (at, address) in addresses.iter().enumerate() {
+            // A node that is frozen accepts connections, and answers nothing.
+            let is_last = at + 1 == addresses.len();
+            let opening = if is_last { self.shared.timeout } else { OPENING };
+            match self.connection_within(address, opening).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => failure = error,
             }

@@ -7,8 +7,11 @@ mod config;
 mod consume;
 mod doctor;
 mod json;
+mod node;
 mod produce;
 mod serve;
+mod status;
+mod survey;
 mod topic;
 
 use std::io;
@@ -39,6 +42,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => on_one_thread(status::run(arguments)),
+        Command::Node(arguments) => on_one_thread(node::run(arguments)),
         Command::Topic(arguments) => on_one_thread(topic::run(arguments)),
         Command::Produce(arguments) => on_one_thread(produce::run(arguments)),
         Command::Consume(arguments) => on_one_thread(consume::run(arguments)),

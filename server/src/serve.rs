@@ -77,13 +77,15 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     });
     node.opened(store, Arc::clone(&broker));
     tokio::spawn(ingest::rates::run(Arc::clone(&broker)));
-    let listener = tokio::spawn(ingest::listener::run(listeners, Arc::clone(&broker), stop.clone()));
+    let refuse = CancellationToken::new();
+    let listener = tokio::spawn(ingest::listener::run(listeners, Arc::clone(&broker), refuse.clone()));
     let announced = Started { listen, advertise, http: http_url, store: config.store.to_string(), begun };
     tokio::spawn(announced.announce(Arc::clone(&broker)));
 
     let grace = config.shutdown_grace;
     let close = CancellationToken::new();
-    tokio::spawn(close_after_clients(listener, Arc::clone(&broker), stop.clone(), close.clone(), grace / 2));
+    let ending = Ending { stop: stop.clone(), refuse, close: close.clone(), patience: grace / 2 };
+    tokio::spawn(ending.follow(listener, Arc::clone(&broker)));
     tokio::select! {
         ended = broker.run(close) => ended.map_err(|error| advise(error, &config.store.to_string())),
         () = async { stop.cancelled().await; sleep(grace).await } => {
@@ -92,19 +94,32 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
 }
 
-/// Closes the log once the clients are gone: what they wait for still needs it.
-async fn close_after_clients(
-    listener: JoinHandle<()>,
-    broker: Arc<Broker>,
+/// How a node comes to its end.
+struct Ending {
+    /// Somebody asked for it.
     stop: CancellationToken,
+    /// No more clients are accepted.
+    refuse: CancellationToken,
+    /// The session closes.
     close: CancellationToken,
+    /// How long clients may take to leave.
     patience: Duration,
-) {
-    stop.cancelled().await;
-    if broker.is_serving() && timeout(patience, listener).await.is_err() {
-        tracing::warn!("closing the session although clients still wait");
+}
+
+impl Ending {
+    /// Other nodes get the shards while clients can still be told so; then the clients go, and then the log is
+    /// closed: what they wait for still needs it.
+    async fn follow(self, listener: JoinHandle<()>, broker: Arc<Broker>) {
+        self.stop.cancelled().await;
+        if timeout(self.patience, broker.hand_over()).await.is_err() {
+            tracing::warn!("closing the session although not all shards were given away");
+        }
+        self.refuse.cancel();
+        if broker.is_serving() && timeout(self.patience, listener).await.is_err() {
+            tracing::warn!("closing the session although clients still wait");
+        }
+        self.close.cancel();
     }
-    close.cancel();
 }
 
 /// Adds what to do to why the node does not start.

@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -107,6 +108,17 @@ class Process:
         Process.running.discard(self)
         return self.child.returncode
 
+    def pause(self) -> None:
+        """Freezes it; to others it looks like a machine that hangs."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def begin_stop(self) -> None:
+        """Asks it to end in good order, and does not wait for that."""
+        self._signal(signal.SIGTERM)
+
     def _signal(self, number: int) -> None:
         if self.alive():
             try:
@@ -134,5 +146,13 @@ def _end_all() -> None:
 
 def end_children_on_signals() -> None:
     """Makes SIGTERM and SIGHUP end the program in the ordinary way, children included."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: exit(128 + received))
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+
+    def end(received: int, _frame) -> None:
+        # The same signal often comes twice, to a process and to its group; the end must not be cut short.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(128 + received)
+
+    for number in numbers:
+        signal.signal(number, end)

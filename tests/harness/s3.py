@@ -69,8 +69,12 @@ class S3Server:
     def _spawn(self) -> Process:
         raise NotImplementedError
 
-    def start(self, timeout: float = 60.0) -> "S3Server":
+    def spawn(self) -> None:
+        """Starts the process, on what an earlier one left, and does not wait for it to serve."""
         self.process = self._spawn()
+
+    def start(self, timeout: float = 60.0) -> "S3Server":
+        self.spawn()
         wait_until(self._create_bucket, f"{type(self).__name__} to serve", timeout)
         return self
 

@@ -17,6 +17,7 @@ from harness.venv import interpreter
 
 TESTS = Path(__file__).resolve().parent.parent
 REPO = TESTS.parent
+SIMULATOR_MINUTES = 8
 CORE_CLIENT_TESTS = ("test_librdkafka.py", "test_aiokafka.py", "test_refusals.py")
 
 
@@ -127,6 +128,23 @@ def crash(run: Run) -> Outcome:
     return _program(run, TESTS / "crash.py", "--store", "file", "--rounds", "5")
 
 
+def simulator(run: Run) -> Outcome:
+    status, _output = run.call(["cargo", "build", "--locked", "--bin", "tidelog-sim"])
+    if status:
+        return Outcome(False)
+    search = run.binary.with_name("tidelog-sim") if run.binary else None
+    if not search:
+        raise Unavailable("the binary was not built")
+    status, output = run.call([search, "--minutes", str(SIMULATOR_MINUTES)])
+    lines = output.strip().splitlines()
+    return Outcome(status == 0, lines[-1] if lines else "")
+
+
+def chaos(run: Run) -> Outcome:
+    TOOLS["minio"].ensure()
+    return _program(run, TESTS / "chaos.py", "--short")
+
+
 def hostile(run: Run) -> Outcome:
     TOOLS["kafka"].ensure()
     return _program(run, TESTS / "hostile.py", "--frames", "2000", "--idle", "500", "--stalled", "100")
@@ -135,6 +153,7 @@ def hostile(run: Run) -> Outcome:
 STAGES = {
     "setup": setup, "build": build, "rust": rust, "harness": harness, "clients-file": clients_file,
     "clients-memory": clients_memory, "clients-s3": clients_s3, "crash": crash, "hostile": hostile,
+    "simulator": simulator, "chaos": chaos,
 }
 NEEDS_NO_BINARY = ("setup", "rust", "harness")
 

@@ -50,6 +50,43 @@ def serves(bootstrap: str, timeout: float = 5.0) -> bool:
         return False
 
 
+def leaders(bootstrap: str, topic: str, timeout: float = 5.0) -> tuple[dict[int, str], dict[int, str | None]]:
+    """What Metadata version 1 says: the nodes' addresses by id, the leaders' by partition."""
+    host, port = bootstrap.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=timeout) as connection:
+        answer = exchange(connection, request_header(3, 1, 1) + struct.pack(">i", 1) + string(topic))
+    at = 4
+
+    def take(layout: str) -> tuple:
+        nonlocal at
+        found = struct.unpack_from(">" + layout, answer, at)
+        at += struct.calcsize(">" + layout)
+        return found
+
+    def text() -> str:
+        (length,) = take("h")
+        return take(f"{max(length, 0)}s")[0].decode()
+
+    nodes = {}
+    for _ in range(take("i")[0]):
+        (node,) = take("i")
+        name = text()
+        nodes[node] = f"{name}:{take('i')[0]}"
+        text()
+    take("i")
+    found: dict[int, str | None] = {}
+    for _ in range(take("i")[0]):
+        take("h")
+        text()
+        take("?")
+        for _ in range(take("i")[0]):
+            _error, partition, leader = take("hii")
+            found[partition] = nodes.get(leader)
+            for _ in range(2):
+                take(f"{take('i')[0]}i")
+    return nodes, found
+
+
 def string(text: str | None) -> bytes:
     if text is None:
         return struct.pack(">h", -1)

@@ -23,7 +23,7 @@ use crate::watch;
 /// A snapshot is written at each multiple of this many entries.
 const SNAPSHOT_EVERY: u64 = 128;
 
-/// How many entries are fetched at a time while catching up.
+/// How many entries are fetched at a time while catching up; fewer at first, since mostly there is one.
 const READ_AHEAD: u64 = 32;
 
 /// Why the metadata log can't be read or written.
@@ -141,7 +141,7 @@ impl MetadataLog {
             if end {
                 return Ok(());
             }
-            width = READ_AHEAD;
+            width = (width * 2).min(READ_AHEAD);
         }
     }
 
@@ -206,9 +206,10 @@ impl MetadataLog {
 }
 
 async fn latest_snapshot(store: &Store) -> Result<Option<Cluster>, MetadataError> {
-    let paths: Vec<Path> =
-        store.list(&Path::from(keys::SNAPSHOTS)).map_ok(|object| object.location).try_collect().await?;
-    let Some(next) = paths.iter().filter_map(keys::number).max() else { return Ok(None) };
+    let listed = store.list_all(&Path::from(keys::SNAPSHOTS)).await?;
+    let Some(next) = listed.iter().filter_map(|object| keys::number(&object.location)).max() else {
+        return Ok(None);
+    };
     let path = keys::snapshot(Epoch(next));
     let object = store.get(&path).await?;
     let decoded = snapshot::decode(Epoch(next), &object);

@@ -16,7 +16,7 @@ use crate::format::checkpoint::{Checkpoint, OwnedPartition};
 use crate::format::index::Position;
 use crate::format::keys;
 use crate::format::slot::{Footer, Record};
-use crate::session::{Footers, Sealed, SessionError};
+use crate::session::{Footers, Sealed, SessionError, last_checkpoint};
 use crate::store::{ErrorKind, Store};
 
 /// Why a shard's state can't be rebuilt.
@@ -137,11 +137,13 @@ async fn load(
     let (checkpoint, footers) = match sealed {
         Some(sealed) if sealed.end == end => (sealed.checkpoint, sealed.footers),
         _ => {
-            let checkpoint = match end.checkpoint {
-                Some(c) => Some(crate::session::read_checkpoint(store, session, c.n).await?),
-                None => None,
-            };
-            let from = end.checkpoint.map_or(0, |c| c.n);
+            // The newest one, which may be newer than the one that the entry names: it may have been written
+            // after whoever ended the session looked (docs/decisions/0003).
+            let checkpoint = last_checkpoint(store, session).await?;
+            let from = checkpoint.as_ref().map_or(0, |c| c.n);
+            if end.checkpoint.is_some_and(|named| named.n > from) {
+                return Err(contradiction("the checkpoint that its end names is missing"));
+            }
             let previous = checkpoint.as_ref().map_or(0, |c| c.previous);
             (checkpoint, read_slots(store, session, from, end.cut, previous).await?)
         }

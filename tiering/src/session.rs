@@ -7,7 +7,7 @@ mod writer;
 use object_store::path::Path;
 use thiserror::Error;
 
-pub(crate) use seal::{Chain, read_checkpoint};
+pub(crate) use seal::Chain;
 pub use seal::{Sealed, last_checkpoint, seal};
 pub use walk::Footers;
 pub use writer::{SlotError, SlotWriter};

@@ -6,6 +6,8 @@
 //! A topic's partitions lie in successive shards, so a session should not hold many shards close to each other:
 //! that decides before the hash does.
 
+use std::collections::BTreeMap;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Cluster, Session};
@@ -31,17 +33,18 @@ impl Cluster {
     pub fn placement(&self) -> Vec<(ShardId, SessionId)> {
         let takers = self.takers();
         let nodes: Vec<NodeId> = takers.iter().map(|s| s.node).collect();
-        let holder = |shard| {
-            let session = self.assigned(shard)?.session;
-            takers.iter().position(|s| s.id == session)
-        };
+        let index: BTreeMap<SessionId, usize> = takers.iter().map(|s| s.id).zip(0..).collect();
+        let holder = |shard| index.get(&self.assigned(shard)?.session).copied();
         let held: Vec<Option<usize>> = self.shards().all().map(holder).collect();
         let placed = Placement::of(&nodes, held).settle();
         self.shards().all().zip(placed).filter_map(|(shard, at)| Some((shard, takers[at?].id))).collect()
     }
 
-    /// The shards that `session` should give away, and to whom.
+    /// The shards that `session` should give away, and to whom. Where all are draining, nobody does.
     pub fn surplus(&self, session: SessionId) -> Vec<(ShardId, SessionId)> {
+        if self.open_sessions().all(|s| s.draining) {
+            return Vec::new();
+        }
         let moves = |(shard, to): &(ShardId, SessionId)| {
             *to != session && self.assigned(*shard).is_some_and(|g| g.session == session && g.end.is_none())
         };

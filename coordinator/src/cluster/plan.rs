@@ -95,6 +95,9 @@ impl Cluster {
             let holder = self.assigned(*shard).and_then(|g| self.session(g.session));
             holder.is_none_or(|s| s.state != SessionState::Open)
         };
+        if !self.shards().all().any(|shard| free(&shard)) {
+            return Vec::new();
+        }
         self.plan_moves(self.placement().into_iter().filter(|(shard, _)| free(shard)), |grant| match grant {
             None => Some(MoveFrom::Nobody),
             Some(Grant { session, end: Some(HoldingEnd::Cut(cut)), .. }) => {

@@ -1,6 +1,6 @@
 //! What must happen somewhere in a run: reachability, kept beside the states so that it does not multiply them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stateright::Property;
 
@@ -31,19 +31,40 @@ pub(crate) enum Event {
     ShutDown,
     ReadAnswered,
     ReadFailed,
+    Rejected,
+    RejectionFailed,
+    Spread,
+    GrantedWhileRunning,
+    CapturedWhileReplaying,
+    StartedFromRelease,
+    MovedBack,
+    ReleasedWithSlotInFlight,
+    ReleasedMoveLost,
+    ReleasedTaken,
+    ReleasedRotated,
+    RotatedWhileReplaying,
+    SealedDeleted,
+    ReleasedInCheckpoint,
+    Compacted,
+    Deleted,
+    Resurrected,
+    SealResurrected,
+    ReplayMissedObject,
+    FurtherBlock,
+    IdAfterOthersEntry,
 }
 
 /// The events seen so far, by any checker thread.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(AtomicU32);
+pub(crate) struct Seen(AtomicU64);
 
 impl Seen {
     pub(crate) fn mark(&self, event: Event) {
-        self.0.fetch_or(1 << event as u32, Ordering::Relaxed);
+        self.0.fetch_or(1u64 << event as u32, Ordering::Relaxed);
     }
 
     fn has(&self, event: Event) -> bool {
-        self.0.load(Ordering::Relaxed) & (1 << event as u32) != 0
+        self.0.load(Ordering::Relaxed) & (1u64 << event as u32) != 0
     }
 }
 
@@ -79,5 +100,26 @@ pub(crate) fn sometimes(event: Event) -> Property<Protocol> {
         ShutDown: "a process shuts down with a CLOSED entry",
         ReadAnswered: "a linearizable read is answered",
         ReadFailed: "a linearizable read fails because its node was fenced",
+        Rejected: "a record is refused because of the state held",
+        RejectionFailed: "a refusal fails because its node was fenced",
+        Spread: "one entry moves a dead session's shards to two survivors",
+        GrantedWhileRunning: "a session with slots gets a shard",
+        CapturedWhileReplaying: "a checkpoint is captured while a granted shard is not yet replayed",
+        StartedFromRelease: "a new owner starts from a RELEASE",
+        MovedBack: "a session gets a shard again that it released",
+        ReleasedWithSlotInFlight: "a shard is released while a slot before is in flight",
+        ReleasedMoveLost: "the MOVE of a released shard loses the race for its entry",
+        ReleasedTaken: "a released shard, not yet moved, is taken from a dead session",
+        ReleasedRotated: "a released shard, not yet moved, goes into the next session",
+        RotatedWhileReplaying: "a process rotates with a shard that it has not replayed",
+        SealedDeleted: "a taker that knows nothing of it seals a deleted session",
+        ReleasedInCheckpoint: "a checkpoint holds a released shard, not yet moved",
+        Compacted: "records are put into a segment",
+        Deleted: "a session is deleted",
+        Resurrected: "a late PUT brings back an object of a deleted session",
+        SealResurrected: "a late SEAL lands where a deleted session had data",
+        ReplayMissedObject: "a replay misses an object that was deleted, and starts over",
+        FurtherBlock: "a session asks for a further block of producer ids",
+        IdAfterOthersEntry: "an id is handed out after another process's entry",
     }
 }

@@ -61,6 +61,46 @@ pub(crate) enum Mutant {
     ReadsWithoutBarrier,
     /// A linearizable read waits for a slot whose PUT was issued before it.
     BarrierIssuedBefore,
+    /// A record is refused from memory.
+    RejectsWithoutBarrier,
+    /// A refusal waits for a slot whose PUT was issued before the request.
+    RejectBarrierIssuedBefore,
+    /// Producer ids are counted by each process.
+    ProducerIdsFromCounter,
+    /// A block of producer ids is not used up.
+    BlockUsedTwice,
+    /// I5: the MOVE is proposed as soon as the RELEASE is sent.
+    MovesBeforeReleaseIsAcknowledged,
+    /// I3, I5: the MOVE is proposed when the RELEASE is confirmed itself, whatever is before it.
+    MovesOverGap,
+    /// I4: a session still appends to a shard that it released.
+    AppendsAfterRelease,
+    /// I11: the MOVE of a released shard applies though its session is dead.
+    MovesReleasedOfDead,
+    /// The state in a RELEASE has no leader epochs.
+    MoveLosesLeaders,
+    /// Compaction drops the leader epochs of what it moves to a segment.
+    CompactionLosesLeaders,
+    /// I4: a checkpoint leaves out a shard that is released and not yet moved.
+    CheckpointDropsReleased,
+    /// A checkpoint names the metadata read, though a shard granted before is not yet replayed.
+    AsOfPastReplay,
+    /// A session serves a shard that it was granted and has not replayed.
+    ServesBeforeReplay,
+    /// I6: deletion takes the SEAL too.
+    DeletesSeal,
+    /// I6: a session is deleted though no entry records its end.
+    DeletesUnsealed,
+    /// I6: a session is deleted once its shards have other owners, whatever they wrote.
+    DeletesUncovered,
+    /// I6: a session is deleted though the later checkpoint names a tenure in it.
+    DeletesNamedTenure,
+    /// I7: the key of a slot whose records were all trimmed is used again.
+    ReusesTrimmedSlot,
+    /// A slot that is gone counts as one without records.
+    MissingSlotIsEmpty,
+    /// Replay looks only for the checkpoint that the session's end names.
+    RecordedCheckpointOnly,
 }
 
 impl Mutant {
@@ -70,9 +110,10 @@ impl Mutant {
         matches!(self, EntryConflictIsSuccess | ResendsLostEntry | ResendsUnresolvedEntry | ResolvesByProcess)
     }
 
-    /// A void entry is all the harm done: what proposers presume is a second fence behind I11.
+    /// Clients lose nothing. A void entry is all the harm done, because what proposers presume is a second fence
+    /// behind I11; or a shard stays without an owner, because nobody finds its log.
     pub(crate) fn is_held(self) -> bool {
-        self == Mutant::SendsToTheEnd
+        matches!(self, Mutant::SendsToTheEnd | Mutant::RecordedCheckpointOnly)
     }
 
     /// The configuration that shows it; the protocol itself holds there.
@@ -93,6 +134,22 @@ impl Mutant {
             | Mutant::InheritsWithoutReplay
             | Mutant::ForgetsPredecessors => config::CHECKPOINTS,
             Mutant::ReadsWithoutBarrier | Mutant::BarrierIssuedBefore => config::READS,
+            Mutant::RejectsWithoutBarrier | Mutant::RejectBarrierIssuedBefore => config::REJECTIONS,
+            Mutant::ProducerIdsFromCounter | Mutant::BlockUsedTwice => config::PRODUCER_IDS,
+            Mutant::MovesBeforeReleaseIsAcknowledged
+            | Mutant::MovesOverGap
+            | Mutant::AppendsAfterRelease
+            | Mutant::MovesReleasedOfDead
+            | Mutant::MoveLosesLeaders => config::MOVES,
+            Mutant::CheckpointDropsReleased => config::FROZEN,
+            Mutant::AsOfPastReplay | Mutant::ServesBeforeReplay => config::GRANTS,
+            Mutant::CompactionLosesLeaders | Mutant::ReusesTrimmedSlot => config::COMPACTION,
+            Mutant::DeletesSeal
+            | Mutant::DeletesUnsealed
+            | Mutant::DeletesUncovered
+            | Mutant::DeletesNamedTenure
+            | Mutant::MissingSlotIsEmpty
+            | Mutant::RecordedCheckpointOnly => config::DELETION,
             _ => config::TAKEOVER,
         }
     }

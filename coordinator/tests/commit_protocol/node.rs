@@ -1,73 +1,129 @@
-//! What a process has in memory: nothing, a takeover under way, or a session that serves.
+//! What a process has in memory: its session if it has one, and what it is about in metadata.
 
-use crate::world::{Entry, Log, SLOTS, Sid, Slot};
+use crate::log::{State, Tenure};
+use crate::recovery::Base;
+use crate::world::{Entry, SHARDS, SLOTS, Shard, Sid, Slot};
 
 /// A process. One that crashed is one that takes no step any more: its PUTs stay under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Proc {
     /// Sessions opened so far.
     pub(crate) opened: u8,
-    pub(crate) phase: Phase,
+    pub(crate) serving: Option<Serving>,
+    /// The last session of its own that turned out to be ended by others.
+    pub(crate) fenced: Option<Sid>,
+    pub(crate) task: Task,
+    /// Producer ids handed out: only a mutant counts.
+    pub(crate) counter: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
-    /// Before its first session, or after a fence with the session that was fenced.
-    Idle {
-        fenced: Option<Sid>,
-    },
-    /// Has read `known` entries, and seals `sid` at slot `at`.
-    Sealing {
-        known: u8,
-        sid: Sid,
-        at: u8,
-        sent: bool,
-    },
+/// One thing at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Task {
+    #[default]
+    Idle,
+    /// Has read `known` entries and found `checkpoint`; seals `sid` at slot `at`.
+    Sealing { known: u8, sid: Sid, checkpoint: Option<(u8, u8)>, at: u8, sent: bool },
     /// Has sent `entry` for key `k`.
-    Proposing {
-        k: u8,
-        entry: Entry,
-    },
-    Serving(Serving),
+    Proposing { k: u8, entry: Entry },
+    /// Takes no step any more.
     Stopped,
 }
 
-/// A read that waits until slot `slot` is acknowledged, and may not miss what was acknowledged before it.
+/// A reply that waits until slot `slot` is acknowledged, and may not miss what was acknowledged before the
+/// request: records before `floor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Barrier {
     pub(crate) slot: u8,
     pub(crate) floor: u8,
+    /// The reply is an error that follows from the state held, not the log's end.
+    pub(crate) rejects: bool,
 }
 
-/// The memory of an owner.
+/// How far a session is with a shard that was granted to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Progress {
+    Granted,
+    /// It has read where to start.
+    Started(Base),
+    Ready,
+    /// Given away in this slot: frozen.
+    Released(u8),
+}
+
+/// A shard in the memory of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Holding {
+    pub(crate) epoch: u8,
+    pub(crate) leader: u8,
+    pub(crate) progress: Progress,
+    /// The state inherited, and the slots that the session had by then.
+    pub(crate) base: State,
+    pub(crate) since: u8,
+}
+
+impl Holding {
+    pub(crate) fn is_replayed(&self) -> bool {
+        matches!(self.progress, Progress::Ready | Progress::Released(_))
+    }
+}
+
+/// A checkpoint as it was captured: when the slot before it was fixed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Capture {
+    /// Zero if nothing was captured.
+    pub(crate) as_of: u8,
+    /// The holdings that are in it.
+    pub(crate) epochs: [Option<u8>; SHARDS],
+    pub(crate) sent: bool,
+}
+
+/// The memory of an open session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Serving {
     pub(crate) sid: Sid,
-    /// The state inherited.
-    pub(crate) base: Log,
+    /// The metadata entries that it has read.
+    pub(crate) known: u8,
+    pub(crate) holdings: [Option<Holding>; SHARDS],
     /// Frozen bytes, and how many slots there are.
     pub(crate) slots: [Option<Slot>; SLOTS],
     pub(crate) next: u8,
     /// A bit for each slot known to have landed.
     pub(crate) confirmed: u8,
+    pub(crate) captures: [Capture; SLOTS],
     pub(crate) closing: bool,
-    pub(crate) read: Option<Barrier>,
+    pub(crate) waiting: Option<Barrier>,
+    /// A block of producer ids, one to a block.
+    pub(crate) block: Option<u8>,
 }
 
 impl Serving {
-    pub(crate) fn new(sid: Sid, base: Log) -> Self {
-        Self { sid, base, slots: [None; SLOTS], next: 0, confirmed: 0, closing: false, read: None }
+    pub(crate) fn new(sid: Sid, known: u8, block: Option<u8>) -> Self {
+        Self {
+            sid,
+            known,
+            holdings: [None; SHARDS],
+            slots: [None; SLOTS],
+            next: 0,
+            confirmed: 0,
+            captures: Default::default(),
+            closing: false,
+            waiting: None,
+            block,
+        }
     }
 
-    /// The state after the first `slots` slots.
-    pub(crate) fn after(&self, slots: u8) -> Log {
-        let mut log = self.base;
-        for slot in &self.slots[..slots as usize] {
-            if let Some(Slot::Data { recs, .. }) = slot {
-                log.extend(*recs);
-            }
-        }
-        log
+    pub(crate) fn holding(&self, shard: Shard) -> Option<Holding> {
+        self.holdings[shard as usize]
+    }
+
+    /// The shard, if this session may append to it.
+    pub(crate) fn owned(&self, shard: Shard) -> Option<Holding> {
+        self.holding(shard).filter(|holding| holding.progress == Progress::Ready && !self.closing)
+    }
+
+    pub(crate) fn tenure(&self, shard: Shard, holding: &Holding) -> Tenure {
+        Tenure { shard, epoch: holding.epoch, leader: holding.leader, sid: self.sid }
     }
 
     /// Slots confirmed without a gap: those that are acknowledged (I3).
@@ -83,8 +139,8 @@ impl Serving {
     pub(crate) fn is_own(&self, n: u8, object: Slot) -> bool {
         match (self.slots[n as usize], object) {
             (Some(Slot::Data { nonce: own, .. }), Slot::Data { nonce, .. }) => own == nonce,
-            (Some(Slot::Close), Slot::Close) => true,
-            _ => false,
+            (Some(Slot::Seal), _) => false,
+            (own, object) => own == Some(object),
         }
     }
 }

@@ -1,33 +1,38 @@
 //! What must hold in every state. The judge reads objects itself, and shares only the fold of metadata with the
-//! nodes: it always looks at what an operation presumes, where a mutant's nodes may not.
+//! nodes: it always looks at what an operation presumes, where a mutant's nodes may not, and forgets nothing.
 
 use stateright::Property;
 
-use crate::meta::{Ledger, SESSIONS};
+use crate::log::{State, Tenure};
+use crate::meta::Ledger;
 use crate::model::Protocol;
-use crate::node::Phase;
-use crate::world::{Log, Rec, Sid, Slot, World};
+use crate::world::{Rec, SHARDS, Shard, Sid, Slot, World};
 
 /// A reply named a record whose slot, or a slot before it, was not in the store as that session's data.
 const REVEALED: u8 = 1;
-/// A session acknowledged a slot at or past its recorded cut, or without a grant.
-const ACKED_PAST_CUT: u8 = 2;
+/// A session acknowledged a slot at or past the end of its holding, or without a grant.
+const ACKED_PAST_END: u8 = 2;
 /// A record was acknowledged at two offsets.
 const TWO_OFFSETS: u8 = 4;
 /// A linearizable read missed a record acknowledged before it was sent.
 const STALE_READ: u8 = 8;
+/// A record was refused for want of one that was acknowledged before.
+const WRONG_REJECTION: u8 = 16;
+/// A producer id was handed out twice.
+const ID_TWICE: u8 = 32;
 
 impl World {
-    /// A producer is told that `rec` is at `offset`, because slot `n` of a session says so (none: inherited).
-    pub(crate) fn reply(&mut self, rec: Rec, offset: u8, slot: Option<(Sid, u8)>) {
-        if let Some((sid, n)) = slot {
+    /// A producer is told that `rec` is at `offset`, because slot `n` of a session says so, under its holding
+    /// (none: inherited).
+    pub(crate) fn reply(&mut self, rec: Rec, shard: Shard, offset: u8, slot: Option<(Sid, u8, u8)>) {
+        if let Some((sid, n, epoch)) = slot {
             if self.sessions[sid as usize].data_prefix() <= n {
                 self.faults |= REVEALED;
             }
-            let ledger = Ledger::fold(&self.meta, false);
-            let granted = ledger.grants[sid as usize].is_some();
-            if !granted || ledger.cut(sid).is_some_and(|cut| cut <= n) {
-                self.faults |= ACKED_PAST_CUT;
+            let grants = Ledger::fold(&self.meta, None).grants[shard as usize];
+            let grant = grants.position(sid, epoch).map(|at| grants.all()[at]);
+            if grant.is_none_or(|grant| grant.end.is_some_and(|end| end <= n)) {
+                self.faults |= ACKED_PAST_END;
             }
         }
         match &mut self.acked[rec as usize] {
@@ -36,132 +41,217 @@ impl World {
         }
     }
 
-    /// A reader is told that the log ends at `end`.
-    pub(crate) fn answer(&mut self, end: u8, floor: u8) {
+    /// A reader is told that the log ends at `end`, or a producer that it does and its record can't follow.
+    pub(crate) fn answer(&mut self, end: u8, floor: u8, rejects: bool) {
         if end < floor {
-            self.faults |= STALE_READ;
+            self.faults |= if rejects { WRONG_REJECTION } else { STALE_READ };
         }
+    }
+
+    /// A producer is told its id.
+    pub(crate) fn hand_out(&mut self, id: u8) {
+        let bit = 1 << id;
+        if self.producer_ids & bit != 0 {
+            self.faults |= ID_TWICE;
+        }
+        self.producer_ids |= bit;
     }
 }
 
-/// The log as whoever comes next must find it.
+/// A shard as whoever comes next must find it.
 struct Truth {
-    log: Log,
-    /// Where each tenure starts in it.
-    starts: [Option<u8>; SESSIONS],
-    /// Slots below a cut are all there, and each starts at the offset that it names.
+    state: State,
+    /// The state with which each holding starts.
+    starts: Vec<State>,
+    /// Slots that count are all there, and each starts at the offset that it names.
     whole: bool,
 }
 
 impl Truth {
-    fn of(w: &World, ledger: &Ledger) -> Self {
-        let mut truth = Truth { log: Log::default(), starts: [None; SESSIONS], whole: true };
-        for sid in ledger.tenures() {
-            truth.starts[sid as usize] = Some(truth.log.len());
-            let session = &w.sessions[sid as usize];
-            let cut = ledger.cut(sid).unwrap_or_else(|| session.data_prefix());
-            for slot in &session.slots[..cut as usize] {
-                match slot {
-                    Some(Slot::Data { base, recs, .. }) => {
-                        truth.whole &= *base == truth.log.len();
-                        truth.log.extend(*recs);
-                    }
-                    _ => truth.whole = false,
+    fn of(w: &World, ledger: &Ledger, shard: Shard) -> Self {
+        let grants = ledger.grants[shard as usize].all();
+        let mut truth =
+            Truth { state: State::default(), starts: Vec::with_capacity(grants.len()), whole: true };
+        for grant in grants {
+            truth.starts.push(truth.state);
+            let session = &w.sessions[grant.sid as usize];
+            let end = grant.end.unwrap_or_else(|| session.data_prefix());
+            let tenure = Tenure { shard, epoch: grant.epoch, leader: grant.leader, sid: grant.sid };
+            for slot in &session.history()[..end as usize] {
+                let Some(slot) = slot.filter(|slot| !slot.ends()) else {
+                    truth.whole = false;
+                    continue;
+                };
+                if let Slot::Data { base, shard: s, epoch, .. } = slot
+                    && (s, epoch) == (shard, grant.epoch)
+                {
+                    truth.whole &= base == truth.state.log.len();
                 }
+                truth.state.apply(slot, tenure);
             }
         }
         truth
     }
 }
 
-fn truth(w: &World) -> Truth {
-    Truth::of(w, &Ledger::fold(&w.meta, false))
+fn judge(w: &World) -> Ledger {
+    Ledger::fold(&w.meta, None)
 }
 
-fn acknowledged_is_kept(_: &Protocol, w: &World) -> bool {
-    let log = truth(w).log;
-    (0..).zip(w.acked).all(|(rec, acked)| acked.is_none_or(|offset| log.get(offset) == Some(rec)))
+fn truths(w: &World) -> [Truth; SHARDS] {
+    let ledger = judge(w);
+    [0, 1].map(|shard| Truth::of(w, &ledger, shard))
+}
+
+fn acknowledged_is_kept(model: &Protocol, w: &World) -> bool {
+    let logs = truths(w).map(|truth| truth.state.log);
+    let kept = |rec: Rec, offset: u8| logs[model.cfg.shard(rec) as usize].get(offset) == Some(rec);
+    (0..).zip(w.acked).all(|(rec, acked)| acked.is_none_or(|offset| kept(rec, offset)))
 }
 
 fn each_once_in_order(model: &Protocol, w: &World) -> bool {
     let mut next = [0; 4];
-    truth(w).log.iter().all(|rec| {
+    truths(w).iter().flat_map(|truth| truth.state.log.iter()).all(|rec| {
         let (producer, sequence) = model.cfg.sequence(rec);
         next[producer] += 1;
         next[producer] == sequence + 1
     })
 }
 
-fn offsets_are_unique(_: &Protocol, w: &World) -> bool {
-    let mut taken = 0u8;
-    let unique = w.acked.iter().flatten().all(|offset| {
-        let free = taken & (1 << offset) == 0;
-        taken |= 1 << offset;
+fn offsets_are_unique(model: &Protocol, w: &World) -> bool {
+    let mut taken = [0u8; SHARDS];
+    let unique = (0..).zip(w.acked).all(|(rec, acked)| {
+        let Some(offset) = acked else { return true };
+        let taken = &mut taken[model.cfg.shard(rec) as usize];
+        let free = *taken & (1 << offset) == 0;
+        *taken |= 1 << offset;
         free
     });
     unique && w.faults & TWO_OFFSETS == 0
 }
 
 fn cuts_are_backed(_: &Protocol, w: &World) -> bool {
-    let ledger = Ledger::fold(&w.meta, false);
+    let ledger = judge(w);
     (0..).zip(&w.sessions).all(|(sid, session)| {
         ledger.cut(sid).is_none_or(|cut| {
-            let last = session.slots[cut as usize];
-            session.data_prefix() == cut && matches!(last, Some(Slot::Seal | Slot::Close))
+            session.data_prefix() == cut && session.history()[cut as usize].is_some_and(Slot::ends)
         })
     })
 }
 
 fn one_session_can_write(_: &Protocol, w: &World) -> bool {
-    let ledger = Ledger::fold(&w.meta, false);
-    let ended = |sid: usize| {
-        let session = &w.sessions[sid];
-        session.slots[session.data_prefix() as usize].is_some()
-    };
-    (0..w.sessions.len()).all(|sid| {
-        ledger.grants[sid].is_none()
-            || ledger.owner.is_some_and(|(owner, _)| owner as usize == sid)
-            || ended(sid)
+    let ledger = judge(w);
+    ledger.grants.iter().all(|grants| {
+        let all = grants.all();
+        all.iter().zip(all.iter().skip(1)).all(|(grant, next)| {
+            let session = &w.sessions[grant.sid as usize];
+            let prefix = session.data_prefix();
+            match next.release {
+                Some((_, n)) => {
+                    prefix > n && matches!(session.history()[n as usize], Some(Slot::Release { .. }))
+                }
+                None => session.history()[prefix as usize].is_some_and(Slot::ends),
+            }
+        })
     })
 }
 
-fn owners_hold_the_log(_: &Protocol, w: &World) -> bool {
-    let truth = truth(w);
-    w.procs.iter().all(|proc| match proc.phase {
-        Phase::Serving(s) => {
-            truth.starts[s.sid as usize].is_some_and(|start| truth.log.prefix(start) == s.base)
+/// The state that each owner should have begun with, and the one that it did, and whether it was granted any.
+fn inherited(model: &Protocol, w: &World, holds: impl Fn(&State, &State) -> bool) -> bool {
+    let (ledger, truths) = (judge(w), truths(w));
+    w.procs.iter().filter_map(|proc| proc.serving).all(|s| {
+        (0..SHARDS).all(|shard| {
+            let holding = s.holdings[shard].filter(|_| model.serves(&s, shard as u8));
+            let Some(holding) = holding else { return true };
+            let at = ledger.grants[shard].position(s.sid, holding.epoch);
+            at.is_none_or(|at| holds(&truths[shard].starts[at], &holding.base))
+        })
+    })
+}
+
+fn owners_were_granted(_: &Protocol, w: &World) -> bool {
+    let ledger = judge(w);
+    w.procs.iter().filter_map(|proc| proc.serving).all(|s| {
+        (0..SHARDS).all(|shard| {
+            let granted = |epoch| ledger.grants[shard].position(s.sid, epoch).is_some();
+            s.holdings[shard].is_none_or(|holding| granted(holding.epoch))
+        })
+    })
+}
+
+/// A fresh reader, if it came now and all sessions ended as they are, finds each shard whole.
+fn log_can_be_found(model: &Protocol, w: &World) -> bool {
+    let (mut ledger, truths) = (model.ledger(w, w.meta.len()), truths(w));
+    (0..SHARDS).all(|shard| {
+        let Some(last) = ledger.grants[shard].last_mut() else { return true };
+        if last.end.is_none() {
+            last.end = Some(w.sessions[last.sid as usize].data_prefix());
         }
-        _ => true,
+        let grants = ledger.grants[shard].all().len();
+        model.recover(w, &ledger, shard as u8, grants).is_ok_and(|state| state == truths[shard].state)
     })
 }
 
-fn entries_stand(_: &Protocol, w: &World) -> bool {
-    Ledger::fold(&w.meta, false).voids == 0
+/// No place where a record lies, as the log says or an owner remembers, was deleted.
+fn records_can_be_read(_: &Protocol, w: &World) -> bool {
+    let kept = |state: &State| state.named().all(|sid| w.sessions[sid as usize].deleted.is_none());
+    truths(w).iter().all(|truth| kept(&truth.state))
+}
+
+fn checkpoints_hold_what_they_say(_: &Protocol, w: &World) -> bool {
+    let ledger = judge(w);
+    (0..).zip(&w.sessions).all(|(sid, session)| {
+        (0u8..).zip(&session.checkpoints).all(|(n, checkpoint)| {
+            let Some(checkpoint) = checkpoint else { return true };
+            (0..SHARDS).all(|shard| {
+                let last = ledger.grants[shard].last();
+                let due = last.is_some_and(|last| last.sid == sid && last.epoch < checkpoint.as_of);
+                !due || checkpoint.shards[shard].is_some() && n <= session.data_prefix()
+            })
+        })
+    })
 }
 
 /// What clients can see of the protocol: the rest says how these are kept.
-pub(crate) const PROMISES: [&str; 4] = [
+pub(crate) const PROMISES: [&str; 9] = [
     "an acknowledged record is in the log at its offset",
     "a record is in the log at most once, in its producer's order",
     "an acknowledged offset names one record, a record one offset",
     "a linearizable read is never stale",
+    "no record is refused for want of an acknowledged one",
+    "a producer id is handed out once",
+    "an owner serves every record before its own",
+    "an owner knows which leader epoch wrote each record",
+    "every record of the log can be read",
 ];
 
 /// The safety properties.
 pub(crate) fn always() -> Vec<Property<Protocol>> {
-    let [kept, order, offsets, reads] = PROMISES;
+    let [kept, order, offsets, reads, rejections, ids, logs, leaders, places] = PROMISES;
     vec![
         Property::always(kept, acknowledged_is_kept),
         Property::always(order, each_once_in_order),
         Property::always(offsets, offsets_are_unique),
         Property::always(reads, |_, w: &World| w.faults & STALE_READ == 0),
-        Property::always("slots below a cut are whole", |_, w: &World| truth(w).whole),
+        Property::always(rejections, |_, w: &World| w.faults & WRONG_REJECTION == 0),
+        Property::always(ids, |_, w: &World| w.faults & ID_TWICE == 0),
+        Property::always(logs, |model, w| inherited(model, w, |due, base| due.log == base.log)),
+        Property::always(leaders, |model, w| {
+            inherited(model, w, |due, base| due.log != base.log || due.leaders == base.leaders)
+        }),
+        Property::always(places, records_can_be_read),
+        Property::always("slots that count are whole", |_, w: &World| truths(w).iter().all(|t| t.whole)),
         Property::always("a recorded cut is the first SEAL or CLOSE", cuts_are_backed),
         Property::always("only the owner's session can still grow", one_session_can_write),
-        Property::always("an owner was granted the shard and inherited the log", owners_hold_the_log),
-        Property::always("no operation in the metadata log is void", entries_stand),
-        Property::always("no session acknowledges past its cut", |_, w: &World| {
-            w.faults & ACKED_PAST_CUT == 0
+        Property::always("an owner was granted its shards", owners_were_granted),
+        Property::always("an owner knows where each record lies", |model, w| {
+            inherited(model, w, |due, base| due == base)
+        }),
+        Property::always("whoever comes next finds the log", log_can_be_found),
+        Property::always("a checkpoint holds every shard it says", checkpoints_hold_what_they_say),
+        Property::always("no operation in the metadata log is void", |_, w: &World| judge(w).voids == 0),
+        Property::always("no session acknowledges past the end of its holding", |_, w: &World| {
+            w.faults & ACKED_PAST_END == 0
         }),
         Property::always("no reply reveals what is not yet kept", |_, w: &World| w.faults & REVEALED == 0),
     ]

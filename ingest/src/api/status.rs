@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use coordinator::cluster::{Cluster, Op, Session};
 use coordinator::{NodeId, SessionId};
-use protocol::messages::peer::{DRAIN, PeerSession, PeerStoreRequests, UNDRAIN};
+use protocol::messages::peer::{DRAIN, PeerSession, PeerStoreRequests, REBALANCE, UNDRAIN};
 use protocol::messages::{PeerControlRequest, PeerControlResponse, PeerStatusResponse};
 use protocol::{ErrorCode, Uuid};
 use tiering::store::RequestKind;
@@ -38,8 +38,8 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         s3_microdollars_per_month: (recent.s3_dollars_per_month() * MICRODOLLARS) as i64,
         ..Default::default()
     };
-    let log = broker.log();
-    if let Some(log) = &log {
+    if let Some(log) = broker.log() {
+        response.shards = count(log.shards());
         response.session_id = Uuid::from_bytes(*log.session().as_bytes());
         response.partitions = count(log.partitions());
         response.slots = wire(log.slots());
@@ -50,7 +50,6 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         let held = held(&cluster);
         let shards = |session| held.get(&session).copied().unwrap_or(0);
         response.cluster_id = cluster.id().to_string().into();
-        response.shards = log.map_or(0, |log| count(shards(log.session())));
         response.sessions = cluster.open_sessions().map(|s| session(s, shards(s.id))).collect();
         response.unassigned_shards = count(cluster.shards().count() as usize - held.values().sum::<usize>());
     }
@@ -96,6 +95,10 @@ pub(super) async fn control(context: &Context, request: PeerControlRequest) -> P
     let draining = match request.action {
         DRAIN => true,
         UNDRAIN => false,
+        REBALANCE => {
+            context.broker.rebalance();
+            return PeerControlResponse::default();
+        }
         other => return refused(ErrorCode::InvalidRequest, format!("there is no action {other}")),
     };
     let node = match context.broker.node_id() {

@@ -110,7 +110,7 @@ impl Moves {
     /// Begins to rebuild what is new, and forgets what has gone.
     fn adopt(&mut self, cluster: &Arc<Cluster>, session: SessionId) {
         let held = self.log.held();
-        let (mut granted, mut gone) = (Vec::new(), Vec::new());
+        let (mut granted, mut gone) = (Vec::new(), BTreeSet::new());
         let mut pending = cluster.next();
         self.rebuilding.retain(|shard, epoch| {
             cluster.assigned(*shard).is_some_and(|g| g.session == session && g.epoch == *epoch)
@@ -118,7 +118,9 @@ impl Moves {
         for shard in cluster.shards().all() {
             let grant = cluster.assigned(shard).filter(|g| g.session == session && g.end.is_none());
             match (grant, held.get(&shard)) {
-                (None, Some(_)) => gone.push(shard),
+                (None, Some(_)) => {
+                    gone.insert(shard);
+                }
                 (Some(grant), known) if known != Some(&grant.epoch) => {
                     pending = pending.min(grant.epoch);
                     if self.rebuilding.insert(shard, grant.epoch).is_none() {
@@ -154,6 +156,10 @@ impl Moves {
         if wanted.is_empty() {
             wanted = self.broker.load.surplus(cluster, &self.log);
         }
+        // What was released, and whose move was not recorded, must go somewhere, even if that is here again.
+        let mut stranded = self.log.frozen();
+        stranded.retain(|shard| !wanted.iter().any(|(wanted, _)| wanted == shard));
+        wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
         if wanted.is_empty() {
             return;
         }
@@ -260,7 +266,7 @@ async fn release(
     wanted: Vec<(ShardId, SessionId)>,
 ) -> Result<(), NotLeader> {
     let _moving = log.moving().await;
-    let shards: Vec<_> = wanted.iter().map(|(shard, _)| *shard).collect();
+    let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
     if let Some(committed) = log.freeze_shards(&shards)? {
         committed.committed().await?;
     }

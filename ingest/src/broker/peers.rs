@@ -15,7 +15,7 @@ use crate::peer;
 /// How long another node has to answer a ping.
 pub(super) const PING: Duration = Duration::from_secs(1);
 
-/// How many nodes are told of a new entry; the others read it within a second.
+/// How many nodes are told of a new entry that does not give them anything; the others read it within a second.
 const NUDGED: usize = 16;
 
 /// How long a ping waits for this node to act on an entry.
@@ -36,15 +36,18 @@ impl Broker {
         if self.acted_on() >= next {
             return;
         }
-        if self.cluster().is_none_or(|cluster| cluster.next() < next)
-            && let Err(error) = self.refresh().await
-        {
-            tracing::debug!(%error, "the metadata log could not be read");
-        }
-        if self.is_serving() {
-            let mut acted_on = self.acted_on.subscribe();
-            let _ = timeout(ACT, acted_on.wait_for(|acted_on| *acted_on >= next)).await;
-        }
+        let reached = async {
+            if self.cluster().is_none_or(|cluster| cluster.next() < next)
+                && let Err(error) = self.refresh().await
+            {
+                tracing::debug!(%error, "the metadata log could not be read");
+            }
+            if self.is_serving() {
+                drop(self.acted_on.subscribe().wait_for(|acted_on| *acted_on >= next).await);
+            }
+        };
+        // Whoever asked looks at how far it has come.
+        let _ = timeout(ACT, reached).await;
     }
 
     pub(super) async fn ping(&self, session: &Session, next: Epoch) -> std::io::Result<PeerPingResponse> {
@@ -70,10 +73,15 @@ impl Broker {
         Some(session.process == self.process || self.reaches(session).await)
     }
 
-    /// Tells other nodes that there is a new entry. They need not answer.
+    /// Tells other nodes that there is a new entry: those that got shards by it, and some more. They need not
+    /// answer.
     pub(super) async fn nudge(&self, cluster: &Cluster) {
-        let others = cluster.open_sessions().filter(|s| s.process != self.process).take(NUDGED);
         let next = cluster.next();
+        let newest = cluster.shards().all().filter_map(|shard| cluster.assigned(shard));
+        let takers: BTreeSet<_> = newest.filter(|g| g.epoch.0 + 1 == next.0).map(|g| g.session).collect();
+        let others = cluster.open_sessions().filter(|s| s.process != self.process);
+        let (takers, others): (Vec<_>, Vec<_>) = others.partition(|s| takers.contains(&s.id));
+        let others = takers.into_iter().chain(others.into_iter().take(NUDGED));
         let pings: Vec<_> = others
             .filter_map(|s| {
                 let (connect, address) = (self.parts.connect.clone(), s.addresses.first()?.clone());

@@ -153,6 +153,10 @@ impl Partition {
         self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    pub(super) fn lead(&self) {
+        self.leading.store(true, Ordering::Release);
+    }
+
     pub(super) fn stop_leading(&self) {
         self.leading.store(false, Ordering::Release);
     }

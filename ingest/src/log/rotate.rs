@@ -72,7 +72,11 @@ impl Log {
         (open.n, open.previous, open.written) = (0, 0, open.builder.body_len() as u64);
         open.builder.hold_at(committed.k);
         open.pending.iter_mut().for_each(|pending| pending.epoch = committed.k);
-        open.shards.values_mut().for_each(|held| held.epoch = committed.k);
+        for held in open.shards.values_mut() {
+            (held.epoch, held.frozen) = (committed.k, false);
+        }
+        // What was released and not moved is held anew, too.
+        open.states.iter().flatten().for_each(|decided| decided.partition.lead());
         // A first slot at once, and with it a checkpoint: the old session is no longer needed for recovery.
         self.checkpointing.begin(next);
         open.awaited = true;

@@ -1,6 +1,6 @@
 //! Shards that come and go while a session lasts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coordinator::cluster::{Cluster, SessionState};
 use coordinator::{Epoch, SessionId, ShardId};
@@ -44,7 +44,8 @@ impl Log {
         if open.ended || open.session != session {
             return false;
         }
-        self.forget(&mut open, |shard, _| !held.iter().any(|(s, _)| *s == shard));
+        let again: BTreeSet<_> = held.iter().map(|(shard, _)| *shard).collect();
+        self.forget(&mut open, |shard, _| !again.contains(&shard));
         self.insert_shards(&mut open, held, recovered);
         self.checkpointing.want();
         open.awaited = true;
@@ -61,6 +62,12 @@ impl Log {
     /// The shards that are being served, or were until they were released, and the epochs at which they are held.
     pub fn held(&self) -> BTreeMap<ShardId, Epoch> {
         self.open.lock().shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect()
+    }
+
+    /// The shards to which nothing more is appended.
+    pub(crate) fn frozen(&self) -> BTreeSet<ShardId> {
+        let open = self.open.lock();
+        open.shards.iter().filter(|(_, held)| held.frozen).map(|(shard, _)| *shard).collect()
     }
 
     /// How many shards are held.
@@ -95,7 +102,7 @@ impl Log {
 
     /// Appends nothing more to these shards. Once the ticket is done, everything that was is committed; none if
     /// it is already.
-    pub(crate) fn freeze_shards(&self, shards: &[ShardId]) -> Result<Option<Ticket>, NotLeader> {
+    pub(crate) fn freeze_shards(&self, shards: &BTreeSet<ShardId>) -> Result<Option<Ticket>, NotLeader> {
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
@@ -112,7 +119,7 @@ impl Log {
     }
 
     /// Writes RELEASEs of shards that have been frozen, and whose last batches are committed.
-    pub(crate) fn release_shards(&self, shards: &[ShardId]) -> Result<Release, NotLeader> {
+    pub(crate) fn release_shards(&self, shards: &BTreeSet<ShardId>) -> Result<Release, NotLeader> {
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
@@ -139,7 +146,7 @@ impl Log {
     }
 
     /// Forgets shards that another session holds now.
-    pub(crate) fn drop_shards(&self, shards: &[ShardId]) {
+    pub(crate) fn drop_shards(&self, shards: &BTreeSet<ShardId>) {
         let mut open = self.open.lock();
         open.shards.retain(|shard, _| !shards.contains(shard));
         self.forget(&mut open, |shard, _| !shards.contains(&shard));

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, idempotent};
-use crate::node::{NOW, config};
+use crate::node::{LISTENER, NOW, config};
 
 const PARTITIONS: i32 = 12;
 
@@ -54,7 +54,7 @@ fn accept(broker: &Arc<Broker>) -> tokio::io::DuplexStream {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (read, write) = tokio::io::split(theirs);
     let (broker, stop) = (Arc::clone(broker), CancellationToken::new());
-    tokio::spawn(async move { connection::serve(read, write, "test", broker, stop).await });
+    tokio::spawn(async move { connection::serve(read, write, "test", LISTENER.into(), broker, stop).await });
     ours
 }
 
@@ -86,7 +86,7 @@ impl World {
 
     async fn start(&mut self, node: i32) -> Arc<Broker> {
         let mut config = BrokerConfig { node_id: Some(NodeId(node)), rack: None, ..config() };
-        config.addresses = vec![Address { listener: "PLAINTEXT".to_owned(), host: host(node), port: 9092 }];
+        config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
         let store = self.objects.clone();

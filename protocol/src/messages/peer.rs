@@ -81,7 +81,7 @@ pub struct PeerStatusResponse {
     pub store_age_ms: i64,
     /// Shards that it holds.
     pub shards: i32,
-    /// Partitions with records that it holds.
+    /// Partitions that it holds, as far as anybody asked for them.
     pub partitions: i32,
     /// Slots of the session.
     pub slots: i64,
@@ -140,14 +140,15 @@ pub struct PeerSession {
     pub suspected: bool,
 }
 
-/// What an operator wants. Any node takes it.
+/// What an operator wants. Any node takes it, about whichever node it is.
 #[derive(Message, Debug, Clone, PartialEq, Eq)]
 #[message(key = PeerControl, versions = "0", flexible = "0..", response = PeerControlResponse)]
 pub struct PeerControlRequest {
     /// The node that it is about; −1 where it is about the one that is asked.
     #[field(default = "-1")]
     pub node_id: i32,
-    /// 0: the node shall give its shards away and get none; 1: it may have some again.
+    /// 0: the node shall give its shards away and get none; 1: it may have some again; 2: whoever gets this shall
+    /// even out load now, if it has more to do than others.
     pub action: i8,
 }
 
@@ -157,7 +158,10 @@ pub const DRAIN: i8 = 0;
 /// The node may have shards again.
 pub const UNDRAIN: i8 = 1;
 
-/// Whether that is recorded.
+/// Whoever gets this shall even out load now.
+pub const REBALANCE: i8 = 2;
+
+/// Whether that is recorded, or begun.
 #[derive(Message, Debug, Clone, PartialEq, Eq)]
 #[message(key = PeerControl, versions = "0", flexible = "0..")]
 pub struct PeerControlResponse {

@@ -76,10 +76,10 @@ pub(crate) struct Reply<R> {
 }
 
 impl Connection {
-    /// Connects, and asks what the broker serves. `timeout` is for that, and for each answer later.
-    pub(super) async fn open(address: &str, within: Duration) -> Result<Arc<Self>, Error> {
+    /// Connects, and asks what the broker serves: each within `opening`. Each answer later has `within`.
+    pub(super) async fn open(address: &str, opening: Duration, within: Duration) -> Result<Arc<Self>, Error> {
         let failed = |source| Error::Connect { address: address.to_owned(), source };
-        let socket = timeout(within, TcpStream::connect(address))
+        let socket = timeout(opening, TcpStream::connect(address))
             .await
             .map_err(|_| failed(io::ErrorKind::TimedOut.into()))?
             .map_err(failed)?;
@@ -94,7 +94,7 @@ impl Connection {
         ];
         let mut connection = Self {
             address: address.to_owned(),
-            timeout: within,
+            timeout: opening,
             versions: Versions::default(),
             next: AtomicI32::new(0),
             queue,
@@ -105,6 +105,7 @@ impl Connection {
         let answer = reply.frame().await?;
         connection.versions = Versions::from_answer(answer)
             .map_err(|source| Error::Decode { address: address.to_owned(), source })?;
+        connection.timeout = within;
         Ok(Arc::new(connection))
     }
 
@@ -121,6 +122,11 @@ impl Connection {
     /// Sends a request and waits for its answer.
     pub(crate) async fn call<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
         self.send(request).await?.wait().await
+    }
+
+    /// As [`Connection::call`], of an API that nobody advertises, and that has one version.
+    pub(super) async fn call_unadvertised<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
+        self.submit(request, *R::VERSIONS.start()).await?.wait().await
     }
 
     /// Sends a request; its answer may be waited for later.

@@ -26,6 +26,12 @@ pub(crate) enum Error {
         /// How it ended.
         reason: String,
     },
+    /// It does not answer what only Tidelog's nodes do.
+    #[error("{address} does not know this request: is it a node of Tidelog, and as new as this command?")]
+    Foreign {
+        /// Who.
+        address: String,
+    },
     /// The answer did not come.
     #[error("{address} did not answer within {after:?}")]
     TimedOut {
@@ -133,6 +139,7 @@ impl Error {
             }
             Self::Refused { .. } => self.code().is_some_and(ErrorCode::is_retriable),
             Self::NoAddress
+            | Self::Foreign { .. }
             | Self::Unsupported { .. }
             | Self::Decode { .. }
             | Self::Encode(_)

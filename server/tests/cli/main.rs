@@ -1,18 +1,14 @@
 //! The binary as it is used: a node on a port of its own, and commands against it.
 
+mod cluster;
 mod listeners;
 mod node;
 
 use std::io::Read;
-use std::path::Path;
 use std::process::Stdio;
 
-use node::{Node, output, text, tidelog};
+use node::{Node, file_url, output, text, tidelog};
 use serde_json::Value;
-
-fn file_url(path: &Path) -> String {
-    format!("file://{}", path.display())
-}
 
 #[test]
 fn records_go_in_and_come_out() {
@@ -109,11 +105,14 @@ fn a_directory_outlives_its_node() {
     assert_eq!(findings["cluster"]["open_sessions"].as_array().map(Vec::len), Some(1));
     let node = Node::start(&store);
     assert_eq!(node.run(&["consume", "t", "-e"]), "one\ntwo\n");
-    let second = output(&["serve", "--store", &store, "--listen", "127.0.0.1:0", "--http", "off"]);
+    let id = node.id.to_string();
+    let second = ["serve", "--store", &store, "--listen", "127.0.0.1:0", "--http", "off", "--node-id", &id];
+    let second = output(&second);
     assert_eq!(second.status.code(), Some(1));
     let error = text(&second.stderr);
     assert!(error.lines().last().is_some_and(|line| line.starts_with("tidelog: ")), "{error}");
-    assert!(error.contains(&format!("at {} already serves this store", node.bootstrap)), "{error}");
+    let taken = format!("node {id} is another process, which serves this cluster at {}", node.bootstrap);
+    assert!(error.contains(&taken), "{error}");
     assert_eq!(node.stop(), Some(0));
 }
 

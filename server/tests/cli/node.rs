@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub(crate) fn tidelog(arguments: &[&str]) -> Command {
 
 pub(crate) fn output(arguments: &[&str]) -> Output {
     tidelog(arguments).output().expect("the binary runs")
+}
+
+pub(crate) fn file_url(path: &Path) -> String {
+    format!("file://{}", path.display())
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use coordinator::cluster::{CheckpointRef, Op, SessionEnd};
 use coordinator::{ProcessId, SessionId};
-use futures::TryStreamExt;
 
 use super::{Footers, SessionError};
 use crate::format::checkpoint::Checkpoint;
@@ -84,20 +83,15 @@ async fn put_seal(store: &Store, session: SessionId, n: u64, by: ProcessId) -> R
 
 /// The last checkpoint of a session that the store lists. It covers only slots that were confirmed.
 pub async fn last_checkpoint(store: &Store, session: SessionId) -> Result<Option<Checkpoint>, SessionError> {
-    let paths: Vec<_> =
-        store.list(&keys::checkpoints(session)).map_ok(|object| object.location).try_collect().await?;
-    match paths.iter().filter_map(keys::number).max() {
+    let listed = store.list_all(&keys::checkpoints(session)).await?;
+    match listed.iter().filter_map(|object| keys::number(&object.location)).max() {
         Some(n) => read_checkpoint(store, session, n).await.map(Some),
         None => Ok(None),
     }
 }
 
 /// A checkpoint that is known to exist.
-pub(crate) async fn read_checkpoint(
-    store: &Store,
-    session: SessionId,
-    n: u64,
-) -> Result<Checkpoint, SessionError> {
+async fn read_checkpoint(store: &Store, session: SessionId, n: u64) -> Result<Checkpoint, SessionError> {
     let path = keys::checkpoint(session, n);
     let object = store.get(&path).await?;
     let checkpoint = match Checkpoint::decode(&object) {

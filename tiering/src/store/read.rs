@@ -1,15 +1,21 @@
 //! Reading, listing and deleting objects; every error names the object.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStoreExt, PutPayload};
 
-use super::error::CreateError;
-use super::{ReadError, Store, StoreKind};
+use tokio::time::timeout;
+
+use super::error::{CreateError, no_answer};
+use super::{ErrorKind, ReadError, Store, StoreKind};
+
+/// How long the last one of several questions may take.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The end of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +84,45 @@ impl Store {
         self.shared.data.put(path, payload).await.map(drop).map_err(|error| CreateError::of(path, error))
     }
 
+    /// Every object below a prefix.
+    pub async fn list_all(&self, prefix: &Path) -> Result<Vec<ObjectMeta>, ReadError> {
+        self.hedged(prefix, || self.list(prefix).try_collect()).await
+    }
+
     async fn read(&self, path: &Path, options: GetOptions) -> Result<Tail, ReadError> {
+        self.hedged(path, || self.read_once(path, options.clone())).await
+    }
+
+    /// Asks again beside a question that has no answer yet, at first after as long as a write is repeated
+    /// after, then after twice as long: one lost answer must not cost a client's time-out. The first answer
+    /// counts, and an error only if nothing else is under way. On a machine's own store nothing is repeated.
+    async fn hedged<T, F: Future<Output = Result<T, ReadError>>>(
+        &self,
+        path: &Path,
+        ask: impl Fn() -> F,
+    ) -> Result<T, ReadError> {
+        let Some(mut patience) = self.shared.policy.hedge_after else { return ask().await };
+        let mut asked = FuturesUnordered::from_iter([ask()]);
+        loop {
+            let answer = match timeout(patience, asked.next()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => return Err(ReadError::of(path, no_answer(patience))),
+                Err(_) if patience >= LONGEST => return Err(ReadError::of(path, no_answer(patience))),
+                Err(_) => {
+                    self.shared.metrics.count_hedge();
+                    patience = (patience * 2).min(LONGEST);
+                    asked.push(ask());
+                    continue;
+                }
+            };
+            match answer {
+                Err(error) if error.kind() == ErrorKind::Retry && !asked.is_empty() => {}
+                decided => return decided,
+            }
+        }
+    }
+
+    async fn read_once(&self, path: &Path, options: GetOptions) -> Result<Tail, ReadError> {
         let result = self.shared.data.get_opts(path, options).await;
         let result = result.map_err(|error| ReadError::of(path, error))?;
         let (size, wanted) = (result.meta.size, result.range.end - result.range.start);

@@ -304,3 +304,22 @@ async fn one_attempt_says_what_it_saw() {
         assert_eq!(said, says, "{put:?}");
     }
 }
+
+/// A question whose answer is lost is asked again beside it, and the first answer counts.
+#[tokio::test(start_paused = true)]
+async fn a_read_without_an_answer_is_asked_again() {
+    let objects = Arc::new(Scripted::default());
+    let store = Store::new(StoreKind::S3, objects.clone(), objects.clone());
+    let path = path("read");
+    store.create(&path, signed(MINE), ATTEMPT).await.expect("it is free");
+    let began = tokio::time::Instant::now();
+    *objects.gets.lock() = [Get::Hangs].into();
+    store.get(&path).await.expect("the second answer");
+    assert_eq!(began.elapsed(), store.policy().hedge_after.expect("a network"));
+    // While another question is under way, an error decides nothing.
+    *objects.gets.lock() = [Get::Hangs, Get::Fails].into();
+    let answer = tokio::time::timeout(Duration::from_secs(10), store.get(&path)).await;
+    answer.expect("the third one").expect("an answer");
+    *objects.gets.lock() = [Get::Fails].into();
+    assert_eq!(store.get(&path).await.map_err(|error| error.kind()), Err(ErrorKind::Retry));
+}

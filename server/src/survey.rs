@@ -1,0 +1,287 @@
+//! A cluster and its nodes, each asked how it is. Whoever does not answer is part of the answer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use coordinator::SessionId;
+use protocol::messages::PeerStatusResponse;
+use protocol::messages::peer::PeerSession;
+use tokio::task::JoinSet;
+
+use crate::client::{Client, Error, Metadata};
+
+/// A node whose store has not answered for this long counts as down.
+pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
+
+/// What the nodes told.
+pub(crate) struct Survey {
+    /// The answer that knows most of the metadata log.
+    pub(crate) newest: PeerStatusResponse,
+    /// Topics, and who leads their partitions.
+    pub(crate) metadata: Metadata,
+    /// The nodes with an open session, by id.
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// A node.
+pub(crate) struct Node {
+    /// Its session, as the metadata log has it.
+    pub(crate) session: PeerSession,
+    /// Where it was asked.
+    pub(crate) address: String,
+    /// Partitions that it leads.
+    pub(crate) leads: usize,
+    /// What it told, or why it did not.
+    pub(crate) told: Result<PeerStatusResponse, String>,
+}
+
+/// How a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It serves.
+    Alive,
+    /// It gives its shards away.
+    Draining,
+    /// It has given its shards away, and gets none.
+    Drained,
+    /// Other nodes ask whether it lives.
+    Suspected,
+    /// Its store does not answer.
+    CutOff,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Alive => "alive",
+            Self::Draining => "draining",
+            Self::Drained => "drained",
+            Self::Suspected => "suspected",
+            Self::CutOff => "cut off",
+            Self::Unreachable => "unreachable",
+        })
+    }
+}
+
+impl Survey {
+    /// Asks every node. Fails if none tells which nodes there are.
+    pub(crate) async fn of(client: &Client) -> Result<Self, Error> {
+        let metadata = client.metadata(None, false).await?;
+        let mut newest = client.status().await?;
+        let mut asked = JoinSet::new();
+        for session in newest.sessions.clone() {
+            // A node without the listener by which we came is asked where other nodes reach it.
+            let known = metadata.brokers.get(&session.node_id).cloned();
+            let address = known.unwrap_or_else(|| address(&session));
+            let client = client.clone();
+            asked.spawn(async move {
+                let told = client.status_of(&address).await.map_err(|error| error.to_string());
+                (session, address, told)
+            });
+        }
+        let answers = asked.join_all().await;
+        let leads = leads(&metadata);
+        let mut nodes = Vec::with_capacity(answers.len());
+        for (session, address, told) in answers {
+            let told = told.and_then(|told| match told.process_id == session.process_id {
+                true => Ok(told),
+                false => Err("another process answers there".to_owned()),
+            });
+            if let Ok(told) = &told
+                && told.metadata_next > newest.metadata_next
+            {
+                newest = told.clone();
+            }
+            let leads = leads.get(&session.node_id).copied().unwrap_or(0);
+            nodes.push(Node { session, address, leads, told });
+        }
+        // What the newest answer says of sessions is nearest to the truth, and a session that is not in it has ended.
+        let sessions = newest.sessions.iter().map(|session| (*session.session_id.as_bytes(), session));
+        let sessions: BTreeMap<_, _> = sessions.collect();
+        nodes.retain_mut(|node| match sessions.get(node.session.session_id.as_bytes()) {
+            Some(session) => {
+                node.session = (*session).clone();
+                true
+            }
+            None => false,
+        });
+        nodes.sort_by_key(|node| (node.session.node_id, *node.session.session_id.as_bytes()));
+        Ok(Self { newest, metadata, nodes })
+    }
+
+    /// Partitions that nobody leads.
+    pub(crate) fn leaderless(&self) -> usize {
+        let topics = self.metadata.topics.values();
+        topics.flat_map(|topic| topic.partitions.values()).filter(|p| p.replicas.is_empty()).count()
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.nodes.iter().filter_map(Node::problem).collect();
+        let shards = self.newest.unassigned_shards;
+        if shards > 0 {
+            problems.push(format!("{shards} shards are held by no open session"));
+        }
+        let partitions = self.leaderless();
+        if partitions > 0 {
+            problems.push(format!("{partitions} partitions have no leader"));
+        }
+        problems
+    }
+}
+
+/// By node: the partitions that it leads. A leader that we are not told the address of is still the only replica.
+fn leads(metadata: &Metadata) -> BTreeMap<i32, usize> {
+    let mut leads = BTreeMap::new();
+    for partition in metadata.topics.values().flat_map(|topic| topic.partitions.values()) {
+        if let Some(leader) = partition.replicas.first() {
+            *leads.entry(*leader).or_default() += 1;
+        }
+    }
+    leads
+}
+
+fn address(session: &PeerSession) -> String {
+    let (listener, host) = (String::new(), session.host.to_string());
+    let port = u16::try_from(session.port).unwrap_or(0);
+    coordinator::cluster::Address { listener, host, port }.to_string()
+}
+
+impl Node {
+    /// How it is.
+    pub(crate) fn state(&self) -> State {
+        let store_age = self.store_age();
+        match &self.told {
+            Err(_) => State::Unreachable,
+            Ok(_) if store_age.is_none_or(|age| age >= STORE_LOST) => State::CutOff,
+            Ok(_) if self.session.suspected => State::Suspected,
+            Ok(_) if self.session.draining && self.session.shards == 0 => State::Drained,
+            Ok(_) if self.session.draining => State::Draining,
+            Ok(_) => State::Alive,
+        }
+    }
+
+    /// How long ago its store answered it; `None` if it did not, or if the node tells nothing.
+    pub(crate) fn store_age(&self) -> Option<Duration> {
+        let told = self.told.as_ref().ok()?;
+        u64::try_from(told.store_age_ms).ok().map(Duration::from_millis)
+    }
+
+    /// Its session's id as logs have it.
+    pub(crate) fn session_id(&self) -> String {
+        SessionId(*self.session.session_id.as_bytes()).to_string()
+    }
+
+    fn problem(&self) -> Option<String> {
+        let Self { session, address, .. } = self;
+        let node = format!("node {} at {address}", session.node_id);
+        match (self.state(), &self.told) {
+            (State::Unreachable, Err(error)) => Some(format!("{node} is unreachable: {error}")),
+            (State::Suspected, _) => Some(format!("{node} is suspected: other nodes ask whether it lives")),
+            (State::CutOff, _) => Some(match self.store_age() {
+                Some(age) => format!("{node} is cut off: its store has not answered for {} s", age.as_secs()),
+                None => format!("{node} is cut off: its store has never answered"),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// What a node, or several, did per second of late.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Pace {
+    /// Bytes of records taken.
+    pub(crate) taken: f64,
+    /// Bytes of records given.
+    pub(crate) given: f64,
+    /// Requests to the store, by kind; kinds that were not used are left out.
+    pub(crate) store: BTreeMap<String, f64>,
+    /// US dollars a month for these on S3.
+    pub(crate) dollars: f64,
+}
+
+impl Pace {
+    /// What a node told.
+    pub(crate) fn of(told: &PeerStatusResponse) -> Self {
+        let seconds = (told.window_ms.max(1) as f64) / 1000.0;
+        let used = told.store_requests.iter().filter(|requests| requests.count > 0);
+        Self {
+            taken: told.bytes_taken as f64 / seconds,
+            given: told.bytes_given as f64 / seconds,
+            store: used
+                .map(|requests| (requests.kind.to_string(), requests.count as f64 / seconds))
+                .collect(),
+            dollars: told.s3_microdollars_per_month as f64 / 1e6,
+        }
+    }
+
+    /// All requests to the store.
+    pub(crate) fn requests(&self) -> f64 {
+        self.store.values().sum()
+    }
+}
+
+impl std::iter::Sum for Pace {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, pace| {
+            sum.taken += pace.taken;
+            sum.given += pace.given;
+            sum.dollars += pace.dollars;
+            for (kind, requests) in pace.store {
+                *sum.store.entry(kind).or_default() += requests;
+            }
+            sum
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::peer::PeerStoreRequests;
+
+    use super::*;
+
+    fn node(change: impl FnOnce(&mut PeerSession, &mut PeerStatusResponse)) -> Node {
+        let mut session = PeerSession { shards: 5, ..Default::default() };
+        let mut told = PeerStatusResponse { store_age_ms: 900, ..Default::default() };
+        change(&mut session, &mut told);
+        Node { session, address: "a:1".to_owned(), leads: 0, told: Ok(told) }
+    }
+
+    #[test]
+    fn the_state_of_a_node() {
+        assert_eq!(node(|_, _| ()).state(), State::Alive);
+        assert_eq!(node(|session, _| session.draining = true).state(), State::Draining);
+        let drained = node(|session, _| (session.draining, session.shards) = (true, 0));
+        assert_eq!((drained.state(), drained.problem()), (State::Drained, None));
+        assert_eq!(node(|session, _| session.suspected = true).state(), State::Suspected);
+        let cut_off = node(|_, told| told.store_age_ms = 6500);
+        assert_eq!(cut_off.state(), State::CutOff);
+        let problem = "node 0 at a:1 is cut off: its store has not answered for 6 s";
+        assert_eq!(cut_off.problem().as_deref(), Some(problem));
+        let silent = Node { told: Err("no answer".to_owned()), ..node(|session, _| session.draining = true) };
+        assert_eq!(silent.state(), State::Unreachable);
+        assert_eq!(silent.problem().as_deref(), Some("node 0 at a:1 is unreachable: no answer"));
+    }
+
+    #[test]
+    fn paces_add_up() {
+        let requests = |kind: &str, count| PeerStoreRequests { kind: kind.into(), count };
+        let told = PeerStatusResponse {
+            window_ms: 2000,
+            bytes_taken: 100,
+            store_requests: vec![requests("put", 4), requests("list", 0)],
+            s3_microdollars_per_month: 1_500_000,
+            ..Default::default()
+        };
+        let store = BTreeMap::from([("put".to_owned(), 2.0)]);
+        let one = Pace { taken: 50.0, given: 0.0, store, dollars: 1.5 };
+        assert_eq!(Pace::of(&told), one);
+        let both: Pace = [one.clone(), one].into_iter().sum();
+        assert_eq!((both.taken, both.requests(), both.dollars), (100.0, 4.0, 3.0));
+        assert_eq!(Pace::of(&PeerStatusResponse::default()), Pace::default());
+    }
+}

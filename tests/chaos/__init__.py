@@ -1,0 +1,1 @@
+"""Faults inflicted on a cluster of real processes under load, and what must hold all the while."""
