@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokio::sync::watch;
+use tiering::watch;
 use tokio::time::sleep;
 
 use crate::history::Event;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use partition::{Ack, EpochEnd, Leader, Partition, Record, Reader, Seen, Stored, partitions};
+pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Stored, partitions};
 
 /// A partition's topic. A file about one topic need not name it.
 pub type Topic = Option<Arc<str>>;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::watch;
+use tiering::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -211,7 +211,6 @@ impl Clients {
         (producers, consumers)
     }
 }
-
 
 #[cfg(test)]
 #[path = "run_test.rs"]

@@ -68,7 +68,8 @@ impl Search {
     }
 
     fn many(&self) -> ExitCode {
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let threads =
+            self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let (began, next) = (Instant::now(), AtomicU64::new(self.from));
         let total = Mutex::new((Report::default(), 0u64));
         std::thread::scope(|scope| {
@@ -79,7 +80,11 @@ impl Search {
         let (total, failed) = total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let seconds = began.elapsed().as_secs_f64();
         println!("{total}");
-        println!("{} seeds in {seconds:.1} s: {:.1} a second, {failed} failed", total.runs, total.runs as f64 / seconds);
+        println!(
+            "{} seeds in {seconds:.1} s: {:.1} a second, {failed} failed",
+            total.runs,
+            total.runs as f64 / seconds
+        );
         if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 

@@ -31,7 +31,9 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
             let (asked, epoch, offset) = (told.asked, told.epoch, told.offset);
             findings.add(
                 Anomaly::EpochEnd,
-                format_args!("epoch {asked} ends at {expected}, and was said to be {epoch} and end at {offset}"),
+                format_args!(
+                    "epoch {asked} ends at {expected}, and was said to be {epoch} and end at {offset}"
+                ),
             );
         }
     }

@@ -15,8 +15,10 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
     for (offset, record) in stored.chain(seen).chain(acknowledged) {
         let first = *at.entry(offset).or_insert(record);
         if first != record {
-            findings
-                .add(Anomaly::InconsistentOffset, format_args!("{first:?} and {record:?} are both at {offset}"));
+            findings.add(
+                Anomaly::InconsistentOffset,
+                format_args!("{first:?} and {record:?} are both at {offset}"),
+            );
         }
     }
 }

@@ -13,8 +13,10 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
             && other < one
         {
             let offset = pair[1].offset;
-            findings
-                .add(Anomaly::RecordEpoch, format_args!("{offset} has epoch {other}, the one before it {one}"));
+            findings.add(
+                Anomaly::RecordEpoch,
+                format_args!("{offset} has epoch {other}, the one before it {one}"),
+            );
         }
     }
     for seen in partition.seen() {

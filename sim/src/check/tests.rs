@@ -62,25 +62,37 @@ fn each_anomaly_is_found() {
         (&[Duplicate], r#"{"type":"log","partition":0,"offset":4,"producer":2,"sequence":1}"#),
         (&[Reordered], r#"{"type":"log","topic":"t","partition":0,"offset":10,"producer":1,"sequence":3}"#),
         (&[MovedOffset], r#"{"type":"ack","partition":0,"producer":2,"sequence":1,"offset":4}"#),
-        (&[LostWrite, InconsistentOffset], r#"{"type":"ack","partition":0,"producer":3,"sequence":9,"offset":3}"#),
+        (
+            &[LostWrite, InconsistentOffset],
+            r#"{"type":"ack","partition":0,"producer":3,"sequence":9,"offset":3}"#,
+        ),
         (
             &[InconsistentOffset, MovedOffset],
             r#"{"type":"seen","reader":3,"partition":0,"offset":3,"producer":1,"sequence":0}"#,
         ),
-        (&[PollSkip, Unseen], r#"{"type":"seen","reader":1,"partition":0,"offset":2,"producer":1,"sequence":1}"#),
+        (
+            &[PollSkip, Unseen],
+            r#"{"type":"seen","reader":1,"partition":0,"offset":2,"producer":1,"sequence":1}"#,
+        ),
         (
             &[InternalPollSkip, Unseen],
             r#"{"type":"seen","reader":4,"partition":0,"offset":0,"producer":1,"sequence":0,"poll":7}
             {"type":"seen","reader":4,"partition":0,"offset":2,"producer":1,"sequence":1,"poll":7}"#,
         ),
-        (&[NonmonotonicPoll], r#"{"type":"seen","reader":1,"partition":0,"offset":0,"producer":1,"sequence":0}"#),
+        (
+            &[NonmonotonicPoll],
+            r#"{"type":"seen","reader":1,"partition":0,"offset":0,"producer":1,"sequence":0}"#,
+        ),
         (
             &[InternalNonmonotonicPoll],
             r#"{"type":"seen","reader":4,"partition":0,"offset":1,"producer":2,"sequence":0,"poll":7}
             {"type":"seen","reader":4,"partition":0,"offset":0,"producer":1,"sequence":0,"poll":7}"#,
         ),
         (&[TwoLeaders], r#"{"type":"leader","partition":0,"epoch":1,"leader":1,"observer":2,"process":1}"#),
-        (&[EpochWentBack], r#"{"type":"leader","partition":0,"epoch":0,"leader":1,"observer":1,"process":2}"#),
+        (
+            &[EpochWentBack],
+            r#"{"type":"leader","partition":0,"epoch":0,"leader":1,"observer":1,"process":2}"#,
+        ),
         (
             &[RecordEpoch],
             r#"{"type":"seen","reader":5,"partition":0,"offset":2,"producer":1,"sequence":1,"epoch":2}"#,

@@ -17,8 +17,10 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
             let seen: BTreeSet<i64> = run.iter().map(|seen| seen.offset).collect();
             let (Some(first), Some(last)) = (seen.first(), seen.last()) else { continue };
             for missed in acknowledged.range(first..last).filter(|offset| !seen.contains(offset)) {
-                findings
-                    .add(Anomaly::Unseen, format_args!("reader {number} went past {missed} without seeing it"));
+                findings.add(
+                    Anomaly::Unseen,
+                    format_args!("reader {number} went past {missed} without seeing it"),
+                );
             }
         }
     }

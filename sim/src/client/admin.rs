@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use protocol::ErrorCode;
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::{CreateTopicsRequest, InitProducerIdRequest};
-use protocol::ErrorCode;
 use rand::Rng;
 
 use super::{Client, Connection, Topic};

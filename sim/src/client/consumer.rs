@@ -51,7 +51,8 @@ impl Consumer {
     fn is_done(&self) -> bool {
         match &*self.client.stage.borrow() {
             Stage::Draining(ends) => {
-                let reached = |(p, at): (&PartitionIndex, &Position)| ends.get(p).is_none_or(|end| at.offset >= *end);
+                let reached =
+                    |(p, at): (&PartitionIndex, &Position)| ends.get(p).is_none_or(|end| at.offset >= *end);
                 self.positions.iter().all(reached)
             }
             _ => false,
@@ -81,7 +82,8 @@ impl Consumer {
         let wait_ms = if self.positions.len() == 1 { 500 } else { self.client.rng.random_range(0..150) };
         let position = self.positions[&partition];
         let last_epoch = if self.client.rng.random_bool(0.5) { position.last_epoch } else { -1 };
-        let from = Place { offset: position.offset, epoch: led.epoch, last_epoch, bytes: self.bytes, wait_ms };
+        let from =
+            Place { offset: position.offset, epoch: led.epoch, last_epoch, bytes: self.bytes, wait_ms };
         let records = fetch(&self.client, &mut connection, partition, from).await?;
         self.leaders.keep(led.node, connection);
         let Some(last) = records.last().copied() else { return Ok(()) };

@@ -55,10 +55,10 @@ impl Leaders {
     pub async fn refresh(&mut self, client: &mut Client) -> io::Result<()> {
         let node = client.rng.random_range(0..client.nodes);
         let mut connection = self.connection(client, node).await?;
-        let topics = client.topics.iter().map(|topic| MetadataRequestTopic {
-            name: Some((*topic.name).into()),
-            ..Default::default()
-        });
+        let topics = client
+            .topics
+            .iter()
+            .map(|topic| MetadataRequestTopic { name: Some((*topic.name).into()), ..Default::default() });
         let request = MetadataRequest { topics: Some(topics.collect()), ..Default::default() };
         let patience = client.ms(200..4000).max(Duration::from_millis(500));
         let response = connection.ask(METADATA, &request, patience).await?;

@@ -189,10 +189,8 @@ impl Producer {
             let Some(batch) = queues.get_mut(partition).and_then(|queue| queue.get_mut(at)) else { continue };
             batch.sent = true;
             let name = self.client.topic(*partition).as_deref().unwrap_or_default().into();
-            let data = topics.entry(partition.0).or_insert_with(|| TopicProduceData {
-                name,
-                ..Default::default()
-            });
+            let data =
+                topics.entry(partition.0).or_insert_with(|| TopicProduceData { name, ..Default::default() });
             let records = Some(batch.bytes.clone().into());
             data.partition_data.push(PartitionProduceData { index: partition.1, records });
         }
@@ -219,7 +217,9 @@ impl Producer {
                 let code = ErrorCode::from_code(answer.error_code);
                 let (base, count, offset) = (batch.base, batch.count, answer.base_offset);
                 let number = self.client.number;
-                self.client.trace.line(format_args!("produce {number} {partition:?} {base}+{count} {offset} {code:?}"));
+                self.client
+                    .trace
+                    .line(format_args!("produce {number} {partition:?} {base}+{count} {offset} {code:?}"));
                 match code {
                     Some(ErrorCode::None) => {
                         self.acknowledge(partition, batch, offset);
@@ -228,13 +228,16 @@ impl Producer {
                     // As Kafka's own producer: it is in the log, who knows where.
                     Some(ErrorCode::DuplicateSequenceNumber) => done.push((partition, base)),
                     // Only because an earlier one is missing.
-                    Some(ErrorCode::OutOfOrderSequenceNumber) if !*whole => verdict = verdict.max(Verdict::Retry),
+                    Some(ErrorCode::OutOfOrderSequenceNumber) if !*whole => {
+                        verdict = verdict.max(Verdict::Retry)
+                    }
                     Some(code) if code.is_retriable() => {
                         *whole = false;
                         verdict = verdict.max(Verdict::Retry);
                     }
                     _ => {
-                        self.client.wrong(format!("a batch {base}+{count} of {partition:?} was refused: {code:?}"));
+                        self.client
+                            .wrong(format!("a batch {base}+{count} of {partition:?} was refused: {code:?}"));
                         verdict = Verdict::Refused;
                     }
                 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Duration;
 
+use protocol::ErrorCode;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::list_offsets::{LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsTopic};
 use protocol::messages::offset_for_leader_epoch::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use protocol::messages::{FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
-use protocol::ErrorCode;
 
 use super::{Client, Connection, Leaders, PartitionIndex, read_records};
 use crate::history::{EpochEnd, Stored};

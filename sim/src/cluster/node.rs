@@ -57,9 +57,7 @@ impl Running {
         let handle = Arc::new(faults.clone());
         let store = Store::new(StoreKind::S3, handle.clone(), handle);
         let (began, ahead) = (cluster.began, Arc::clone(&cluster.machines[node].clock));
-        let clock = move || {
-            EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed)
-        };
+        let clock = move || EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed);
         let mut config = cluster.setup.config.clone();
         config.addresses = vec![address(node)];
         config.node_id = cluster.setup.own_ids.then_some(NodeId(node as i32 + 1));
@@ -124,12 +122,15 @@ impl Service {
             });
             *self.broker.lock() = Some(Arc::clone(&broker));
             let connections = TaskTracker::new();
-            self.network.listen(self.node, Listener {
-                process: self.process.clone(),
-                broker: Arc::clone(&broker),
-                stop: self.stop.clone(),
-                connections: connections.clone(),
-            });
+            self.network.listen(
+                self.node,
+                Listener {
+                    process: self.process.clone(),
+                    broker: Arc::clone(&broker),
+                    stop: self.stop.clone(),
+                    connections: connections.clone(),
+                },
+            );
             let close = CancellationToken::new();
             let result = tokio::select! {
                 biased;

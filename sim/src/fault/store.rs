@@ -145,7 +145,8 @@ impl FaultStore {
                 };
                 listing.boxed()
             };
-            let mut metas: Vec<_> = store.follow(Operation::List, course, &at, list).await?.into_iter().map(Ok).collect();
+            let mut metas: Vec<_> =
+                store.follow(Operation::List, course, &at, list).await?.into_iter().map(Ok).collect();
             if cut {
                 metas.truncate(metas.len() / 2);
                 metas.push(Err(injected("the listing ended early")));
@@ -173,4 +174,3 @@ fn cut_short(body: BoxStream<'static, Result<Bytes>>, keep: u64) -> BoxStream<'s
     .chain(futures::stream::iter([Err(injected("the body ended early"))]))
     .boxed()
 }
-

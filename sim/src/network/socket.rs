@@ -36,7 +36,12 @@ pub struct Writer {
 }
 
 impl Socket {
-    pub(super) fn new(network: &Network, process: Option<Process>, read: Arc<Pipe>, write: Arc<Pipe>) -> Self {
+    pub(super) fn new(
+        network: &Network,
+        process: Option<Process>,
+        read: Arc<Pipe>,
+        write: Arc<Pipe>,
+    ) -> Self {
         let (network, owner) = (network.clone(), process.clone());
         let read = Reader { network: network.clone(), process, pipe: read, arrival: None };
         Self { read, write: Writer { network, process: owner, pipe: write }, peer: 0 }
@@ -58,7 +63,11 @@ impl Socket {
 }
 
 impl AsyncRead for Reader {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if let Some(process) = &self.process {
             ready!(process.poll_running(cx));
         }
@@ -152,7 +161,11 @@ impl Drop for Reader {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.read).poll_read(cx, buf)
     }
 }
