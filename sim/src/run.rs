@@ -123,7 +123,8 @@ async fn finish(
         }
     }
     stage.send_replace(Stage::Draining(Arc::new(ends)));
-    let finished = timeout(PROGRESS, futures::future::join_all(consumers)).await;
+    // There may be much to read.
+    let finished = timeout(PROGRESS * 3, futures::future::join_all(consumers)).await;
     finished.map(drop).map_err(|_| no_progress("not everything was read"))
 }
 

@@ -42,7 +42,8 @@ pub async fn consume(client: Client, partitions: Vec<PartitionIndex>) {
         if let Err(failure) = consumer.turn(partition).await {
             consumer.recover(partition, failure).await;
         }
-        consumer.client.pause(0..60).await;
+        let most = if consumer.is_draining() { 2 } else { 60 };
+        consumer.client.pause(0..most).await;
     }
 }
 
@@ -57,6 +58,10 @@ impl Consumer {
             }
             _ => false,
         }
+    }
+
+    fn is_draining(&self) -> bool {
+        matches!(&*self.client.stage.borrow(), Stage::Draining(_))
     }
 
     /// One poll of a partition.
@@ -75,14 +80,14 @@ impl Consumer {
             }
         }
         self.at(partition).validated = led.epoch;
-        let busy = !matches!(&*self.client.stage.borrow(), Stage::Draining(_));
+        let busy = !self.is_draining();
         if busy && self.client.rng.random_bool(0.03) {
             self.seek(&mut connection, partition, led).await?;
         }
         let (wait_ms, bytes) = match busy {
             true if self.positions.len() == 1 => (500, self.bytes),
             true => (self.client.rng.random_range(0..150), self.bytes),
-            false => (50, 1 << 16),
+            false => (0, 1 << 16),
         };
         let position = self.positions[&partition];
         let last_epoch = if self.client.rng.random_bool(0.5) { position.last_epoch } else { -1 };
