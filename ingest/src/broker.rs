@@ -21,7 +21,8 @@ use tiering::metadata::{Committed, MetadataError, MetadataLog};
 use tiering::read::Reader;
 use tiering::seams::{Clock, Entropy};
 use tiering::store::{ProbeError, Store};
-use tokio::sync::{Semaphore, watch as channel};
+use tiering::watch as channel;
+use tokio::sync::Semaphore;
 
 pub use config::BrokerConfig;
 pub use open::OpenError;

@@ -86,6 +86,7 @@ pub async fn serve(
     let mut writing = pin!(replies::write(write, due, idle, &metrics));
     // A peer that does not read its responses has nothing to ask either.
     let end = tokio::select! {
+        biased;
         end = &mut reading => end,
         result = &mut writing => {
             tracing::debug!(%peer, ?result, "no more responses can be sent");
@@ -102,6 +103,7 @@ pub async fn serve(
     }
     let rest = async {
         tokio::select! {
+            biased;
             result = &mut writing => result,
             () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
         }

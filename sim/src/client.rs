@@ -1,177 +1,121 @@
-//! Clients of a run: idempotent producers that send again what they are not sure of, and readers.
+//! Clients of a run. They speak Kafka's protocol over the simulated network, and behave as Kafka's own do.
+
+mod admin;
+mod connection;
+mod consumer;
+mod leaders;
+mod producer;
+mod reader;
+mod records;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use coordinator::partition::ProducerBatch;
-use coordinator::{PartitionId, TopicId};
-use ingest::broker::Broker;
-use ingest::log::{Answer, Candidate, Found, Outcome};
 use parking_lot::Mutex;
-use protocol::records::{Batch, BatchBuilder, Batches};
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tiering::watch;
+use tokio::time::sleep;
 
-use crate::history::{History, Record};
+use crate::history::Event;
+use crate::network::{Host, Network};
+use crate::trace::Trace;
 
-/// The most bytes that a batch of a run unpacks to.
-const LIMIT: usize = 1 << 20;
+pub use admin::create_topic;
+pub use connection::Connection;
+pub use consumer::consume;
+pub use leaders::{Leaders, Led};
+pub use producer::{PROGRESS, Pace, produce};
+pub use reader::{EpochEnds, read_all};
+pub use records::{encode, read as read_records};
+
+/// A topic that clients use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many partitions it has.
+    pub partitions: i32,
+}
+
+/// A partition, by the index of its topic and its own.
+pub type PartitionIndex = (usize, i32);
+
+/// How far the run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Clients go on.
+    Running,
+    /// Producers finish what they began.
+    Finishing,
+    /// Consumers read on to these ends.
+    Draining(Arc<std::collections::BTreeMap<PartitionIndex, i64>>),
+}
+
+/// What happened that is in no event, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Attempts whose outcome a producer did not learn.
+    pub unknown: u64,
+    /// Batches that were answered as duplicates, or sent again.
+    pub retries: u64,
+    /// Polls that returned records.
+    pub polls: u64,
+    /// What must not be, besides what checkers find.
+    pub wrong: Vec<String>,
+}
 
 /// What every client has.
+#[derive(Clone)]
 pub struct Client {
-    /// The node that clients believe in.
-    pub current: watch::Receiver<Arc<Broker>>,
-    /// Becomes true when the run ends.
-    pub stopped: watch::Receiver<bool>,
-    /// What is told and seen.
-    pub history: Arc<Mutex<History>>,
+    /// Its number, different from every other client's.
+    pub number: usize,
+    /// The network.
+    pub network: Network,
+    /// How many nodes there are to ask first.
+    pub nodes: usize,
+    /// The topics.
+    pub topics: Arc<Vec<Topic>>,
+    /// What clients are told and see.
+    pub history: Arc<Mutex<Vec<Event>>>,
+    /// What they count.
+    pub tally: Arc<Mutex<Tally>>,
+    /// The record of the run.
+    pub trace: Arc<Trace>,
+    /// How far the run is.
+    pub stage: watch::Receiver<Stage>,
     /// Everything random.
     pub rng: StdRng,
 }
 
 impl Client {
-    /// Sends batches to all partitions in turn, each until it is acknowledged. Now and then it loses patience,
-    /// and sends the same batch again while the first is still on its way.
-    pub async fn produce(mut self, producer: i64, topic: TopicId, partitions: i32) {
-        let mut next = vec![0i32; partitions as usize];
-        while !*self.stopped.borrow() {
-            let index = self.rng.random_range(0..partitions);
-            let base = next[index as usize];
-            let count = self.rng.random_range(1..5);
-            let batch = encode(producer, base, count);
-            let partition = PartitionId { topic, index };
-            while !*self.stopped.borrow() {
-                let patience = Duration::from_millis(self.rng.random_range(50..20_000));
-                let sent = self.send(partition, producer, &batch);
-                match timeout(patience, sent).await {
-                    Ok(Some(Answer::Offset { base_offset, .. })) => {
-                        let mut history = self.history.lock();
-                        for i in 0..count {
-                            let record = Record { producer, sequence: base + i };
-                            history.acknowledge(index, record, base_offset + i64::from(i));
-                        }
-                        next[index as usize] = base + count;
-                        break;
-                    }
-                    Ok(Some(Answer::Reject(reject))) => {
-                        self.history
-                            .lock()
-                            .violate(format!("{index}: producer {producer} was refused: {reject}"));
-                        return;
-                    }
-                    Ok(Some(Answer::NotLeader) | None) | Err(_) => self.history.lock().unknown += 1,
-                }
-                sleep(Duration::from_millis(self.rng.random_range(1..500))).await;
-            }
-            sleep(Duration::from_millis(self.rng.random_range(0..300))).await;
-        }
+    fn host(&self) -> Host {
+        Host::Client(self.number)
     }
 
-    /// One attempt; `None` if the node does not lead, or its answer will never come.
-    pub(crate) async fn send(&self, partition: PartitionId, producer: i64, batch: &Batch) -> Option<Answer> {
-        let broker = Arc::clone(&self.current.borrow());
-        let led = broker.lead(partition).ok()?;
-        let header = batch.header();
-        let candidate = Candidate {
-            partition: led.partition,
-            bytes: batch.bytes().clone(),
-            attributes: header.attributes,
-            last_offset_delta: header.last_offset_delta,
-            max_timestamp: header.max_timestamp,
-            producer: Some(ProducerBatch { id: producer, epoch: 0, base_sequence: header.base_sequence }),
-        };
-        let Outcome { answer, after } = led.log.append(vec![candidate], None).ok()?.pop()?;
-        if let Some(ticket) = after {
-            ticket.committed().await.ok()?;
-        }
-        Some(answer)
+    fn ms(&mut self, range: std::ops::Range<u64>) -> Duration {
+        Duration::from_millis(self.rng.random_range(range))
     }
 
-    /// Reads a partition from wherever it likes, and notes what it sees.
-    pub async fn read(mut self, partition: PartitionId) {
-        let mut offset = 0;
-        while !*self.stopped.borrow() {
-            sleep(Duration::from_millis(self.rng.random_range(10..1_000))).await;
-            let broker = Arc::clone(&self.current.borrow());
-            let patience = Duration::from_secs(30);
-            let Ok(Some(batches)) = timeout(patience, read(&broker, partition, offset)).await else {
-                continue;
-            };
-            let mut history = self.history.lock();
-            for (at, record) in batches {
-                history.see(partition.index, at, record);
-                offset = at + 1;
-            }
-            if self.rng.random_bool(0.05) {
-                offset = self.rng.random_range(0..=offset);
-            }
-        }
+    async fn pause(&mut self, range: std::ops::Range<u64>) {
+        let time = self.ms(range);
+        sleep(time).await;
     }
-}
 
-pub(crate) fn encode(producer: i64, base: i32, count: i32) -> Batch {
-    let mut builder = BatchBuilder::new().producer(producer, 0, base);
-    for sequence in base..base + count {
-        builder.push(i64::from(sequence), None, Some(format!("{producer} {sequence}").as_bytes()), &[]);
+    fn is_running(&self) -> bool {
+        *self.stage.borrow() == Stage::Running
     }
-    let bytes = builder.build().expect("a small batch can be built");
-    Batch::single(bytes).expect("what was built can be read")
-}
 
-fn decode(bytes: Bytes) -> Vec<(i64, Record)> {
-    let mut records = Vec::new();
-    for batch in Batches::new(bytes) {
-        let batch = batch.expect("a whole batch");
-        batch.verify_crc().expect("an intact batch");
-        for record in batch.records(LIMIT).expect("readable records") {
-            let record = record.expect("a readable record");
-            let value = record.value.clone().expect("a value");
-            let text = std::str::from_utf8(&value).expect("text");
-            let (producer, sequence) = text.split_once(' ').expect("two numbers");
-            let producer = producer.parse().expect("a producer");
-            let sequence = sequence.parse().expect("a sequence");
-            records.push((batch.header().offset_of(&record), Record { producer, sequence }));
-        }
+    fn topic(&self, partition: PartitionIndex) -> Option<Arc<str>> {
+        self.topics.get(partition.0).map(|topic| Arc::clone(&topic.name))
     }
-    records
-}
 
-/// One fetch: records from `offset` on. `None` if the node can't say.
-async fn read(broker: &Broker, partition: PartitionId, offset: i64) -> Option<Vec<(i64, Record)>> {
-    let led = broker.lead(partition).ok()?;
-    let positions = match led.partition.find(offset, 4096, true) {
-        Found::OutOfRange | Found::AtEnd => return Some(Vec::new()),
-        Found::Tail(batches) => {
-            let records = decode(batches.slices.concat().into());
-            return Some(records.into_iter().filter(|(at, _)| *at >= offset).collect());
-        }
-        Found::Slots(positions) => positions,
-        Found::Index(index) => {
-            let positions = led.log.reader().positions(index).await.ok()?;
-            let positions = tiering::read::of_partition(&positions, partition);
-            let at = positions.partition_point(|p| p.last_offset() < offset);
-            positions[at..].iter().take(8).copied().collect()
-        }
-    };
-    let mut records = Vec::new();
-    for position in positions {
-        records.extend(decode(led.log.reader().batch(&position).await.ok()?));
+    fn wrong(&self, what: String) {
+        self.trace.line(format_args!("client {} WRONG {what}", self.number));
+        self.tally.lock().wrong.push(format!("client {}: {what}", self.number));
     }
-    Some(records.into_iter().filter(|(at, _)| *at >= offset).collect())
-}
 
-/// The whole log of a partition, read from a node on a store without faults.
-pub async fn read_all(broker: &Broker, partition: PartitionId) -> Vec<(i64, Record)> {
-    let mut log: Vec<(i64, Record)> = Vec::new();
-    loop {
-        let offset = log.last().map_or(0, |(at, _)| at + 1);
-        match read(broker, partition, offset).await {
-            Some(more) if more.is_empty() => return log,
-            Some(more) => log.extend(more),
-            None => return log,
-        }
+    fn note(&self, event: Event) {
+        self.history.lock().push(event);
     }
 }

@@ -1,6 +1,18 @@
-//! A faulty store, and a seeded search for records that are lost, doubled or moved on it.
+//! A cluster, its clients and everything that can go wrong, in one thread and simulated time; and checkers for
+//! what must not come of it.
 
+pub mod chaos;
+pub mod check;
 pub mod client;
+pub mod cluster;
 pub mod fault;
 pub mod history;
+mod logs;
+pub mod moves;
+pub mod network;
+mod panics;
+pub mod process;
+pub mod report;
 pub mod run;
+pub mod scenario;
+pub mod trace;

@@ -1,73 +1,63 @@
-//! `tidelog-sim`: repeats one run, or searches many.
+//! `tidelog-sim`: repeats one run, searches many, or checks a history.
 
-use tokio::time::Instant;
+mod search;
 
-use clap::Parser;
-use sim::run::{Plan, Report, run};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// Runs a node on a faulty store under clients, in simulated time, and checks what became of every record.
+use clap::{Parser, Subcommand};
+use sim::{check, history};
+
+/// Runs a cluster under clients and misfortunes, in simulated time, and checks what became of every record.
 #[derive(Parser)]
-#[command(name = "tidelog-sim", version)]
+#[command(name = "tidelog-sim", version, args_conflicts_with_subcommands = true)]
 struct Args {
-    /// Repeat the run of this seed.
-    #[arg(long, conflicts_with = "seeds")]
-    seed: Option<u64>,
-    /// Search this many seeds.
-    #[arg(long, default_value_t = 100)]
-    seeds: u64,
-    /// Where the search begins.
-    #[arg(long, default_value_t = 0)]
-    from: u64,
-    /// Print every report.
-    #[arg(long)]
-    verbose: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    search: search::Search,
 }
 
-fn main() -> std::process::ExitCode {
+#[derive(Subcommand)]
+enum Command {
+    /// Check histories, one event in a line, written by a test of real processes.
+    Check {
+        /// The files; together they are one history.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let seeds = match args.seed {
-        Some(seed) => seed..seed + 1,
-        None => args.from..args.from + args.seeds,
-    };
-    let began = Instant::now();
-    let (mut total, mut failed) = (Report::default(), 0u64);
-    let count = seeds.end - seeds.start;
-    for seed in seeds {
-        let report = run(Plan::of(seed));
-        if args.verbose || args.seed.is_some() {
-            println!("seed {seed}: {report:?}");
-        }
-        if !report.violations.is_empty() {
-            failed += 1;
-            println!(
-                "seed {seed} FAILED: {} violations; repeat it: tidelog-sim --seed {seed}",
-                report.violations.len()
-            );
-            for violation in report.violations.iter().take(10) {
-                println!("  {violation}");
-            }
-        }
-        total.acknowledged += report.acknowledged;
-        total.unknown += report.unknown;
-        total.kills += report.kills;
-        total.zombies += report.zombies;
-        total.shutdowns += report.shutdowns;
-        total.entries += report.entries;
-        for (kind, count) in report.faults {
-            *total.faults.entry(kind).or_default() += count;
-        }
+    match args.command {
+        None => args.search.run(),
+        Some(Command::Check { files }) => check_files(&files),
     }
+}
+
+fn check_files(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let mut events = Vec::new();
+    for path in files {
+        let file = File::open(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        let read = history::read(BufReader::new(file));
+        events.extend(read.map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?);
+    }
+    let count = |which: fn(&history::Event) -> bool| events.iter().filter(|event| which(event)).count();
     println!(
-        "{count} seeds in {:.1} s: {} records acknowledged, {} attempts of unknown outcome, {} kills, {} zombies, \
-         {} shutdowns, {} metadata entries, {failed} seeds failed",
-        began.elapsed().as_secs_f64(),
-        total.acknowledged,
-        total.unknown,
-        total.kills,
-        total.zombies,
-        total.shutdowns,
-        total.entries,
+        "{} partitions: {} acknowledged, {} seen, {} in the log",
+        history::partitions(&events).len(),
+        count(|event| matches!(event, history::Event::Ack { .. })),
+        count(|event| matches!(event, history::Event::Seen { .. })),
+        count(|event| matches!(event, history::Event::Log { .. })),
     );
-    println!("faults: {:?}", total.faults);
-    if failed == 0 { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+    let violations = check::check(&events);
+    violations.iter().for_each(|violation| println!("{violation}"));
+    match violations.len() {
+        0 => println!("nothing is wrong"),
+        count => println!("{count} violations"),
+    }
+    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,267 +1,214 @@
-//! One run: a node on a faulty store, killed and doubled at random, under idempotent producers and readers.
+//! One run: from an empty store, through everything that goes wrong, to a verdict.
 //!
-//! Everything follows from the seed: time is tokio's paused clock, the store is in memory, and one thread
-//! runs it all.
+//! Everything follows from the seed: time is tokio's paused clock, store and network are in memory, and one
+//! thread runs it all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use coordinator::cluster::TopicPlan;
-use coordinator::{PartitionId, TopicId};
-use ingest::broker::{Broker, BrokerConfig, BrokerParts};
-use ingest::log::LogConfig;
-use ingest::metrics::Metrics;
-use object_store::ObjectStore;
-use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tiering::seams::{Clock, Entropy};
-use tiering::store::{MemoryStore, Store, StoreKind};
-use tokio::sync::watch;
+use tiering::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout};
 
-use crate::client;
-use crate::fault::{FaultKind, FaultPlan, FaultStore};
-use crate::history::History;
+use crate::chaos::Chaos;
+use crate::check;
+use crate::client::{self, Client, PROGRESS, PartitionIndex, Stage, Tally};
+use crate::cluster::Cluster;
+use crate::history::Event;
+use crate::report::Report;
+use crate::scenario::Scenario;
+use crate::trace::Trace;
+use crate::{logs, moves, panics};
 
-/// When simulated time begins (ms since 1970).
-const EPOCH_MS: i64 = 1_750_000_000_000;
-
-/// What a run does.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// Everything follows from it.
-    pub seed: u64,
-    /// How long clients and faults go on, in simulated time.
-    pub duration: Duration,
-    /// Idempotent producers, each with records for every partition.
-    pub producers: usize,
-    /// Partitions of the one topic.
-    pub partitions: i32,
+/// What is wanted of a run besides its report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Print the trace.
+    pub trace: bool,
+    /// Keep the history.
+    pub history: bool,
 }
 
-impl Plan {
-    /// The usual run.
-    pub fn of(seed: u64) -> Self {
-        Self { seed, duration: Duration::from_secs(240), producers: 3, partitions: 3 }
-    }
-}
-
-/// What a run saw.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Records acknowledged.
-    pub acknowledged: u64,
-    /// Answers that a producer did not wait for, or that told it nothing.
-    pub unknown: u64,
-    /// Nodes killed.
-    pub kills: u64,
-    /// Nodes that went on while another took over.
-    pub zombies: u64,
-    /// Nodes that closed their session.
-    pub shutdowns: u64,
-    /// Metadata entries at the end.
-    pub entries: u64,
-    /// What the store did, by fault.
-    pub faults: BTreeMap<FaultKind, u64>,
-    /// What must not be. Empty is good.
-    pub violations: Vec<String>,
-}
-
-/// A node that runs.
-struct Node {
-    broker: Arc<Broker>,
-    task: JoinHandle<()>,
-    stop: CancellationToken,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-struct World {
-    objects: Arc<MemoryStore>,
-    started: Instant,
-    rng: StdRng,
-    stores: Vec<Arc<FaultStore>>,
-}
-
-impl World {
-    fn start_node(&mut self, faults: FaultPlan) -> Node {
-        let seed = self.rng.random();
-        let objects: Arc<dyn ObjectStore> = self.objects.clone();
-        let store = Arc::new(FaultStore::new(objects, StdRng::seed_from_u64(seed), faults));
-        self.stores.push(Arc::clone(&store));
-        let started = self.started;
-        let broker = Broker::new(BrokerParts {
-            store: Store::new(StoreKind::S3, store.clone(), store),
-            config: config(&mut self.rng),
-            clock: Clock::new(move || EPOCH_MS + started.elapsed().as_millis() as i64),
-            entropy: Entropy::from_seed(self.rng.random()),
-            metrics: Metrics::register(&mut Default::default()),
-            connect: Arc::new(|_| {
-                Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
-            }),
-        });
-        let stop = CancellationToken::new();
-        let stopping = stop.clone();
-        let task = tokio::spawn({
-            let broker = Arc::clone(&broker);
-            async move {
-                loop {
-                    // A start that fails on a faulty store is one more restart.
-                    match broker.run(stopping.clone()).await {
-                        Ok(()) => return,
-                        Err(error) => tracing::debug!(%error, "the node did not start"),
-                    }
-                    sleep(Duration::from_millis(200)).await;
-                }
-            }
-        });
-        Node { broker, task, stop }
-    }
-
-    fn seconds(&mut self, range: std::ops::Range<f64>) -> Duration {
-        Duration::from_secs_f64(self.rng.random_range(range))
-    }
-}
-
-/// Runs one plan, from an empty store to a verdict.
-pub fn run(plan: Plan) -> Report {
+/// Runs a scenario. The history is empty unless it was asked for.
+pub fn run(scenario: &Scenario, options: Options) -> (Report, Vec<Event>) {
+    panics::collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(world(plan)),
-        Err(error) => Report { violations: vec![format!("no runtime: {error}")], ..Report::default() },
-    }
-}
-
-async fn world(plan: Plan) -> Report {
-    let mut world = World {
-        objects: Arc::new(MemoryStore::new()),
-        started: Instant::now(),
-        rng: StdRng::seed_from_u64(plan.seed),
-        stores: Vec::new(),
+    let ran = match runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(world(scenario, options))),
+        Err(error) => Err(error.into()),
     };
-    let mut report = Report::default();
-    let history = Arc::new(Mutex::new(History::default()));
-    let mut node = world.start_node(FaultPlan::calm());
-    let topic = create_topic(&node.broker, plan.partitions).await;
-    let (current, seen) = watch::channel(Arc::clone(&node.broker));
-    let (stop, stopped) = watch::channel(false);
-
-    let mut clients = Vec::new();
-    for producer in 0..plan.producers {
-        let rng = StdRng::seed_from_u64(world.rng.random());
-        let client =
-            client::Client { current: seen.clone(), stopped: stopped.clone(), history: history.clone(), rng };
-        clients.push(tokio::spawn(client.produce(producer as i64 + 1, topic, plan.partitions)));
-    }
-    for index in 0..plan.partitions {
-        let rng = StdRng::seed_from_u64(world.rng.random());
-        let client =
-            client::Client { current: seen.clone(), stopped: stopped.clone(), history: history.clone(), rng };
-        clients.push(tokio::spawn(client.read(PartitionId { topic, index })));
-    }
-
-    let mut zombies: Vec<Node> = Vec::new();
-    while world.started.elapsed() < plan.duration {
-        sleep(world.seconds(0.2..15.0)).await;
-        let weather = if world.rng.random_bool(0.7) { FaultPlan::storm() } else { FaultPlan::cloud() };
-        let next = world.start_node(weather);
-        let old = std::mem::replace(&mut node, next);
-        match world.rng.random_range(0..4) {
-            0 => {
-                report.shutdowns += 1;
-                old.stop.cancel();
-                zombies.push(old);
-            }
-            1 => {
-                report.zombies += 1;
-                zombies.push(old);
-            }
-            _ => {
-                report.kills += 1;
-                drop(old);
-            }
-        }
-        if zombies.len() > 2 {
-            zombies.remove(0);
-        }
-        // Clients learn of the new node at some moment, and may go on with the old one until then.
-        sleep(world.seconds(0.0..1.0)).await;
-        current.send_replace(Arc::clone(&node.broker));
-    }
-
-    zombies.clear();
-    drop(node);
-    let last = world.start_node(FaultPlan::calm());
-    current.send_replace(Arc::clone(&last.broker));
-    if tokio::time::timeout(Duration::from_secs(600), last.broker.ready()).await.is_err() {
-        report.violations.push("a node on a store without faults did not become ready in 600 s".into());
-        return report;
-    }
-    sleep(Duration::from_secs(150)).await;
-    stop.send_replace(true);
-    for client in clients {
-        if let Err(error) = client.await {
-            report.violations.push(format!("a client failed: {error}"));
-        }
-    }
-    for index in 0..plan.partitions {
-        let log = client::read_all(&last.broker, PartitionId { topic, index }).await;
-        history.lock().final_log(index, log);
-    }
-    let history = history.lock();
-    report.violations.extend(history.violations());
-    report.acknowledged = history.acknowledged();
-    report.unknown = history.unknown;
-    for store in &world.stores {
-        for (kind, count) in store.injected() {
-            *report.faults.entry(kind).or_default() += count;
-        }
-    }
-    report.entries = last.broker.cluster().map_or(0, |c| c.next().0);
-    report
+    let (mut report, history) = ran.unwrap_or_else(|error| {
+        let violations = vec![format!("the run failed: {error:#}")];
+        (Report { runs: 1, violations, ..Report::default() }, Vec::new())
+    });
+    report.violations.extend(logs::collected());
+    report.violations.extend(panics::collected().into_iter().map(|panic| format!("panic: {panic}")));
+    (report, history)
 }
 
-async fn create_topic(broker: &Arc<Broker>, partitions: i32) -> TopicId {
-    drop(broker.ready().await);
-    let id = TopicId([7; 16]);
-    let plan = TopicPlan { name: "t".into(), partitions, replication_factor: 1, overrides: BTreeMap::new() };
-    drop(broker.propose(|cluster| cluster.plan_topic(id, &plan).map(|op| vec![op])).await);
-    id
-}
-
-fn config(rng: &mut StdRng) -> BrokerConfig {
-    BrokerConfig {
-        auto_create_topics: true,
-        default_partitions: 1,
-        default_replication_factor: 1,
-        max_request_bytes: 1 << 20,
-        request_memory: 1 << 22,
-        idle_timeout: Duration::from_secs(600),
-        stall_timeout: Duration::from_secs(30),
-        max_connections: 10,
-        node_id: None,
-        rack: None,
-        addresses: Vec::new(),
-        log: LogConfig {
-            slot_bytes: 1 << 16,
-            linger: Duration::from_millis([0, 5, 100][rng.random_range(0..3)]),
-            window: rng.random_range(1..8),
-            tail_bytes: 1 << rng.random_range(8..16),
-            checkpoint_slots: rng.random_range(2..40),
-            rotate_after: Duration::from_secs(900),
-            rotate_slots: 1 << 20,
-            rotate_bytes: 1 << 40,
-            producer_expiration: Duration::from_secs(86_400),
+async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report, Vec<Event>)> {
+    let mut rng = StdRng::seed_from_u64(scenario.seed ^ 0x7469_6465);
+    let (began, trace) = (Instant::now(), Arc::new(Trace::new(options.trace)));
+    logs::collect(&trace);
+    let mut cluster = Cluster::new(scenario.setup.clone(), rng.random(), Arc::clone(&trace)).await?;
+    let (stage, seen) = watch::channel(Stage::Running);
+    let mut clients = Clients {
+        next: 0,
+        seed: StdRng::seed_from_u64(rng.random()),
+        model: Client {
+            number: 0,
+            network: cluster.network.clone(),
+            nodes: cluster.len(),
+            topics: Arc::new(scenario.topics.clone()),
+            history: Arc::default(),
+            tally: Arc::default(),
+            trace: Arc::clone(&trace),
+            stage: seen,
+            rng: StdRng::seed_from_u64(0),
         },
-        read_cache_bytes: 1 << 16,
+    };
+    let (producers, consumers) = clients.spawn(scenario);
+    let chaos = Chaos::new(scenario, &mut cluster, StdRng::seed_from_u64(rng.random()), clients.next);
+    let mut report = Report { runs: 1, suffered: chaos.run().await, ..Report::default() };
+    stage.send_replace(Stage::Finishing);
+    let verdict = finish(scenario, &stage, producers, consumers, &mut clients).await;
+    report.violations.extend(verdict.err());
+    conclude(&mut report, &cluster, &clients.model, began).await?;
+    cluster.clear();
+    let history = std::mem::take(&mut *clients.model.history.lock());
+    Ok((report, if options.history { history } else { Vec::new() }))
+}
+
+/// Waits until everything is acknowledged and read, and reads the final log.
+async fn finish(
+    scenario: &Scenario,
+    stage: &watch::Sender<Stage>,
+    producers: Vec<JoinHandle<()>>,
+    consumers: Vec<JoinHandle<()>>,
+    clients: &mut Clients,
+) -> Result<(), String> {
+    let no_progress = |what| format!("no progress: {what} in {PROGRESS:?} after everything was mended");
+    let finished = timeout(PROGRESS, futures::future::join_all(producers)).await;
+    finished.map_err(|_| no_progress("not everything was acknowledged"))?;
+    let mut reader = clients.next();
+    let mut ends: BTreeMap<PartitionIndex, i64> = BTreeMap::new();
+    for (at, topic) in scenario.topics.iter().enumerate() {
+        for index in 0..topic.partitions {
+            let read = timeout(PROGRESS, client::read_all(&mut reader, (at, index))).await;
+            let (log, epochs) = read.map_err(|_| no_progress("the log was not read"))?;
+            ends.insert((at, index), log.last().map_or(0, |last| last.offset + 1));
+            let (topic, partition) = (Some(Arc::clone(&topic.name)), index);
+            let mut history = clients.model.history.lock();
+            history.extend(log.into_iter().map(|stored| Event::Log {
+                topic: topic.clone(),
+                partition,
+                offset: stored.offset,
+                producer: stored.record.producer,
+                sequence: stored.record.sequence,
+                epoch: stored.epoch,
+            }));
+            history.extend(epochs.into_iter().map(|end| Event::EpochEnd {
+                topic: topic.clone(),
+                partition,
+                asked: end.asked,
+                epoch: end.epoch,
+                offset: end.offset,
+            }));
+        }
+    }
+    stage.send_replace(Stage::Draining(Arc::new(ends)));
+    let finished = timeout(PROGRESS, futures::future::join_all(consumers)).await;
+    finished.map(drop).map_err(|_| no_progress("not everything was read"))
+}
+
+async fn conclude(
+    report: &mut Report,
+    cluster: &Cluster,
+    client: &Client,
+    began: Instant,
+) -> anyhow::Result<()> {
+    let history = client.history.lock();
+    let found = check::check(&history).into_iter().map(|violation| violation.to_string());
+    // Without a final log, everything would be lost.
+    if report.violations.is_empty() {
+        report.violations.extend(found);
+    }
+    report.acknowledged = history.iter().filter(|event| matches!(event, Event::Ack { .. })).count() as u64;
+    report.seen = history.iter().filter(|event| matches!(event, Event::Seen { .. })).count() as u64;
+    drop(history);
+    let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
+    (report.unknown, report.retries) = (unknown, retries);
+    report.violations.extend(wrong);
+    (report.faults, report.ambiguous) = cluster.counts();
+    report.add_late(cluster.ledger.late());
+    report.simulated_ms = began.elapsed().as_millis() as u64;
+    report.moves = moves::replay(&cluster.objects).await?;
+    (report.hash, report.lines) = (cluster.trace.hash(), cluster.trace.lines());
+    Ok(())
+}
+
+/// Makes clients.
+struct Clients {
+    next: usize,
+    seed: StdRng,
+    model: Client,
+}
+
+impl Clients {
+    fn next(&mut self) -> Client {
+        let number = self.next;
+        self.next += 1;
+        Client { number, rng: StdRng::seed_from_u64(self.seed.random()), ..self.model.clone() }
+    }
+
+    /// Producers and consumers. Each waits until the topics exist.
+    fn spawn(&mut self, scenario: &Scenario) -> (Vec<JoinHandle<()>>, Vec<JoinHandle<()>>) {
+        let all: Vec<PartitionIndex> = scenario
+            .topics
+            .iter()
+            .enumerate()
+            .flat_map(|(topic, t)| (0..t.partitions).map(move |index| (topic, index)))
+            .collect();
+        let (made, exist) = watch::channel(false);
+        let mut admin = self.next();
+        let topics = scenario.topics.clone();
+        drop(tokio::spawn(async move {
+            for topic in &topics {
+                let stamps = admin.rng.random_bool(0.2);
+                client::create_topic(&mut admin, topic, stamps).await;
+            }
+            made.send_replace(true);
+        }));
+        let some = |rng: &mut StdRng| {
+            let mut some: Vec<_> = all.iter().filter(|_| rng.random_bool(0.6)).copied().collect();
+            if some.is_empty() {
+                some.push(all[0]);
+            }
+            some
+        };
+        let mut producers = Vec::new();
+        for _ in 0..scenario.producers {
+            let (mut client, mut exist, pace) = (self.next(), exist.clone(), scenario.pace);
+            let partitions = some(&mut client.rng);
+            producers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_ok() {
+                    client::produce(client, partitions, pace).await;
+                }
+            }));
+        }
+        let mut consumers = Vec::new();
+        for _ in 0..scenario.consumers {
+            let (mut client, mut exist) = (self.next(), exist.clone());
+            let partitions = some(&mut client.rng);
+            consumers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_ok() {
+                    client::consume(client, partitions).await;
+                }
+            }));
+        }
+        (producers, consumers)
     }
 }
 

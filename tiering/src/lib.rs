@@ -12,3 +12,4 @@ pub mod recover;
 pub mod seams;
 pub mod session;
 pub mod store;
+pub mod watch;

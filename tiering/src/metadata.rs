@@ -11,13 +11,14 @@ use coordinator::{ClusterId, Epoch, Shards};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use thiserror::Error;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use crate::format::entry::{self, Entry};
 use crate::format::envelope::nonce_of;
 use crate::format::{FormatError, keys, snapshot};
 use crate::seams::Entropy;
 use crate::store::{CreateError, CreateOutcome, ErrorKind, ReadError, Store};
+use crate::watch;
 
 /// A snapshot is written at each multiple of this many entries.
 const SNAPSHOT_EVERY: u64 = 128;

@@ -88,6 +88,7 @@ async fn wait(context: &Context, request: &FetchRequest, wanted: &mut [Wanted]) 
         let watching = Watching::new(wanted, &waiter);
         if watching.is_complete() {
             tokio::select! {
+                biased;
                 // After this, the loop ends with what there is.
                 _ = timeout_at(deadline, waiter.woken()) => {}
                 () = context.stop.cancelled() => {}

@@ -26,8 +26,8 @@ const ORPHANED: Duration = Duration::from_secs(3);
 enum Done {
     /// Shards have been rebuilt as the session got them.
     Rebuilt { session: SessionId, held: Vec<(ShardId, Holding)>, recovered: Result<Recovered, RecoverError> },
-    /// Shards were given away, or not.
-    Released,
+    /// Shards were given away; false if the session ended meanwhile.
+    Released(bool),
     /// An entry was put, or not.
     Proposed,
 }
@@ -68,7 +68,10 @@ impl Moves {
         loop {
             tokio::select! {
                 biased;
-                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => self.done(done),
+                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => if !self.done(done) {
+                    // It would fail again at once.
+                    continue;
+                },
                 Ok(()) = changes.changed() => {}
                 Ok(()) = leaving.changed() => {}
                 _ = again.tick() => {}
@@ -164,10 +167,11 @@ impl Moves {
         let (broker, metadata, log) =
             (Arc::clone(&self.broker), Arc::clone(&self.metadata), Arc::clone(&self.log));
         self.jobs.push(Box::pin(async move {
-            if release(&broker, &metadata, &log, wanted).await.is_err() {
+            let released = release(&broker, &metadata, &log, wanted).await.is_ok();
+            if !released {
                 tracing::debug!("the session ended while shards were being released");
             }
-            Done::Released
+            Done::Released(released)
         }));
     }
 
@@ -212,10 +216,17 @@ impl Moves {
         }));
     }
 
-    fn done(&mut self, done: Done) {
+    /// Whether there is a reason to look at everything again before the next time.
+    fn done(&mut self, done: Done) -> bool {
         match done {
-            Done::Released => self.releasing = false,
-            Done::Proposed => self.proposing = false,
+            Done::Released(released) => {
+                self.releasing = false;
+                released
+            }
+            Done::Proposed => {
+                self.proposing = false;
+                true
+            }
             Done::Rebuilt { session, held, recovered } => {
                 // What was granted again meanwhile is being rebuilt again.
                 let wanted: Vec<_> = held
@@ -234,9 +245,11 @@ impl Moves {
                         if self.log.install(session, &wanted, recovered) {
                             tracing::info!(shards = wanted.len(), "shards were taken");
                         }
+                        true
                     }
                     Err(error) => {
                         tracing::warn!(%error, shards = held.len(), "shards could not be rebuilt; trying again");
+                        false
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! What a reply waits for: a slot's commit.
 
 use thiserror::Error;
-use tokio::sync::watch;
+use tiering::watch;
 
 /// The slot was not, and never will be, committed by this session. NOT_LEADER_OR_FOLLOWER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

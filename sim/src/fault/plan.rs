@@ -8,6 +8,8 @@ use object_store::path::Path;
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::strike::Strike;
+
 /// An operation as faults see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
@@ -26,7 +28,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    fn writes(self) -> bool {
+    pub(super) fn writes(self) -> bool {
         matches!(self, Self::Put | Self::Delete | Self::Copy)
     }
 }
@@ -51,11 +53,17 @@ pub enum Fault {
     Slow(Duration),
     /// The body, or the listing, ends half-way in an error. Without effect on other operations.
     Truncate,
-    /// It never reaches the store, and there is never an answer.
+    /// It never reaches the store, and there is no answer until the client gives up ([`PATIENCE`]).
     Stall,
-    /// It is applied, and there is never an answer.
+    /// It is applied, and there is no answer either.
     StallAfter,
+    /// Half of its body arrives, and no answer comes. Its key is locked for so long, and whoever else wants to
+    /// read or write it waits, as on MinIO.
+    Lock(Duration),
 }
+
+/// How long the client of a store waits for an answer.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer that refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +122,8 @@ pub enum FaultKind {
     Stall,
     /// [`Fault::StallAfter`]
     StallAfter,
+    /// [`Fault::Lock`]
+    Lock,
 }
 
 impl Fault {
@@ -128,6 +138,7 @@ impl Fault {
             Self::Truncate => FaultKind::Truncate,
             Self::Stall => FaultKind::Stall,
             Self::StallAfter => FaultKind::StallAfter,
+            Self::Lock(_) => FaultKind::Lock,
         }
     }
 }
@@ -149,6 +160,8 @@ pub struct Rates {
     pub truncate: f64,
     /// Of [`Fault::Stall`] or [`Fault::StallAfter`].
     pub stall: f64,
+    /// Of [`Fault::Lock`] for 30 s; a read is never one.
+    pub lock: f64,
 }
 
 /// How long a request takes when nothing is wrong: exponentially distributed from a least time on.
@@ -196,6 +209,22 @@ impl FaultPlan {
         Self { latency, ..Self::calm() }
     }
 
+    /// The same faults, `share` times as often.
+    #[must_use]
+    pub fn milder(self, share: f64) -> Self {
+        let scale = |rates: Rates| Rates {
+            drop_before: rates.drop_before * share,
+            drop_after: rates.drop_after * share,
+            late: rates.late * share,
+            refuse: rates.refuse * share,
+            slow: rates.slow * share,
+            truncate: rates.truncate * share,
+            stall: rates.stall * share,
+            lock: rates.lock * share,
+        };
+        Self { writes: scale(self.writes), reads: scale(self.reads), ..self }
+    }
+
     /// A cloud store on its worst day: about every fifth operation meets a fault.
     pub fn storm() -> Self {
         let writes = Rates {
@@ -206,10 +235,11 @@ impl FaultPlan {
             slow: 0.04,
             truncate: 0.0,
             stall: 0.01,
+            lock: 0.002,
         };
         Self {
             writes,
-            reads: Rates { late: 0.0, drop_after: 0.0, truncate: 0.04, ..writes },
+            reads: Rates { late: 0.0, drop_after: 0.0, truncate: 0.04, lock: 0.0, ..writes },
             ..Self::cloud()
         }
     }
@@ -235,6 +265,7 @@ impl FaultPlan {
             (rates.slow, Fault::Slow(slow)),
             (rates.truncate, Fault::Truncate),
             (rates.stall, if coin { Fault::Stall } else { Fault::StallAfter }),
+            (rates.lock, Fault::Lock(PATIENCE)),
         ];
         let mut below = 0.0;
         let fault = faults.into_iter().find_map(|(rate, fault)| {
@@ -242,7 +273,7 @@ impl FaultPlan {
             (dice < below).then_some(fault)
         });
         let survives = operation.writes() && rng.random::<f64>() < self.survives;
-        Course { fault, there, back, survives }
+        Course { fault, there, back, survives, strike: None }
     }
 }
 
@@ -268,4 +299,6 @@ pub(super) struct Course {
     pub(super) back: Duration,
     /// Whether it is applied though its caller stops waiting.
     pub(super) survives: bool,
+    /// What becomes of the process meanwhile.
+    pub(super) strike: Option<Strike>,
 }

@@ -1,0 +1,149 @@
+//! What must not be in a history. One anomaly per file, with its definition and where that comes from.
+//!
+//! The names are those of the Kafka workload of Jepsen (`jepsen.tests.kafka`, Elle), which found such things in
+//! Redpanda 21.11 (<https://jepsen.io/analyses/redpanda-21.10.1>), Bufstream 0.1.0
+//! (<https://jepsen.io/analyses/bufstream-0.1.0>) and in Kafka's own protocol.
+
+mod duplicate;
+mod epoch_end;
+mod inconsistent_offset;
+mod leader_epoch;
+mod lost_write;
+mod moved_offset;
+mod poll;
+mod producer_id;
+mod record_epoch;
+mod reordered;
+mod unseen;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::history::{Event, Partition, Topic, partitions};
+
+/// How many violations of one kind are told of each partition.
+const TOLD: usize = 5;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Anomaly {
+    /// See [`lost_write`].
+    LostWrite,
+    /// See [`duplicate`].
+    Duplicate,
+    /// See [`reordered`].
+    Reordered,
+    /// See [`inconsistent_offset`].
+    InconsistentOffset,
+    /// See [`moved_offset`].
+    MovedOffset,
+    /// See [`poll`].
+    PollSkip,
+    /// See [`poll`].
+    InternalPollSkip,
+    /// See [`poll`].
+    NonmonotonicPoll,
+    /// See [`poll`].
+    InternalNonmonotonicPoll,
+    /// See [`unseen`].
+    Unseen,
+    /// See [`leader_epoch`].
+    TwoLeaders,
+    /// See [`leader_epoch`].
+    EpochWentBack,
+    /// See [`record_epoch`].
+    RecordEpoch,
+    /// See [`epoch_end`].
+    EpochEnd,
+    /// See [`producer_id`].
+    ProducerIdTwice,
+}
+
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LostWrite => "lost write",
+            Self::Duplicate => "duplicate",
+            Self::Reordered => "reordered",
+            Self::InconsistentOffset => "inconsistent offset",
+            Self::MovedOffset => "moved offset",
+            Self::PollSkip => "poll skip",
+            Self::InternalPollSkip => "internal poll skip",
+            Self::NonmonotonicPoll => "nonmonotonic poll",
+            Self::InternalNonmonotonicPoll => "internal nonmonotonic poll",
+            Self::Unseen => "unseen",
+            Self::TwoLeaders => "two leaders",
+            Self::EpochWentBack => "leader epoch went back",
+            Self::RecordEpoch => "record epoch",
+            Self::EpochEnd => "epoch end",
+            Self::ProducerIdTwice => "producer id twice",
+        })
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// What.
+    pub anomaly: Anomaly,
+    /// Where, in words.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.anomaly, self.detail)
+    }
+}
+
+/// What a checker found in one partition.
+#[derive(Default)]
+struct Findings {
+    place: String,
+    told: BTreeMap<Anomaly, usize>,
+    violations: Vec<Violation>,
+}
+
+impl Findings {
+    fn add(&mut self, anomaly: Anomaly, detail: fmt::Arguments<'_>) {
+        let told = self.told.entry(anomaly).or_default();
+        *told += 1;
+        if *told <= TOLD {
+            self.violations.push(Violation { anomaly, detail: format!("{}: {detail}", self.place) });
+        }
+    }
+}
+
+/// Everything that is wrong with a history.
+pub fn check(events: &[Event]) -> Vec<Violation> {
+    type Checker = fn(&Partition, &mut Findings);
+    const CHECKERS: [Checker; 10] = [
+        lost_write::check,
+        duplicate::check,
+        reordered::check,
+        inconsistent_offset::check,
+        moved_offset::check,
+        poll::check,
+        unseen::check,
+        leader_epoch::check,
+        record_epoch::check,
+        epoch_end::check,
+    ];
+    let mut violations = producer_id::check(events);
+    for (name, partition) in partitions(events) {
+        let mut findings = Findings { place: shown(&name), ..Findings::default() };
+        CHECKERS.iter().for_each(|checker| checker(&partition, &mut findings));
+        violations.extend(findings.violations);
+    }
+    violations
+}
+
+fn shown((topic, partition): &(Topic, i32)) -> String {
+    match topic {
+        Some(topic) => format!("{topic}-{partition}"),
+        None => partition.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Making topics, and asking for producer ids.
+
+use std::io;
+use std::time::Duration;
+
+use protocol::ErrorCode;
+use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use protocol::messages::{CreateTopicsRequest, InitProducerIdRequest};
+use rand::Rng;
+
+use super::{Client, Connection, Topic};
+
+/// How long a node may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Creates a topic, however often that must be asked for.
+pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: bool) {
+    let config = log_append_time.then(|| CreatableTopicConfig {
+        name: "message.timestamp.type".into(),
+        value: Some("LogAppendTime".into()),
+    });
+    let creatable = CreatableTopic {
+        name: (*topic.name).into(),
+        num_partitions: topic.partitions,
+        replication_factor: 1,
+        configs: config.into_iter().collect(),
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![creatable], timeout_ms: 3000, validate_only: false };
+    loop {
+        let node = client.rng.random_range(0..client.nodes);
+        let answer = async {
+            let mut connection = Connection::open(&client.network, client.host(), node).await?;
+            connection.ask(5, &request, PATIENCE).await
+        };
+        let code = answer.await.ok().and_then(|response| response.topics.first().map(|t| t.error_code));
+        if [Some(ErrorCode::None.code()), Some(ErrorCode::TopicAlreadyExists.code())].contains(&code) {
+            return;
+        }
+        client.pause(20..200).await;
+    }
+}
+
+/// A producer id from some node.
+pub(super) async fn producer_id(client: &mut Client) -> io::Result<i64> {
+    let node = client.rng.random_range(0..client.nodes);
+    let request = InitProducerIdRequest {
+        transaction_timeout_ms: i32::MAX,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    let mut connection = Connection::open(&client.network, client.host(), node).await?;
+    let response = connection.ask(4, &request, PATIENCE).await?;
+    match response.error_code {
+        0 => Ok(response.producer_id),
+        code => Err(io::Error::other(format!("error {code}"))),
+    }
+}

@@ -1,0 +1,44 @@
+//! Records of a run: their values are the producer's number and its number for the record.
+
+use anyhow::Context;
+use bytes::Bytes;
+use protocol::records::{BatchBuilder, Batches};
+
+use crate::history::{Record, Stored};
+
+/// The most bytes that a batch of a run unpacks to.
+const LIMIT: usize = 1 << 20;
+
+/// A batch of `count` records from `base` on.
+pub fn encode(producer: i64, id: i64, base: i32, count: i32) -> anyhow::Result<Bytes> {
+    let mut builder = BatchBuilder::new().producer(id, 0, base);
+    for sequence in base..base + count {
+        let mut value = [0; 12];
+        value[..8].copy_from_slice(&producer.to_be_bytes());
+        value[8..].copy_from_slice(&sequence.to_be_bytes());
+        builder.push(i64::from(sequence), None, Some(&value), &[]);
+    }
+    Ok(builder.build()?)
+}
+
+/// The records of a response, from `offset` on.
+pub fn read(bytes: Bytes, offset: i64) -> anyhow::Result<Vec<Stored>> {
+    let mut records = Vec::new();
+    for batch in Batches::new(bytes) {
+        let batch = batch?;
+        batch.verify_crc()?;
+        let epoch = Some(batch.header().partition_leader_epoch);
+        for record in batch.records(LIMIT)? {
+            let record = record?;
+            let value = record.value.clone().context("no value")?;
+            let (producer, sequence) = value.split_first_chunk::<8>().context("a short value")?;
+            let sequence = i32::from_be_bytes(sequence.try_into()?);
+            let record_of = Record { producer: i64::from_be_bytes(*producer), sequence: sequence.into() };
+            let at = batch.header().offset_of(&record);
+            if at >= offset {
+                records.push(Stored { offset: at, record: record_of, epoch });
+            }
+        }
+    }
+    Ok(records)
+}

@@ -1,0 +1,177 @@
+//! The nodes of a run, on one store and one network: starting, stopping and killing them.
+
+mod node;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::Epoch;
+use coordinator::cluster::Format;
+use ingest::broker::{Broker, BrokerConfig};
+use object_store::{ObjectStore, ObjectStoreExt};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tiering::format::entry::{self, Entry};
+use tiering::format::keys;
+use tiering::store::MemoryStore;
+use tokio::time::Instant;
+
+use crate::fault::{FaultKind, FaultPlan, Ledger};
+use crate::network::Network;
+use crate::trace::Trace;
+pub use node::Running;
+
+/// How a cluster is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// How many machines there are.
+    pub nodes: usize,
+    /// What the cluster's first entry says.
+    pub format: Format,
+    /// What every node does; addresses and node ids are filled in.
+    pub config: BrokerConfig,
+    /// Whether nodes have ids of their own, or take what they are given.
+    pub own_ids: bool,
+    /// The most that a message takes on the network, in milliseconds.
+    pub latency_ms: u64,
+}
+
+/// One machine: its clock, and what runs on it.
+#[derive(Default)]
+struct Machine {
+    /// What its clock is ahead, in milliseconds.
+    clock: Arc<std::sync::atomic::AtomicI64>,
+    /// The newest process is last; those before it are zombies.
+    running: Vec<Running>,
+}
+
+/// A cluster, and what it runs on.
+pub struct Cluster {
+    /// The network.
+    pub network: Network,
+    /// What is truly stored.
+    pub objects: Arc<MemoryStore>,
+    /// What became of keys.
+    pub ledger: Arc<Ledger>,
+    /// The record of the run.
+    pub trace: Arc<Trace>,
+    setup: Setup,
+    rng: StdRng,
+    machines: Vec<Machine>,
+    began: Instant,
+    processes: u64,
+    past: Past,
+}
+
+/// What processes that are gone had counted.
+#[derive(Debug, Clone, Default)]
+struct Past {
+    faults: BTreeMap<FaultKind, u64>,
+    ambiguous: u64,
+}
+
+impl Cluster {
+    /// A cluster on an empty store; no node runs yet.
+    pub async fn new(setup: Setup, seed: u64, trace: Arc<Trace>) -> anyhow::Result<Self> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let network = Network::new(StdRng::seed_from_u64(rng.random()), setup.latency_ms);
+        let objects = Arc::new(MemoryStore::new());
+        let first = entry::encode(Epoch(0), &Entry::Format(setup.format), rng.random());
+        objects.put(&keys::entry(Epoch(0)), first.into()).await?;
+        let machines = (0..setup.nodes).map(|_| Machine::default()).collect();
+        let (ledger, began, past) = (Arc::default(), Instant::now(), Past::default());
+        Ok(Self { network, objects, ledger, trace, setup, rng, machines, began, processes: 0, past })
+    }
+
+    /// How many machines there are.
+    pub fn len(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.machines.is_empty()
+    }
+
+    /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but nobody
+    /// new finds it.
+    pub fn start(&mut self, node: usize, weather: FaultPlan) {
+        self.processes += 1;
+        let running = Running::start(self, node, weather);
+        self.trace.line(format_args!("start {node} as {:?}", running.process));
+        self.machines[node].running.push(running);
+    }
+
+    /// The newest process of a machine, if it has not ended.
+    pub fn current(&self, node: usize) -> Option<&Running> {
+        self.machines[node].running.last().filter(|running| running.goes_on())
+    }
+
+    /// Every process that goes on, zombies included.
+    pub fn running(&self) -> impl Iterator<Item = &Running> {
+        self.machines.iter().flat_map(|machine| &machine.running).filter(|running| running.goes_on())
+    }
+
+    /// Forgets processes that have ended; how many there were.
+    pub fn reap(&mut self) -> usize {
+        let mut gone = 0;
+        for machine in &mut self.machines {
+            for running in machine.running.extract_if(.., |running| !running.goes_on()) {
+                gone += 1;
+                self.past.add(&running);
+            }
+        }
+        gone
+    }
+
+    /// Kills every zombie.
+    pub fn bury(&mut self) {
+        for machine in &mut self.machines {
+            let zombies = machine.running.len().saturating_sub(1);
+            machine.running[..zombies].iter().for_each(|zombie| zombie.process.kill());
+        }
+    }
+
+    /// Sets a machine's clock forward, or back.
+    pub fn step_clock(&self, node: usize, by_ms: i64) {
+        self.machines[node].clock.fetch_add(by_ms, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// A node that serves, if there is one.
+    pub fn serving(&self) -> Option<Arc<Broker>> {
+        self.running().filter_map(Running::broker).find(|broker| broker.is_serving())
+    }
+
+    /// Faults that stores inflicted, by kind, and outcomes of writes that had to be read back.
+    pub fn counts(&self) -> (BTreeMap<FaultKind, u64>, u64) {
+        let mut all = self.past.clone();
+        self.machines.iter().flat_map(|machine| &machine.running).for_each(|running| all.add(running));
+        (all.faults, all.ambiguous)
+    }
+
+    /// Ends everything, so that nothing keeps anything else in memory.
+    pub fn clear(&mut self) {
+        self.running().for_each(|running| running.process.kill());
+        self.network.clear();
+        self.machines.clear();
+    }
+
+    fn objects(&self) -> Arc<dyn ObjectStore> {
+        self.objects.clone()
+    }
+
+    /// How long the cluster has existed.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+impl Past {
+    fn add(&mut self, running: &Running) {
+        for (kind, count) in running.faults.injected() {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        self.ambiguous += running.store.metrics().ambiguous();
+    }
+}

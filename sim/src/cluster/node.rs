@@ -1,0 +1,166 @@
+//! A process that runs a node, as a service manager would: started again if it does not come up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use coordinator::NodeId;
+use ingest::broker::{Broker, BrokerParts};
+use ingest::metrics::Metrics;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tiering::seams::{Clock, Entropy};
+use tiering::store::{Store, StoreKind};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Cluster;
+use crate::fault::{FaultPlan, FaultStore, View};
+use crate::network::{Listener, Network, address};
+use crate::process::Process;
+use crate::trace::Trace;
+
+/// When simulated time begins (ms since 1970).
+const EPOCH_MS: i64 = 1_750_000_000_000;
+
+/// How long a node waits before it tries to start again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long connections have to answer what they have been asked when the node stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A process that runs a node.
+pub struct Running {
+    /// The process.
+    pub process: Process,
+    /// What it suffers from its store.
+    pub faults: FaultStore,
+    /// Stops the node as it should be.
+    pub stop: CancellationToken,
+    pub(super) store: Store,
+    broker: Arc<Mutex<Option<Arc<Broker>>>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Running {
+    pub(super) fn start(cluster: &mut Cluster, node: usize, weather: FaultPlan) -> Self {
+        let (id, rng) = (cluster.processes, &mut cluster.rng);
+        let process = Process::new(id);
+        let (ledger, trace) = (Arc::clone(&cluster.ledger), Some(Arc::clone(&cluster.trace)));
+        let view = View { process: process.clone(), ledger, trace };
+        let seeded = StdRng::seed_from_u64(rng.random());
+        let goes_off = rng.random_bool(0.3);
+        let entropy = Entropy::from_seed(rng.random());
+        let faults = FaultStore::of(view, cluster.objects(), seeded, weather);
+        let handle = Arc::new(faults.clone());
+        let store = Store::new(StoreKind::S3, handle.clone(), handle);
+        let (began, ahead) = (cluster.began, Arc::clone(&cluster.machines[node].clock));
+        let clock = move || EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed);
+        let mut config = cluster.setup.config.clone();
+        config.addresses = vec![address(node)];
+        config.node_id = cluster.setup.own_ids.then_some(NodeId(node as i32 + 1));
+        let (stop, broker, ended) = (CancellationToken::new(), Arc::default(), Arc::default());
+        let service = Service {
+            node,
+            store: store.clone(),
+            clock: Clock::new(clock),
+            entropy,
+            config,
+            network: cluster.network.clone(),
+            process: process.clone(),
+            trace: Arc::clone(&cluster.trace),
+            stop: stop.clone(),
+            broker: Arc::clone(&broker),
+            ended: Arc::clone(&ended),
+        };
+        let (network, dying) = (cluster.network.clone(), process.clone());
+        drop(tokio::spawn(async move {
+            dying.killed().await;
+            network.died(node, &dying, goes_off);
+        }));
+        drop(process.spawn(service.run()));
+        Self { process, faults, stop, store, broker, ended }
+    }
+
+    /// Whether it is neither dead nor done.
+    pub fn goes_on(&self) -> bool {
+        self.process.is_alive() && !self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The node, unless it is between two attempts to start.
+    pub fn broker(&self) -> Option<Arc<Broker>> {
+        self.broker.lock().clone()
+    }
+}
+
+struct Service {
+    node: usize,
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    config: ingest::broker::BrokerConfig,
+    network: Network,
+    process: Process,
+    trace: Arc<Trace>,
+    stop: CancellationToken,
+    broker: Arc<Mutex<Option<Arc<Broker>>>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Service {
+    async fn run(self) {
+        while !self.stop.is_cancelled() {
+            let broker = Broker::new(BrokerParts {
+                store: self.store.clone(),
+                config: self.config.clone(),
+                clock: self.clock.clone(),
+                entropy: self.entropy.clone(),
+                metrics: Metrics::register(&mut Default::default()),
+                connect: self.network.connect_from(self.node, &self.process),
+            });
+            *self.broker.lock() = Some(Arc::clone(&broker));
+            let connections = TaskTracker::new();
+            self.network.listen(
+                self.node,
+                Listener {
+                    process: self.process.clone(),
+                    broker: Arc::clone(&broker),
+                    stop: self.stop.clone(),
+                    connections: connections.clone(),
+                },
+            );
+            let close = CancellationToken::new();
+            let result = tokio::select! {
+                biased;
+                result = broker.run(close.clone()) => result,
+                () = self.close(&close, &connections) => return,
+            };
+            self.network.unlisten(self.node, &self.process);
+            *self.broker.lock() = None;
+            match result {
+                Ok(()) => break,
+                Err(error) => self.trace.line(format_args!("{:?} did not start: {error}", self.process)),
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {}
+                () = sleep(AGAIN) => {}
+            }
+        }
+        self.trace.line(format_args!("{:?} ended", self.process));
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Once the node shall stop: no new clients, then answers for those that are there, then the log. Never
+    /// returns.
+    async fn close(&self, close: &CancellationToken, connections: &TaskTracker) {
+        self.stop.cancelled().await;
+        self.network.unlisten(self.node, &self.process);
+        connections.close();
+        let _ = timeout(GRACE, connections.wait()).await;
+        close.cancel();
+        std::future::pending().await
+    }
+}

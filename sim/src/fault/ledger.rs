@@ -1,0 +1,65 @@
+//! What all views of one store share: keys that are locked, keys that were deleted, and what became of late writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use object_store::path::Path;
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    locked: Mutex<BTreeMap<Path, Instant>>,
+    deleted: Mutex<BTreeSet<Path>>,
+    late: Mutex<Late>,
+}
+
+/// Late writes that were applied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Late {
+    /// All of them.
+    pub landed: u64,
+    /// Those that brought back a key which had been deleted meanwhile.
+    pub resurrected: u64,
+}
+
+impl Ledger {
+    /// Locks a key, as MinIO does while the body of a conditional PUT is incomplete.
+    pub(super) fn lock(&self, key: &Path, time: Duration) {
+        let until = Instant::now() + time;
+        let mut locked = self.locked.lock();
+        locked.retain(|_, until| *until > Instant::now());
+        locked.insert(key.clone(), until);
+    }
+
+    /// Returns when a key is not locked.
+    pub(super) async fn unlocked(&self, key: &Path) {
+        loop {
+            let until = {
+                let locked = self.locked.lock();
+                locked.get(key).copied().filter(|until| *until > Instant::now())
+            };
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => return,
+            }
+        }
+    }
+
+    pub(super) fn deleted(&self, key: &Path) {
+        self.deleted.lock().insert(key.clone());
+    }
+
+    pub(super) fn landed(&self, key: &Path) {
+        let resurrected = self.deleted.lock().contains(key);
+        let mut late = self.late.lock();
+        late.landed += 1;
+        late.resurrected += u64::from(resurrected);
+    }
+
+    /// What late writes did.
+    pub fn late(&self) -> Late {
+        *self.late.lock()
+    }
+}

@@ -1,0 +1,176 @@
+//! The operations of a faulty store.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result,
+};
+
+use super::upload::FaultUpload;
+use super::{Fault, FaultStore, Operation, injected};
+
+impl fmt::Display for FaultStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "faulty {}", self.inner)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for FaultStore {
+    async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let key = at.clone();
+        let apply =
+            |inner: Arc<dyn ObjectStore>| async move { inner.put_opts(&key, payload, opts).await }.boxed();
+        self.meet(Operation::Put, at, apply).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let key = at.clone();
+        let begin =
+            |inner: Arc<dyn ObjectStore>| async move { inner.put_multipart_opts(&key, opts).await }.boxed();
+        let upload = self.meet(Operation::Put, at, begin).await?;
+        let upload = Arc::new(tokio::sync::Mutex::new(upload));
+        Ok(Box::new(FaultUpload { store: self.clone(), at: at.clone(), upload }))
+    }
+
+    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        let operation = if options.head { Operation::Head } else { Operation::Get };
+        let course = self.draw(operation, at);
+        let cut = course.fault == Some(Fault::Truncate);
+        let key = at.clone();
+        let read = |inner: Arc<dyn ObjectStore>| async move { inner.get_opts(&key, options).await }.boxed();
+        let result = self.follow(operation, course, at, read).await?;
+        if !cut {
+            return Ok(result);
+        }
+        let keep = (result.range.end - result.range.start) / 2;
+        let GetResult { payload: _, meta, range, attributes } = &result;
+        let (meta, range, attributes) = (meta.clone(), range.clone(), attributes.clone());
+        let payload = GetResultPayload::Stream(cut_short(result.into_stream(), keep));
+        Ok(GetResult { payload, meta, range, attributes })
+    }
+
+    async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let (key, ranges) = (at.clone(), ranges.to_vec());
+        let course = self.draw(Operation::Get, at);
+        let cut = course.fault == Some(Fault::Truncate);
+        let read = |inner: Arc<dyn ObjectStore>| async move { inner.get_ranges(&key, &ranges).await }.boxed();
+        let parts = self.follow(Operation::Get, course, at, read).await?;
+        if cut { Err(injected("the body ended early")) } else { Ok(parts) }
+    }
+
+    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let store = self.clone();
+        at.then(move |key| {
+            let store = store.clone();
+            async move {
+                let key = key?;
+                let gone = key.clone();
+                let delete = |inner: Arc<dyn ObjectStore>| async move { inner.delete(&gone).await }.boxed();
+                store.meet(Operation::Delete, &key, delete).await?;
+                store.view.ledger.deleted(&key);
+                Ok(key)
+            }
+        })
+        .boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listing(prefix.cloned(), None)
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listing(prefix.cloned(), Some(offset.clone()))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let prefix = prefix.cloned();
+        let at = prefix.clone().unwrap_or_default();
+        let list = |inner: Arc<dyn ObjectStore>| {
+            async move { inner.list_with_delimiter(prefix.as_ref()).await }.boxed()
+        };
+        self.meet(Operation::List, &at, list).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let (source, target) = (from.clone(), to.clone());
+        let copy = |inner: Arc<dyn ObjectStore>| {
+            async move { inner.copy_opts(&source, &target, options).await }.boxed()
+        };
+        self.meet(Operation::Copy, to, copy).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        let (source, target) = (from.clone(), to.clone());
+        let rename = |inner: Arc<dyn ObjectStore>| {
+            async move { inner.rename_opts(&source, &target, options).await }.boxed()
+        };
+        self.meet(Operation::Copy, to, rename).await
+    }
+}
+
+impl FaultStore {
+    /// A listing shows one moment: the one at which the request arrives. Cut short, it ends in an error.
+    fn listing(&self, prefix: Option<Path>, after: Option<Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let store = self.clone();
+        let listed = async move {
+            let at = prefix.clone().unwrap_or_default();
+            let course = store.draw(Operation::List, &at);
+            let cut = course.fault == Some(Fault::Truncate);
+            let list = |inner: Arc<dyn ObjectStore>| {
+                let listing = async move {
+                    let listing = match after {
+                        None => inner.list(prefix.as_ref()),
+                        Some(after) => inner.list_with_offset(prefix.as_ref(), &after),
+                    };
+                    listing.try_collect::<Vec<_>>().await
+                };
+                listing.boxed()
+            };
+            let mut metas: Vec<_> =
+                store.follow(Operation::List, course, &at, list).await?.into_iter().map(Ok).collect();
+            if cut {
+                metas.truncate(metas.len() / 2);
+                metas.push(Err(injected("the listing ended early")));
+            }
+            Ok::<_, Error>(futures::stream::iter(metas))
+        };
+        futures::stream::once(listed).try_flatten().boxed()
+    }
+}
+
+/// The first `keep` bytes of a body, then an error.
+fn cut_short(body: BoxStream<'static, Result<Bytes>>, keep: u64) -> BoxStream<'static, Result<Bytes>> {
+    body.scan(keep, |keep, piece| {
+        let next = match piece {
+            Ok(_) if *keep == 0 => None,
+            Ok(piece) => {
+                let part = piece.slice(..piece.len().min(*keep as usize));
+                *keep -= part.len() as u64;
+                Some(Ok(part))
+            }
+            Err(error) => Some(Err(error)),
+        };
+        std::future::ready(next)
+    })
+    .chain(futures::stream::iter([Err(injected("the body ended early"))]))
+    .boxed()
+}

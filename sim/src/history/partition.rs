@@ -1,0 +1,157 @@
+//! A history, sorted by partition.
+
+use std::collections::BTreeMap;
+
+use super::{Event, Topic};
+
+/// A record, as its producer numbered it in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// The producer.
+    pub producer: i64,
+    /// Its number for the record.
+    pub sequence: i64,
+}
+
+/// An acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// What was acknowledged.
+    pub record: Record,
+    /// Where it is said to be.
+    pub offset: i64,
+}
+
+/// A record that a reader saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Where it was.
+    pub offset: i64,
+    /// What it was.
+    pub record: Record,
+    /// The leader epoch of its batch.
+    pub epoch: Option<i32>,
+    /// The poll that returned it.
+    pub poll: Option<u64>,
+}
+
+/// A record of the final log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it is.
+    pub offset: i64,
+    /// What it is.
+    pub record: Record,
+    /// The leader epoch of its batch.
+    pub epoch: Option<i32>,
+}
+
+/// Who was said to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// The leader epoch.
+    pub epoch: i32,
+    /// The node.
+    pub leader: i32,
+    /// Who was told.
+    pub observer: i64,
+    /// Who said so.
+    pub process: u64,
+}
+
+/// Where a leader epoch was said to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochEnd {
+    /// The epoch that was asked for.
+    pub asked: i32,
+    /// The epoch that was told of.
+    pub epoch: i32,
+    /// Where that ends.
+    pub offset: i64,
+}
+
+/// What one reader saw of a partition: runs of records that should follow each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reader {
+    /// Each run begins where the reader began, or went on elsewhere.
+    pub runs: Vec<Vec<Seen>>,
+}
+
+/// Everything about one partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partition {
+    /// Acknowledgements.
+    pub acks: Vec<Ack>,
+    /// By reader, what it saw.
+    pub readers: BTreeMap<i64, Reader>,
+    /// The final log, by offset.
+    pub log: Vec<Stored>,
+    /// Who was said to lead.
+    pub leaders: Vec<Leader>,
+    /// Where epochs were said to end.
+    pub epoch_ends: Vec<EpochEnd>,
+}
+
+impl Partition {
+    /// Every record that was seen.
+    pub fn seen(&self) -> impl Iterator<Item = &Seen> {
+        self.readers.values().flat_map(|reader| reader.runs.iter().flatten())
+    }
+
+    /// The place of an offset among the records of the final log.
+    pub fn place(&self, offset: i64) -> Option<usize> {
+        self.log.binary_search_by_key(&offset, |stored| stored.offset).ok()
+    }
+
+    /// The record of the final log at an offset.
+    pub fn at(&self, offset: i64) -> Option<&Stored> {
+        self.place(offset).map(|place| &self.log[place])
+    }
+}
+
+/// Sorts a history.
+pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
+    let mut partitions: BTreeMap<(Topic, i32), Partition> = BTreeMap::new();
+    let mut of = |topic: &Topic, partition: i32, add: &dyn Fn(&mut Partition)| {
+        add(partitions.entry((topic.clone(), partition)).or_default());
+    };
+    for event in events {
+        match event {
+            Event::Ack { topic, partition, producer, sequence, offset } => {
+                let record = Record { producer: *producer, sequence: *sequence };
+                of(topic, *partition, &|p| p.acks.push(Ack { record, offset: *offset }));
+            }
+            Event::Seen { reader, topic, partition, offset, producer, sequence, epoch, poll } => {
+                let record = Record { producer: *producer, sequence: *sequence };
+                let seen = Seen { offset: *offset, record, epoch: *epoch, poll: *poll };
+                of(topic, *partition, &|p| {
+                    let runs = &mut p.readers.entry(*reader).or_default().runs;
+                    match runs.last_mut() {
+                        Some(run) => run.push(seen),
+                        None => runs.push(vec![seen]),
+                    }
+                });
+            }
+            Event::Seek { reader, topic, partition } => {
+                of(topic, *partition, &|p| p.readers.entry(*reader).or_default().runs.push(Vec::new()));
+            }
+            Event::Log { topic, partition, offset, producer, sequence, epoch } => {
+                let record = Record { producer: *producer, sequence: *sequence };
+                of(topic, *partition, &|p| p.log.push(Stored { offset: *offset, record, epoch: *epoch }));
+            }
+            Event::Leader { topic, partition, epoch, leader, observer, process } => {
+                let (epoch, leader, observer, process) = (*epoch, *leader, *observer, *process);
+                of(topic, *partition, &|p| p.leaders.push(Leader { epoch, leader, observer, process }));
+            }
+            Event::EpochEnd { topic, partition, asked, epoch, offset } => {
+                let end = EpochEnd { asked: *asked, epoch: *epoch, offset: *offset };
+                of(topic, *partition, &|p| p.epoch_ends.push(end));
+            }
+            Event::ProducerId { .. } => {}
+        }
+    }
+    for partition in partitions.values_mut() {
+        partition.log.sort_by_key(|stored| stored.offset);
+    }
+    partitions
+}

@@ -1,0 +1,130 @@
+//! What runs came to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::chaos::Suffered;
+use crate::fault::{FaultKind, Late};
+use crate::moves::Moves;
+
+/// What a run saw, or several.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Runs.
+    pub runs: u64,
+    /// Simulated milliseconds.
+    pub simulated_ms: u64,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records that readers saw.
+    pub seen: u64,
+    /// Attempts whose outcome a producer did not learn.
+    pub unknown: u64,
+    /// Attempts that were repeated.
+    pub retries: u64,
+    /// Conditional writes whose outcome had to be read back.
+    pub ambiguous: u64,
+    /// Writes that landed after their writer was told that they failed.
+    pub late: u64,
+    /// Those of them that brought back a deleted key.
+    pub resurrected: u64,
+    /// What happened to nodes.
+    pub suffered: Suffered,
+    /// How shards changed hands.
+    pub moves: Moves,
+    /// What stores did, by fault.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// The hash of the trace; of several runs, of all of them together.
+    pub hash: u64,
+    /// How many lines the trace has.
+    pub lines: u64,
+    /// What must not be. Empty is good.
+    pub violations: Vec<String>,
+}
+
+impl Report {
+    /// Adds what late writes did.
+    pub(crate) fn add_late(&mut self, late: Late) {
+        self.late += late.landed;
+        self.resurrected += late.resurrected;
+    }
+
+    /// Adds another run, but for its violations.
+    pub fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.simulated_ms += other.simulated_ms;
+        self.acknowledged += other.acknowledged;
+        self.seen += other.seen;
+        self.unknown += other.unknown;
+        self.retries += other.retries;
+        self.ambiguous += other.ambiguous;
+        self.late += other.late;
+        self.resurrected += other.resurrected;
+        self.suffered.kills += other.suffered.kills;
+        self.suffered.pauses += other.suffered.pauses;
+        self.suffered.partitions += other.suffered.partitions;
+        self.suffered.clocks += other.suffered.clocks;
+        self.suffered.shutdowns += other.suffered.shutdowns;
+        self.suffered.drains += other.suffered.drains;
+        self.suffered.zombies += other.suffered.zombies;
+        self.moves.entries += other.moves.entries;
+        self.moves.opened += other.moves.opened;
+        self.moves.dead += other.moves.dead;
+        self.moves.closed += other.moves.closed;
+        self.moves.rotations += other.moves.rotations;
+        self.moves.planned += other.moves.planned;
+        self.moves.takeovers += other.moves.takeovers;
+        self.moves.suspicions += other.moves.suspicions;
+        for (kind, count) in &other.faults {
+            *self.faults.entry(*kind).or_default() += count;
+        }
+        // Whatever the order in which runs are added.
+        self.hash ^= other.hash;
+        self.lines += other.lines;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { suffered, moves, .. } = self;
+        writeln!(
+            f,
+            "{:.0} simulated seconds, {} records acknowledged, {} seen, {} retries, {} attempts of unknown outcome",
+            self.simulated_ms as f64 / 1000.0,
+            self.acknowledged,
+            self.seen,
+            self.retries,
+            self.unknown,
+        )?;
+        writeln!(
+            f,
+            "{} ambiguous writes, {} landed late, {} of them on deleted keys",
+            self.ambiguous, self.late, self.resurrected,
+        )?;
+        writeln!(
+            f,
+            "{} kills, {} pauses, {} partitions, {} clocks set, {} shutdowns, {} drains, {} zombies",
+            suffered.kills,
+            suffered.pauses,
+            suffered.partitions,
+            suffered.clocks,
+            suffered.shutdowns,
+            suffered.drains,
+            suffered.zombies,
+        )?;
+        writeln!(
+            f,
+            "{} metadata entries: {} sessions opened, {} dead, {} closed; {} takeovers, {} planned moves, {} rotations, {} suspicions",
+            moves.entries,
+            moves.opened,
+            moves.dead,
+            moves.closed,
+            moves.takeovers,
+            moves.planned,
+            moves.rotations,
+            moves.suspicions,
+        )?;
+        writeln!(f, "store faults: {:?}", self.faults)?;
+        write!(f, "trace: {:016x} ({} lines)", self.hash, self.lines)
+    }
+}

@@ -1,0 +1,178 @@
+//! What a seed stands for: a cluster, its clients, and what may go wrong.
+//!
+//! Each seed allows only some kinds of misfortune. A run in which everything goes wrong at once gets nowhere,
+//! and a rare combination is more likely where little else happens (Groce et al., "Swarm testing", 2012).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::cluster::{FORMAT_LEVEL, Format};
+use coordinator::{ClusterId, Shards};
+use ingest::broker::BrokerConfig;
+use ingest::log::LogConfig;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use crate::client::{Pace, Topic};
+use crate::cluster::Setup;
+use crate::fault::{FaultPlan, Latency};
+
+/// A kind of misfortune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Misfortune {
+    /// A node dies at some moment.
+    Kill,
+    /// A node dies right before or after one of its store operations is applied.
+    KillAtOperation,
+    /// A node stops for a while.
+    Pause,
+    /// A node stops right before or after one of its store operations is applied.
+    PauseAtOperation,
+    /// Links between nodes fall silent, in one direction or both.
+    Partition,
+    /// Clients can't reach a node, or don't hear it.
+    ClientPartition,
+    /// A node can't reach the store.
+    StoreLoss,
+    /// A node's clock is set.
+    Clock,
+    /// A node is stopped as it should be, and started again.
+    Shutdown,
+    /// A node shall give its shards away, and may have some again later.
+    Drain,
+    /// Everything is started again at once.
+    RestartAll,
+    /// Connections are reset.
+    Reset,
+    /// A process is started on a machine while another goes on there.
+    Zombie,
+}
+
+impl Misfortune {
+    /// Every kind, and how often it happens where it is allowed.
+    pub const ALL: [(Self, u32); 13] = [
+        (Self::Kill, 4),
+        (Self::KillAtOperation, 6),
+        (Self::Pause, 4),
+        (Self::PauseAtOperation, 6),
+        (Self::Partition, 5),
+        (Self::ClientPartition, 3),
+        (Self::StoreLoss, 3),
+        (Self::Clock, 2),
+        (Self::Shutdown, 3),
+        (Self::Drain, 3),
+        (Self::RestartAll, 1),
+        (Self::Reset, 2),
+        (Self::Zombie, 2),
+    ];
+}
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// The cluster.
+    pub setup: Setup,
+    /// How many of its nodes are there from the beginning.
+    pub first: usize,
+    /// The topics.
+    pub topics: Vec<Topic>,
+    /// How many producers there are.
+    pub producers: usize,
+    /// How many consumers.
+    pub consumers: usize,
+    /// How producers work.
+    pub pace: Pace,
+    /// How long things go wrong.
+    pub chaos: Duration,
+    /// The mean time between two misfortunes.
+    pub gap: Duration,
+    /// What goes wrong.
+    pub misfortunes: BTreeSet<Misfortune>,
+    /// What the store is like on a good day.
+    pub fair: FaultPlan,
+    /// What it is like on a bad one.
+    pub foul: FaultPlan,
+    /// How many of a node's days are bad.
+    pub foul_share: f64,
+}
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn of(seed: u64) -> Self {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let nodes = *[1, 2, 3, 3, 3, 4, 5].choose(rng).unwrap_or(&3);
+        let share = *[0.3, 0.5, 0.8].choose(rng).unwrap_or(&0.5);
+        let kinds = Misfortune::ALL.iter().map(|(kind, _)| *kind);
+        let misfortunes = kinds.filter(|_| rng.random_bool(share)).collect();
+        let latency = match rng.random_range(0..4) {
+            0 => Latency::default(),
+            1 => Latency { least: Duration::from_millis(1), spread: Duration::from_millis(2) },
+            _ => Latency { least: Duration::from_millis(8), spread: Duration::from_millis(12) },
+        };
+        let severity = *[0.0, 0.2, 0.5, 1.0].choose(rng).unwrap_or(&1.0);
+        let partitions = rng.random_range(3..=12);
+        let count = rng.random_range(1..=3);
+        let topic = |index: usize| Topic {
+            name: Arc::from(format!("t{index}")),
+            partitions: partitions / count as i32 + i32::from(index < partitions as usize % count),
+        };
+        Self {
+            seed,
+            setup: setup(nodes, rng),
+            first: rng.random_range(1..=nodes),
+            topics: (0..count).map(topic).collect(),
+            producers: rng.random_range(2..=4),
+            consumers: rng.random_range(1..=3),
+            pace: Pace { pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300), astray: 0.03 },
+            chaos: Duration::from_secs(rng.random_range(45..=90)),
+            gap: Duration::from_millis(rng.random_range(500..6000)),
+            misfortunes,
+            fair: FaultPlan { latency, ..FaultPlan::calm() },
+            foul: FaultPlan { latency, ..FaultPlan::storm().milder(severity) },
+            foul_share: rng.random_range(0.0..1.0),
+        }
+    }
+}
+
+fn setup(nodes: usize, rng: &mut StdRng) -> Setup {
+    let shards = *[4, 16, 64, 256].choose(rng).unwrap_or(&16);
+    let format = Format {
+        cluster: ClusterId(rng.random()),
+        shards: Shards::new(shards).unwrap_or(Shards::DEFAULT),
+        level: FORMAT_LEVEL,
+    };
+    let (own_ids, latency_ms) = (rng.random_bool(0.5), *[0, 1, 5].choose(rng).unwrap_or(&1));
+    Setup { nodes, format, config: config(rng), own_ids, latency_ms }
+}
+
+fn config(rng: &mut StdRng) -> BrokerConfig {
+    BrokerConfig {
+        auto_create_topics: false,
+        default_partitions: 1,
+        default_replication_factor: 1,
+        max_request_bytes: 1 << 20,
+        request_memory: 1 << 22,
+        idle_timeout: Duration::from_secs(600),
+        stall_timeout: Duration::from_secs(30),
+        max_connections: 1000,
+        node_id: None,
+        rack: None,
+        addresses: Vec::new(),
+        log: LogConfig {
+            slot_bytes: *[1 << 10, 1 << 16].choose(rng).unwrap_or(&(1 << 16)),
+            linger: Duration::from_millis(*[0, 5, 100].choose(rng).unwrap_or(&5)),
+            window: rng.random_range(1..8),
+            tail_bytes: 1 << rng.random_range(8..16),
+            checkpoint_slots: rng.random_range(2..40),
+            rotate_after: Duration::from_secs(*[5, 20, 900].choose(rng).unwrap_or(&20)),
+            rotate_slots: 1 << rng.random_range(3..12),
+            rotate_bytes: 1 << 40,
+            producer_expiration: Duration::from_secs(86_400),
+        },
+        read_cache_bytes: 1 << 16,
+    }
+}

@@ -1,0 +1,85 @@
+//! Faults of the protocol, put in on purpose: whoever looks for faults must find these.
+//!
+//! They exist only with the feature `mutants`; without it [`is`] is `false`, and so is every branch on it. At most
+//! one is active, in one thread, so that a simulation can run another one in each.
+
+/// A fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// A session is taken for ended without a seal in its first free slot.
+    SkipSeal,
+    /// The seal goes behind the last slot that is there, past those that are not.
+    SealAtMaximum,
+    /// A slot is acknowledged when it is confirmed, though one before it is not (I3).
+    AcknowledgeOutOfOrder,
+    /// A duplicate of a batch in flight is answered at once (I10).
+    AnswerDuplicateEarly,
+    /// An error that follows from a batch in flight, or from state that may be old, is answered at once (I10).
+    RejectWithoutBarrier,
+    /// "Already exists" is success, whoever wrote the object.
+    ConflictAsSuccess,
+    /// A write is repeated under another nonce (I2).
+    ChangeNonce,
+    /// A metadata entry that lost its place is put into the next one as it is (I11).
+    ResendLostEntry,
+    /// A session is read as far as there are slots, whatever its recorded cut (I1).
+    TrustObjects,
+    /// A shard is moved before its RELEASE is acknowledged (I5).
+    MoveBeforeRelease,
+    /// Batches are appended to a shard that has been released (I4).
+    AppendAfterRelease,
+    /// CLOSE is put while slots are in flight.
+    CloseInFlight,
+    /// Every session hands out the same producer ids.
+    LocalProducerIds,
+    /// A shard that is moved loses where its leader epochs begin.
+    LoseLeaderEpochs,
+    /// A shard is served before its records have been replayed.
+    ServeBeforeReplay,
+}
+
+impl Mutant {
+    /// Every fault.
+    pub const ALL: [Self; 15] = [
+        Self::SkipSeal,
+        Self::SealAtMaximum,
+        Self::AcknowledgeOutOfOrder,
+        Self::AnswerDuplicateEarly,
+        Self::RejectWithoutBarrier,
+        Self::ConflictAsSuccess,
+        Self::ChangeNonce,
+        Self::ResendLostEntry,
+        Self::TrustObjects,
+        Self::MoveBeforeRelease,
+        Self::AppendAfterRelease,
+        Self::CloseInFlight,
+        Self::LocalProducerIds,
+        Self::LoseLeaderEpochs,
+        Self::ServeBeforeReplay,
+    ];
+}
+
+#[cfg(feature = "mutants")]
+thread_local! {
+    static ACTIVE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Makes a fault the one that this thread has.
+#[cfg(feature = "mutants")]
+pub fn activate(mutant: Option<Mutant>) {
+    ACTIVE.set(mutant);
+}
+
+/// Whether this thread has the fault.
+#[cfg(feature = "mutants")]
+#[inline]
+pub fn is(mutant: Mutant) -> bool {
+    ACTIVE.get() == Some(mutant)
+}
+
+/// Whether this thread has the fault: it has none.
+#[cfg(not(feature = "mutants"))]
+#[inline]
+pub const fn is(_: Mutant) -> bool {
+    false
+}
