@@ -138,7 +138,9 @@ impl Broker {
         if cluster.open_sessions().any(|s| s.process == self.process && s.draining) {
             // A drained node stays drained, whoever ended its session.
             let drain = Op::Drain { session, draining: true };
-            after.apply(after.next(), std::slice::from_ref(&drain)).map_err(|e| Undecided::Error(e.into()))?;
+            after
+                .apply(after.next(), std::slice::from_ref(&drain))
+                .map_err(|e| Undecided::Error(e.into()))?;
             ops.push(drain);
         }
         ops.extend(after.plan_takeover());
