@@ -42,8 +42,16 @@ pub struct Setup {
 struct Machine {
     /// What its clock is ahead, in milliseconds.
     clock: Arc<std::sync::atomic::AtomicI64>,
-    /// The newest process is last; those before it are zombies.
-    running: Vec<Running>,
+    /// The process that has the machine's address.
+    current: Option<Running>,
+    /// Processes that go on without it.
+    zombies: Vec<Running>,
+}
+
+impl Machine {
+    fn processes(&self) -> impl Iterator<Item = &Running> {
+        self.zombies.iter().chain(&self.current)
+    }
 }
 
 /// A cluster, and what it runs on.
@@ -100,24 +108,27 @@ impl Cluster {
         self.processes += 1;
         let running = Running::start(self, node, weather);
         self.trace.line(format_args!("start {node} as {:?}", running.process));
-        self.machines[node].running.push(running);
+        let before = self.machines[node].current.replace(running);
+        self.machines[node].zombies.extend(before);
     }
 
     /// The newest process of a machine, if it has not ended.
     pub fn current(&self, node: usize) -> Option<&Running> {
-        self.machines[node].running.last().filter(|running| running.goes_on())
+        self.machines[node].current.as_ref().filter(|running| running.goes_on())
     }
 
     /// Every process that goes on, zombies included.
     pub fn running(&self) -> impl Iterator<Item = &Running> {
-        self.machines.iter().flat_map(|machine| &machine.running).filter(|running| running.goes_on())
+        self.machines.iter().flat_map(Machine::processes).filter(|running| running.goes_on())
     }
 
     /// Forgets processes that have ended; how many there were.
     pub fn reap(&mut self) -> usize {
         let mut gone = 0;
         for machine in &mut self.machines {
-            for running in machine.running.extract_if(.., |running| !running.goes_on()) {
+            let current = machine.current.take_if(|running| !running.goes_on());
+            let zombies = machine.zombies.extract_if(.., |running| !running.goes_on());
+            for running in zombies.chain(current) {
                 gone += 1;
                 self.past.add(&running);
             }
@@ -128,8 +139,7 @@ impl Cluster {
     /// Kills every zombie.
     pub fn bury(&mut self) {
         for machine in &mut self.machines {
-            let zombies = machine.running.len().saturating_sub(1);
-            machine.running[..zombies].iter().for_each(|zombie| zombie.process.kill());
+            machine.zombies.iter().for_each(|zombie| zombie.process.kill());
         }
     }
 
@@ -146,7 +156,7 @@ impl Cluster {
     /// Faults that stores inflicted, by kind, and outcomes of writes that had to be read back.
     pub fn counts(&self) -> (BTreeMap<FaultKind, u64>, u64) {
         let mut all = self.past.clone();
-        self.machines.iter().flat_map(|machine| &machine.running).for_each(|running| all.add(running));
+        self.machines.iter().flat_map(Machine::processes).for_each(|running| all.add(running));
         (all.faults, all.ambiguous)
     }
 

@@ -12,6 +12,7 @@ use protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochRespon
 use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
 use super::{Context, Errors};
 use crate::broker::Led;
+use crate::log::NotLeader;
 
 pub(super) async fn answer(
     context: &Context,
@@ -60,7 +61,8 @@ async fn end(
 ) -> Result<Option<(i32, i64)>, ErrorCode> {
     check_leader_epoch(wanted.current_leader_epoch, led.partition.leader_epoch())?;
     barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
-    Ok(led.log.epoch_end(&led.partition, wanted.leader_epoch).filter(|_| wanted.leader_epoch >= 0))
+    let end = led.log.epoch_end(&led.partition, wanted.leader_epoch);
+    Ok(end.map_err(|NotLeader| ErrorCode::NotLeaderOrFollower)?.filter(|_| wanted.leader_epoch >= 0))
 }
 
 impl Errors for OffsetForLeaderEpochResponse {

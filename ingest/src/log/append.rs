@@ -132,12 +132,17 @@ impl Log {
         Ok(ticket)
     }
 
-    /// The end offset of a leader epoch in a partition (OffsetForLeaderEpoch), as far as is committed.
-    pub fn epoch_end(&self, partition: &Arc<Partition>, leader_epoch: i32) -> Option<(i32, i64)> {
+    /// The end offset of a leader epoch in a partition (OffsetForLeaderEpoch), as far as is committed. Fails if
+    /// the partition is no longer this log's, of which nothing is known then.
+    pub fn epoch_end(
+        &self,
+        partition: &Arc<Partition>,
+        leader_epoch: i32,
+    ) -> Result<Option<(i32, i64)>, NotLeader> {
         let mut open = self.open.lock();
-        let (state, _) = open.decided(partition)?;
+        let (state, _) = open.decided(partition).ok_or(NotLeader)?;
         let current = partition.leader_epoch();
-        state.state.leader_epochs.end_offset(leader_epoch, current, partition.high_watermark())
+        Ok(state.state.leader_epochs.end_offset(leader_epoch, current, partition.high_watermark()))
     }
 
     /// The leader epoch in which the record at `offset` was written, or would be.

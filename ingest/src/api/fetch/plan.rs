@@ -239,7 +239,9 @@ impl Wanted {
         if self.last_fetched_epoch < 0 {
             return None;
         }
-        let end = led.log.epoch_end(&led.partition, self.last_fetched_epoch);
+        let Ok(end) = led.log.epoch_end(&led.partition, self.last_fetched_epoch) else {
+            return Some(Plan::Failed(self.not_leader(led)));
+        };
         let plan = match end {
             None => Plan::Failed(Failure::of(ErrorCode::OffsetOutOfRange)),
             // Below the log start, being out of range is all that is told.
