@@ -109,6 +109,7 @@ impl Cluster {
         let running = Running::start(self, node, weather);
         self.trace.line(format_args!("start {node} as {:?}", running.process));
         let before = self.machines[node].current.replace(running);
+        before.iter().for_each(Running::replace);
         self.machines[node].zombies.extend(before);
     }
 
@@ -134,6 +135,19 @@ impl Cluster {
             }
         }
         gone
+    }
+
+    /// Starts what has ended again, as a service manager does. Never returns.
+    pub async fn supervise(&mut self, weather: &FaultPlan) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.reap();
+            for node in 0..self.len() {
+                if self.current(node).is_none() {
+                    self.start(node, weather.clone());
+                }
+            }
+        }
     }
 
     /// Kills every zombie.

@@ -73,7 +73,11 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     let chaos = Chaos::new(scenario, &mut cluster, StdRng::seed_from_u64(rng.random()), clients.next);
     let mut report = Report { runs: 1, suffered: chaos.run().await, ..Report::default() };
     stage.send_replace(Stage::Finishing);
-    let verdict = finish(scenario, &stage, producers, consumers, &mut clients).await;
+    let verdict = tokio::select! {
+        biased;
+        verdict = finish(scenario, &stage, producers, consumers, &mut clients) => verdict,
+        () = cluster.supervise(&scenario.fair) => Ok(()),
+    };
     report.violations.extend(verdict.err());
     conclude(&mut report, &cluster, &clients.model, began).await?;
     cluster.clear();

@@ -79,11 +79,14 @@ impl Consumer {
         if busy && self.client.rng.random_bool(0.03) {
             self.seek(&mut connection, partition, led).await?;
         }
-        let wait_ms = if self.positions.len() == 1 { 500 } else { self.client.rng.random_range(0..150) };
+        let (wait_ms, bytes) = match busy {
+            true if self.positions.len() == 1 => (500, self.bytes),
+            true => (self.client.rng.random_range(0..150), self.bytes),
+            false => (50, 1 << 16),
+        };
         let position = self.positions[&partition];
         let last_epoch = if self.client.rng.random_bool(0.5) { position.last_epoch } else { -1 };
-        let from =
-            Place { offset: position.offset, epoch: led.epoch, last_epoch, bytes: self.bytes, wait_ms };
+        let from = Place { offset: position.offset, epoch: led.epoch, last_epoch, bytes, wait_ms };
         let records = fetch(&self.client, &mut connection, partition, from).await?;
         self.leaders.keep(led.node, connection);
         let Some(last) = records.last().copied() else { return Ok(()) };

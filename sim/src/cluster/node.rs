@@ -28,8 +28,8 @@ const EPOCH_MS: i64 = 1_750_000_000_000;
 /// How long a node waits before it tries to start again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How long connections have to answer what they have been asked when the node stops.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a node that stops has to give its shards away, and its connections to answer what they were asked.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A process that runs a node.
 pub struct Running {
@@ -42,6 +42,7 @@ pub struct Running {
     pub(super) store: Store,
     broker: Arc<Mutex<Option<Arc<Broker>>>>,
     ended: Arc<AtomicBool>,
+    replaced: Arc<AtomicBool>,
 }
 
 impl Running {
@@ -61,7 +62,8 @@ impl Running {
         let mut config = cluster.setup.config.clone();
         config.addresses = vec![address(node)];
         config.node_id = cluster.setup.own_ids.then_some(NodeId(node as i32 + 1));
-        let (stop, broker, ended) = (CancellationToken::new(), Arc::default(), Arc::default());
+        let (stop, broker) = (CancellationToken::new(), Arc::default());
+        let (ended, replaced) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
         let service = Service {
             node,
             store: store.clone(),
@@ -74,6 +76,7 @@ impl Running {
             stop: stop.clone(),
             broker: Arc::clone(&broker),
             ended: Arc::clone(&ended),
+            replaced: Arc::clone(&replaced),
         };
         let (network, dying) = (cluster.network.clone(), process.clone());
         drop(tokio::spawn(async move {
@@ -81,7 +84,12 @@ impl Running {
             network.died(node, &dying, goes_off);
         }));
         drop(process.spawn(service.run()));
-        Self { process, faults, stop, store, broker, ended }
+        Self { process, faults, stop, store, broker, ended, replaced }
+    }
+
+    /// Another process has its address: it is not started again if it fails.
+    pub(super) fn replace(&self) {
+        self.replaced.store(true, Ordering::Relaxed);
     }
 
     /// Whether it is neither dead nor done.
@@ -107,11 +115,12 @@ struct Service {
     stop: CancellationToken,
     broker: Arc<Mutex<Option<Arc<Broker>>>>,
     ended: Arc<AtomicBool>,
+    replaced: Arc<AtomicBool>,
 }
 
 impl Service {
     async fn run(self) {
-        while !self.stop.is_cancelled() {
+        while !self.stop.is_cancelled() && !self.replaced.load(Ordering::Relaxed) {
             let broker = Broker::new(BrokerParts {
                 store: self.store.clone(),
                 config: self.config.clone(),
@@ -122,12 +131,13 @@ impl Service {
             });
             *self.broker.lock() = Some(Arc::clone(&broker));
             let connections = TaskTracker::new();
+            let refuse = CancellationToken::new();
             self.network.listen(
                 self.node,
                 Listener {
                     process: self.process.clone(),
                     broker: Arc::clone(&broker),
-                    stop: self.stop.clone(),
+                    stop: refuse.clone(),
                     connections: connections.clone(),
                 },
             );
@@ -135,7 +145,7 @@ impl Service {
             let result = tokio::select! {
                 biased;
                 result = broker.run(close.clone()) => result,
-                () = self.close(&close, &connections) => return,
+                () = self.close(&broker, &refuse, &connections, &close) => return,
             };
             self.network.unlisten(self.node, &self.process);
             *self.broker.lock() = None;
@@ -153,13 +163,21 @@ impl Service {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    /// Once the node shall stop: no new clients, then answers for those that are there, then the log. Never
-    /// returns.
-    async fn close(&self, close: &CancellationToken, connections: &TaskTracker) {
+    /// Once the node shall stop: first the shards are given away, then there are no new clients, and at last
+    /// the log is closed, as `tidelog serve` does. Never returns.
+    async fn close(
+        &self,
+        broker: &Broker,
+        refuse: &CancellationToken,
+        connections: &TaskTracker,
+        close: &CancellationToken,
+    ) {
         self.stop.cancelled().await;
+        let _ = timeout(PATIENCE, broker.hand_over()).await;
+        refuse.cancel();
         self.network.unlisten(self.node, &self.process);
         connections.close();
-        let _ = timeout(GRACE, connections.wait()).await;
+        let _ = timeout(PATIENCE, connections.wait()).await;
         close.cancel();
         std::future::pending().await
     }
