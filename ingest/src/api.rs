@@ -20,6 +20,7 @@ mod status;
 mod topics;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -28,12 +29,16 @@ use protocol::frame::{self, RequestHeader};
 use protocol::messages::PeerStatusRequest;
 use protocol::{ApiKey, DecodeError, EncodeError, Message, Request, Str};
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Stopping};
 use crate::log::Permit;
 use crate::metrics::Metrics;
+
+/// The longest that anything is waited for which the client has set no time for: the start, the metadata log, a
+/// slot's commit, the store. Clients hang up after 30 s or more, and what they ask next waits behind.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +139,9 @@ pub(crate) enum Refusal {
     /// The node does not serve any more.
     #[error(transparent)]
     Stopping(#[from] Stopping),
+    /// The node does not serve yet.
+    #[error("the node is still starting")]
+    Starting,
 }
 
 /// A response that can tell its errors, for the metrics.
@@ -206,7 +214,7 @@ impl Incoming {
             }
             _ => {}
         }
-        let cluster = context.broker.ready().await?;
+        let cluster = timeout(PATIENCE, context.broker.ready()).await.map_err(|_| Refusal::Starting)??;
         let version = self.header.request_api_version;
         // The handlers' futures are boxed: one that could be any of them would be as large as the largest.
         macro_rules! answer {

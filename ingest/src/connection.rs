@@ -50,7 +50,8 @@ impl End {
     /// Whether somebody should hear of it.
     fn is_fault(&self) -> bool {
         match self {
-            Self::Closed | Self::Stopped | Self::Refusal(Refusal::Stopping(_)) => false,
+            Self::Closed | Self::Stopped => false,
+            Self::Refusal(Refusal::Stopping(_) | Refusal::Starting) => false,
             Self::Frame(error) => error.is_fault(),
             Self::Refusal(_) => true,
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use sim::history;
@@ -25,6 +26,9 @@ pub(crate) struct Search {
     /// Search this many seeds.
     #[arg(long, default_value_t = 100)]
     seeds: u64,
+    /// Search for this long instead, and then finish the runs that have begun.
+    #[arg(long, conflicts_with = "seeds")]
+    minutes: Option<u64>,
     /// Where the search begins.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -72,9 +76,13 @@ impl Search {
             self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let (began, next) = (Instant::now(), AtomicU64::new(self.from));
         let total = Mutex::new((Report::default(), 0u64));
+        let enough = |seed: u64| match self.minutes {
+            Some(minutes) => began.elapsed() >= Duration::from_secs(minutes * 60),
+            None => seed >= self.from + self.seeds,
+        };
         std::thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| self.work(&next, &total));
+                scope.spawn(|| self.work(&next, &total, &enough));
             }
         });
         let (total, failed) = total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -88,10 +96,10 @@ impl Search {
         if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    fn work(&self, next: &AtomicU64, total: &Mutex<(Report, u64)>) {
+    fn work(&self, next: &AtomicU64, total: &Mutex<(Report, u64)>, enough: &(dyn Fn(u64) -> bool + Sync)) {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= self.from + self.seeds {
+            if enough(seed) {
                 return;
             }
             let scenario = Scenario::of(seed);

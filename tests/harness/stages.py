@@ -97,7 +97,7 @@ def _pytest(run: Run, *arguments, **environment) -> Outcome:
 
 
 def harness(run: Run) -> Outcome:
-    return _pytest(run, TESTS / "durability")
+    return _pytest(run, TESTS / "durability", TESTS / "chaos")
 
 
 def _clients(run: Run, store: str, *files: str) -> Outcome:

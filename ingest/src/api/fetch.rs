@@ -20,7 +20,7 @@ use protocol::{ErrorCode, Records};
 use tokio::time::{Instant, timeout_at};
 
 use super::topics::{Node, TopicRef, View, has_partition};
-use super::{Context, Errors};
+use super::{Context, Errors, PATIENCE};
 use crate::log::Waiter;
 use plan::{Failure, Plan, Wanted};
 
@@ -136,8 +136,9 @@ struct Responding<'a> {
 impl Responding<'_> {
     async fn finish(mut self, request: FetchRequest, wanted: Vec<Wanted>, plans: Vec<Plan>) -> FetchResponse {
         let read = if plans.iter().any(Plan::is_cold) {
+            let deadline = Instant::now() + PATIENCE;
             let each: Vec<_> =
-                wanted.iter().zip(plans).map(|(wanted, plan)| plan.read(wanted).boxed()).collect();
+                wanted.iter().zip(plans).map(|(wanted, plan)| plan.read(wanted, deadline).boxed()).collect();
             stream::iter(each).buffered(CONCURRENT).collect().await
         } else {
             plans

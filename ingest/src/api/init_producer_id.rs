@@ -2,8 +2,9 @@
 
 use protocol::ErrorCode;
 use protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
+use tokio::time::timeout;
 
-use super::{Context, Errors};
+use super::{Context, Errors, PATIENCE};
 
 pub(super) async fn answer(context: &Context, request: InitProducerIdRequest) -> InitProducerIdResponse {
     let refused = |code: ErrorCode| InitProducerIdResponse {
@@ -21,13 +22,16 @@ pub(super) async fn answer(context: &Context, request: InitProducerIdRequest) ->
     if (request.producer_id == -1) != (request.producer_epoch == -1) {
         return refused(ErrorCode::InvalidRequest);
     }
-    match context.broker.producer_id().await {
-        Ok(producer_id) => InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() },
-        Err(error) => {
-            tracing::warn!(%error, "no producer id could be had; the client retries");
-            refused(ErrorCode::CoordinatorLoadInProgress)
+    match timeout(PATIENCE, context.broker.producer_id()).await {
+        Ok(Ok(producer_id)) => {
+            return InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() };
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "no producer id could be had; the client retries"),
+        Err(_) => {
+            tracing::warn!(after = ?PATIENCE, "no producer id could be had in time; the client retries")
         }
     }
+    refused(ErrorCode::CoordinatorLoadInProgress)
 }
 
 impl Errors for InitProducerIdResponse {

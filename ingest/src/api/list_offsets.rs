@@ -16,10 +16,11 @@ use protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
 use tiering::store::ErrorKind;
+use tokio::time::timeout;
 
 use super::records::{Stamped, first_since};
 use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
-use super::{Context, Errors};
+use super::{Context, Errors, PATIENCE};
 use crate::broker::Led;
 
 pub(super) async fn answer(
@@ -29,6 +30,12 @@ pub(super) async fn answer(
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, &request)).await;
+    let between =
+        |view: &View, topic: &str, index| view.is_between(&context.broker, TopicRef::Name(topic), index);
+    let view = view.steady(context, |view| {
+        request.topics.iter().any(|t| t.partitions.iter().any(|p| between(view, &t.name, p.partition_index)))
+    });
+    let view = view.await;
     let duplicates = duplicates(&request);
     let mut barrier = Barrier::default();
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -109,7 +116,9 @@ async fn by_timestamp(led: &Led, timestamp: i64) -> Result<Option<Stamped>, Erro
             _ => ErrorCode::NotLeaderOrFollower,
         }
     };
-    let Some(batch) = batch_since(led, timestamp).await.map_err(failed)? else { return Ok(None) };
+    let looked_up = timeout(PATIENCE, batch_since(led, timestamp)).await;
+    let looked_up = looked_up.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
+    let Some(batch) = looked_up.map_err(failed)? else { return Ok(None) };
     match first_since(batch, led.partition.log_start(), timestamp) {
         Ok(found) => Ok(Some(found)),
         Err(error) => {

@@ -15,7 +15,7 @@ use protocol::{ErrorCode, Str, Uuid};
 use tokio::time::timeout;
 
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
-use super::{Context, Errors};
+use super::{Context, Errors, PATIENCE};
 use crate::broker::owners;
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
@@ -54,11 +54,13 @@ pub(super) async fn answer(
     let wanted = wanted.map(distinct);
     let known = |cluster: &Cluster| wanted.iter().flatten().all(|topic| named(topic).find(cluster).is_some());
     let mut view = View::knowing(context, cluster, known).await;
-    if request.allow_auto_topic_creation && context.broker.config().auto_create_topics {
+    let creates = request.allow_auto_topic_creation && context.broker.config().auto_create_topics;
+    if creates && view.is_settled() {
         let missing = wanted.iter().flatten().filter(|topic| named(topic).find(&view.cluster).is_none());
         let names: Vec<_> =
             missing.filter(|t| t.topic_id.is_zero()).filter_map(|t| t.name.as_deref()).collect();
-        create(context, &mut view, &names).await;
+        // Who is not told of a topic in time asks again.
+        let _ = timeout(PATIENCE, create(context, &mut view, &names)).await;
     }
     let cluster = &view.cluster;
     let nodes = Node::all(cluster, &context.listener);

@@ -20,6 +20,12 @@ pub(super) async fn answer(
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, &request)).await;
+    let between =
+        |view: &View, topic: &str, index| view.is_between(&context.broker, TopicRef::Name(topic), index);
+    let view = view.steady(context, |view| {
+        request.topics.iter().any(|t| t.partitions.iter().any(|p| between(view, &t.topic, p.partition)))
+    });
+    let view = view.await;
     let mut barrier = Barrier::default();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {

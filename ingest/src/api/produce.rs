@@ -19,7 +19,7 @@ use protocol::records::Batch;
 use tokio::time::{Instant, timeout_at};
 
 use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, is_internal};
-use super::{Answer, Context, Errors, Incoming, Outgoing, Refusal, Reply, text};
+use super::{Answer, Context, Errors, Incoming, Outgoing, PATIENCE, Refusal, Reply, text};
 use crate::broker::{Broker, Led};
 use crate::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
 use check::Invalid;
@@ -58,10 +58,12 @@ pub(super) async fn handle(
 }
 
 /// When the outcome is given up. Kafka waits for replicas only with acks=all, so that others may send no time.
-fn deadline(request: &ProduceRequest) -> Option<Instant> {
+fn deadline(request: &ProduceRequest) -> Instant {
+    let now = Instant::now();
     match u64::try_from(request.timeout_ms) {
-        Ok(ms) if ms > 0 => Some(Instant::now() + Duration::from_millis(ms)),
-        _ => (request.acks == -1).then(Instant::now),
+        Ok(ms) if ms > 0 => now + Duration::from_millis(ms),
+        _ if request.acks == -1 => now,
+        _ => now + PATIENCE,
     }
 }
 
@@ -219,13 +221,9 @@ impl Appending {
     }
 
     /// The response, once all of it may be told.
-    async fn acknowledged(mut self, broker: &Broker, deadline: Option<Instant>) -> ProduceResponse {
+    async fn acknowledged(mut self, broker: &Broker, deadline: Instant) -> ProduceResponse {
         for Undisclosed { place, partition, after, .. } in std::mem::take(&mut self.undisclosed) {
-            let committed = match deadline {
-                Some(deadline) => timeout_at(deadline, after.committed()).await,
-                None => Ok(after.committed().await),
-            };
-            match committed {
+            match timeout_at(deadline, after.committed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(NotLeader)) => self.no_longer_led(broker, place, partition),
                 Err(_) => {
@@ -259,9 +257,13 @@ impl Appending {
             return Answer::Now(Reply::Close);
         }
         Answer::Later(Box::pin(async move {
-            for Undisclosed { after, .. } in refused {
-                let _ = after.committed().await;
-            }
+            let disclosed = async {
+                for Undisclosed { after, .. } in refused {
+                    let _ = after.committed().await;
+                }
+            };
+            // A connection ends for many reasons, so that this tells nothing which is not known yet.
+            let _ = timeout_at(Instant::now() + PATIENCE, disclosed).await;
             Reply::Close
         }))
     }

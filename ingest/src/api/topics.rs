@@ -1,16 +1,24 @@
 //! What the APIs share about topics: finding one, who leads a partition, and which error says what.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Session};
 use coordinator::topic::Topic;
 use coordinator::{PartitionId, TopicId};
 use protocol::{ErrorCode, Uuid};
 use tiering::metadata::MetadataError;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::Context;
+use super::{Context, PATIENCE};
 use crate::broker::{Broker, Led, RefreshError};
 use crate::log::{Log, NotLeader};
+
+/// How long a request waits for a partition that this node is about to lead, or to give away.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Kafka's own topics, which clients may not write to.
 const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -77,13 +85,30 @@ impl View {
         if complete(&cluster) {
             return Self { cluster, listener, settled: true };
         }
-        match context.broker.refresh().await {
-            Ok(cluster) => Self { cluster, listener, settled: true },
-            Err(error) => {
-                tracing::warn!(%error, "the metadata log could not be read");
-                Self { cluster, listener, settled: false }
+        match timeout(PATIENCE, context.broker.refresh()).await {
+            Ok(Ok(cluster)) => return Self { cluster, listener, settled: true },
+            Ok(Err(error)) => tracing::warn!(%error, "the metadata log could not be read"),
+            Err(_) => tracing::warn!(after = ?PATIENCE, "the metadata log could not be read in time"),
+        }
+        Self { cluster, listener, settled: false }
+    }
+
+    /// The same view, or a newer one as soon as no partition is [`Miss::between`] any more, or after a moment.
+    /// librdkafka, sent here and at once away again, asks for the leader and comes back without any pause.
+    pub(super) async fn steady(mut self, context: &Context, between: impl Fn(&Self) -> bool) -> Self {
+        let deadline = Instant::now() + MOMENT;
+        while between(&self) && Instant::now() < deadline && !context.stop.is_cancelled() {
+            sleep(LOOK).await;
+            if let Some(cluster) = context.broker.cluster() {
+                self.cluster = cluster;
             }
         }
+        self
+    }
+
+    /// Whether what is not in it is known not to exist.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// What to say of a topic that is not there. A reader that could not ask must not say "unknown".
@@ -98,7 +123,7 @@ impl View {
         topic: TopicRef<'_>,
         index: i32,
     ) -> Result<(&Topic, Led), Miss> {
-        let miss = |code| Miss { code, leader: None };
+        let miss = |code| Miss { code, leader: None, between: false };
         let found = topic.find(&self.cluster).ok_or_else(|| miss(self.missing(topic.unknown())))?;
         if !(0..found.partitions).contains(&index) {
             return Err(miss(self.missing(ErrorCode::UnknownTopicOrPartition)));
@@ -106,8 +131,17 @@ impl View {
         let id = PartitionId { topic: found.id, index };
         match broker.lead(id) {
             Ok(led) => Ok((found, led)),
-            Err(_) => Err(Miss { code: ErrorCode::NotLeaderOrFollower, leader: self.leader(id) }),
+            Err(_) => Err(Miss {
+                code: ErrorCode::NotLeaderOrFollower,
+                leader: self.leader(id),
+                between: self.cluster.leader(id).is_some_and(|(s, _)| s.process == broker.process()),
+            }),
         }
+    }
+
+    /// Whether the metadata log says that this node leads a partition, and it does not.
+    pub(super) fn is_between(&self, broker: &Broker, topic: TopicRef<'_>, index: i32) -> bool {
+        self.lead(broker, topic, index).is_err_and(|miss| miss.between)
     }
 
     /// The leader of a partition, if there is one that the client can be told of.
@@ -128,6 +162,8 @@ pub(super) struct Miss {
     pub(super) code: ErrorCode,
     /// Who leads instead, if that is the matter and somebody does.
     pub(super) leader: Option<Leader>,
+    /// Whether this node is the leader by the metadata log: it does not serve the partition yet, or no more.
+    pub(super) between: bool,
 }
 
 /// Who leads a partition, as clients see it.
@@ -200,13 +236,14 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    /// Returns once the barrier in the log of `led` is confirmed, which happens once.
+    /// Returns once the barrier in the log of `led` is confirmed, which happens once. One that is not in time
+    /// has failed: whoever can't write does not know that it leads.
     pub(super) async fn passed(&mut self, led: &Led) -> Result<(), NotLeader> {
         if let Some((_, passed)) = self.passed.iter().find(|(log, _)| Arc::ptr_eq(log, &led.log)) {
             return *passed;
         }
         let passed = match led.log.barrier() {
-            Ok(barrier) => barrier.committed().await,
+            Ok(barrier) => timeout(PATIENCE, barrier.committed()).await.unwrap_or(Err(NotLeader)),
             Err(error) => Err(error),
         };
         self.passed.push((Arc::clone(&led.log), passed));

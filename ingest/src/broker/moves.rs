@@ -99,10 +99,11 @@ impl Moves {
             });
         }
         let others = cluster.open_sessions().any(|s| s.process != own.process && !s.draining);
-        if *self.broker.leaving.borrow() && !own.draining && others {
-            self.propose(move |_| vec![Op::Drain { session, draining: true }]);
+        let leaving = *self.broker.leaving.borrow() && !own.draining && others;
+        if leaving && self.log.shards() == 0 {
+            self.propose(move |_| vec![drain(session)]);
         }
-        self.release(cluster, session);
+        self.release(cluster, session, leaving);
         self.share_orphans(cluster);
         self.broker.acted_on.send_replace(cluster.next());
     }
@@ -145,12 +146,15 @@ impl Moves {
         }));
     }
 
-    fn release(&mut self, cluster: &Cluster, session: SessionId) {
+    /// Begins to give away what others should have; all of it, if the node is leaving.
+    fn release(&mut self, cluster: &Cluster, session: SessionId, leaving: bool) {
         if self.releasing || !self.rebuilding.is_empty() {
             return;
         }
         let held = self.log.held();
         let well = |to: &SessionId| cluster.session(*to).is_some_and(|s| s.suspected.is_none());
+        let after = leaving.then(|| applied(cluster, &[drain(session)]));
+        let cluster = after.as_ref().unwrap_or(cluster);
         let mut wanted = cluster.surplus(session);
         wanted.retain(|(shard, to)| held.contains_key(shard) && well(to));
         if wanted.is_empty() {
@@ -167,7 +171,7 @@ impl Moves {
         let (broker, metadata, log) =
             (Arc::clone(&self.broker), Arc::clone(&self.metadata), Arc::clone(&self.log));
         self.jobs.push(Box::pin(async move {
-            let released = release(&broker, &metadata, &log, wanted).await.is_ok();
+            let released = release(&broker, &metadata, &log, wanted, leaving).await.is_ok();
             if !released {
                 tracing::debug!("the session ended while shards were being released");
             }
@@ -257,6 +261,18 @@ impl Moves {
     }
 }
 
+fn drain(session: SessionId) -> Op {
+    Op::Drain { session, draining: true }
+}
+
+/// The cluster as operations leave it.
+fn applied(cluster: &Cluster, ops: &[Op]) -> Cluster {
+    let mut after = cluster.clone();
+    // Nothing in these operations can be of a newer build.
+    let _ = after.apply(cluster.next(), ops);
+    after
+}
+
 /// Gives shards away: nothing more is appended to them, a RELEASE holds their state, and once that is
 /// acknowledged a MOVE gives them to their new sessions (I5).
 async fn release(
@@ -264,6 +280,7 @@ async fn release(
     metadata: &MetadataLog,
     log: &Log,
     wanted: Vec<(ShardId, SessionId)>,
+    leaving: bool,
 ) -> Result<(), NotLeader> {
     let _moving = log.moving().await;
     let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
@@ -273,6 +290,9 @@ async fn release(
     let Release { session, end, committed } = log.release_shards(&shards)?;
     committed.committed().await?;
     let proposed = metadata.propose(|cluster| {
+        // A node that leaves says so in the same entry: nobody shall give it other shards.
+        let mut ops = if leaving { vec![drain(session)] } else { Vec::new() };
+        let cluster = applied(cluster, &ops);
         let placement: BTreeMap<_, _> = cluster.placement().into_iter().collect();
         let is_taker = |to: &SessionId| cluster.takers().iter().any(|s| s.id == *to);
         // Whoever should have had them may have gone. It may be that they come back here.
@@ -280,10 +300,8 @@ async fn release(
             let to = if is_taker(to) { Some(to) } else { placement.get(shard) };
             to.map(|to| (*shard, *to))
         });
-        match cluster.plan_released(session, end, &to.collect::<Vec<_>>()) {
-            ops if ops.is_empty() => Err(()),
-            ops => Ok(ops),
-        }
+        ops.extend(cluster.plan_released(session, end, &to.collect::<Vec<_>>()));
+        if ops.is_empty() { Err(()) } else { Ok(ops) }
     });
     match proposed.await {
         Ok(Ok(committed)) => {

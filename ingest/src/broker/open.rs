@@ -131,9 +131,17 @@ impl Broker {
         if after.session(session).is_none() {
             let taken = cluster.open_sessions().find(|s| Some(s.node) == wanted && s.process != self.process);
             let Some(taken) = taken else { return Err(Undecided::Unsealed) };
-            let address = taken.addresses.first().map(|a| format!("{}:{}", a.host, a.port));
+            let address = taken.addresses.first().map(ToString::to_string);
             let address = address.unwrap_or_else(|| "an unknown address".to_owned());
             return Err(Undecided::Error(OpenError::NodeIdTaken { node: taken.node.0, address }));
+        }
+        if cluster.open_sessions().any(|s| s.process == self.process && s.draining) {
+            // A drained node stays drained, whoever ended its session.
+            let drain = Op::Drain { session, draining: true };
+            after
+                .apply(after.next(), std::slice::from_ref(&drain))
+                .map_err(|e| Undecided::Error(e.into()))?;
+            ops.push(drain);
         }
         ops.extend(after.plan_takeover());
         Ok(ops)

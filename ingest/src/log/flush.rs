@@ -135,6 +135,7 @@ impl Log {
         let now = Instant::now();
         let full = open.builder.body_len() >= config.slot_bytes;
         match began {
+            _ if open.urgent => Some(now),
             Some(_) if config.linger.is_zero() && !full => (in_flight == 0).then_some(now),
             Some(began) if !full => Some(began + config.linger),
             _ => Some(now),
@@ -147,7 +148,7 @@ impl Log {
         let slot = std::mem::take(&mut open.builder).freeze(session, n, previous, self.parts.entropy.nonce());
         open.n += 1;
         open.previous = slot.header.hash();
-        open.awaited = false;
+        (open.awaited, open.urgent) = (false, false);
         let stub = std::mem::replace(&mut open.stub, Stub::new());
         open.newest = Some(stub.ticket());
         let capture =

@@ -55,6 +55,8 @@ pub(super) struct Open {
     pub(super) stub: Stub,
     /// Somebody waits for this slot, even if it stays empty.
     pub(super) awaited: bool,
+    /// The slot should go without waiting for more: shards are about to move.
+    pub(super) urgent: bool,
     /// The number that this slot gets.
     pub(super) n: u64,
     /// The hash of the slot before it.
@@ -83,6 +85,7 @@ impl Open {
             permits: Vec::new(),
             stub: Stub::new(),
             awaited: false,
+            urgent: false,
             n: 0,
             previous: 0,
             newest: None,

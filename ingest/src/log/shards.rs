@@ -115,7 +115,11 @@ impl Log {
         for decided in open.states.iter().flatten().filter(|d| shards.contains(&d.shard)) {
             decided.partition.stop_leading();
         }
-        Ok(open.latest())
+        open.urgent = open.is_wanted();
+        let latest = open.latest();
+        drop(open);
+        self.changed.notify_one();
+        Ok(latest)
     }
 
     /// Writes RELEASEs of shards that have been frozen, and whose last batches are committed.
@@ -140,6 +144,7 @@ impl Log {
             open.builder.push(Record::Release { shard, epoch, partitions });
         }
         let (session, end, committed) = (open.session, open.n + 1, open.barrier());
+        open.urgent = true;
         drop(open);
         self.changed.notify_one();
         Ok(Release { session, end, committed })

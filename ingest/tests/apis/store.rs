@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     SlotsHeld,
     /// Slots and indexes are not found.
     SlotsMissing,
+    /// Nothing is read any more, and nobody says so.
+    SilentReads,
     /// Metadata entries can't be read.
     MetadataUnreadable,
 }
@@ -88,6 +90,8 @@ impl ObjectStore for Unreliable {
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        let mut fault = self.fault.subscribe();
+        drop(fault.wait_for(|fault| *fault != Fault::SilentReads).await);
         if at.as_ref().starts_with("wal/") && self.is(Fault::SlotsMissing) {
             return Err(Error::NotFound { path: at.to_string(), source: "made up".into() });
         }

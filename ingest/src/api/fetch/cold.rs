@@ -7,6 +7,7 @@ use protocol::ErrorCode;
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
 use tiering::store::ErrorKind;
+use tokio::time::{Instant, timeout_at};
 
 use super::plan::{Cold, Failure, Place, Plan, Wanted};
 use super::rope;
@@ -17,12 +18,17 @@ use crate::log::{Found, take};
 const AHEAD: usize = 2;
 
 impl Plan {
-    /// The plan, with what it lacks fetched.
-    pub(super) async fn read(self, wanted: &Wanted) -> Self {
+    /// The plan, with what it lacks fetched by `deadline`.
+    pub(super) async fn read(self, wanted: &Wanted, deadline: Instant) -> Self {
         let (Self::Cold(cold), Some(led)) = (&self, wanted.led()) else { return self };
-        match Box::pin(read(cold, wanted.offset(), led)).await {
-            Ok(plan) => plan,
-            Err(error) => Self::Failed(failure(&error, wanted, led)),
+        match timeout_at(deadline, Box::pin(read(cold, wanted.offset(), led))).await {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(error)) => Self::Failed(failure(&error, wanted, led)),
+            Err(_) => {
+                let (partition, offset) = (led.partition.id(), wanted.offset());
+                tracing::warn!(%partition, offset, "records could not be read in time; the client retries");
+                Self::Failed(wanted.not_leader(led))
+            }
         }
     }
 }
