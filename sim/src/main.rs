@@ -1,5 +1,8 @@
 //! `tidelog-sim`: repeats one run, searches many, or checks a history.
 
+#[cfg(feature = "mutants")]
+mod mutants;
+mod scale;
 mod search;
 
 use std::fs::File;
@@ -28,13 +31,25 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Measure what many nodes and partitions cost, without misfortunes.
+    Scale(scale::Scale),
+    /// Put faults into the protocol, one after the other, and look whether they are found.
+    #[cfg(feature = "mutants")]
+    Mutants(mutants::Mutants),
 }
+
+/// Runs are made of small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     match args.command {
         None => args.search.run(),
         Some(Command::Check { files }) => check_files(&files),
+        Some(Command::Scale(scale)) => scale.run().map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "mutants")]
+        Some(Command::Mutants(mutants)) => Ok(mutants.run()),
     }
 }
 

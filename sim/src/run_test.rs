@@ -1,1 +1,37 @@
+use super::*;
 
+/// The search in short; `tidelog-sim --seeds 1000` is the long one.
+#[test]
+fn nothing_acknowledged_is_lost_doubled_moved_or_out_of_order() {
+    let mut total = Report::default();
+    for seed in 0..16 {
+        let (report, _) = run(&Scenario::of(seed), Options::default());
+        assert_eq!(report.violations, Vec::<String>::new(), "repeat it: tidelog-sim --seed {seed}");
+        total.add(&report);
+    }
+    let happened = [
+        total.acknowledged,
+        total.seen,
+        total.ambiguous,
+        total.late,
+        total.suffered.kills,
+        total.suffered.pauses,
+        total.suffered.partitions,
+        total.moves.takeovers,
+        total.moves.planned,
+        total.moves.rotations,
+    ];
+    assert!(happened.iter().all(|count| *count > 0), "something never happened: {total}");
+}
+
+/// Trace, history and report: a seed always gives the same run.
+#[test]
+fn a_seed_repeats_its_run() {
+    let options = Options { history: true, ..Options::default() };
+    let runs = [100, 101, 102].map(|seed| run(&Scenario::of(seed), options));
+    for (seed, first) in (100..).zip(&runs) {
+        assert!(first.0.lines > 1000);
+        assert!(run(&Scenario::of(seed), options) == *first, "seed {seed} does not repeat its run");
+    }
+    assert_ne!(runs[0].0.hash, runs[1].0.hash);
+}

@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod format;
 pub mod metadata;
+pub mod mutant;
 pub mod read;
 pub mod recover;
 pub mod seams;

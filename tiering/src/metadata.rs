@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use crate::format::entry::{self, Entry};
 use crate::format::envelope::nonce_of;
 use crate::format::{FormatError, keys, snapshot};
+use crate::mutant::{self, Mutant};
 use crate::seams::Entropy;
 use crate::store::{CreateError, CreateOutcome, ErrorKind, ReadError, Store};
 use crate::watch;
@@ -168,14 +169,21 @@ impl MetadataLog {
         mut decide: impl FnMut(&Cluster) -> Result<Vec<Op>, R>,
     ) -> Result<Result<Committed, R>, MetadataError> {
         let _turn = self.turn.lock().await;
+        let mut lost = None;
         loop {
             self.refreshes.fetch_add(1, Ordering::SeqCst);
             self.catch_up().await?;
             let mut cluster = Cluster::clone(&self.current());
-            let ops = match decide(&cluster) {
-                Ok(ops) => ops,
-                Err(reject) => return Ok(Err(reject)),
+            let ops = match lost.take() {
+                Some(ops) => ops,
+                None => match decide(&cluster) {
+                    Ok(ops) => ops,
+                    Err(reject) => return Ok(Err(reject)),
+                },
             };
+            if mutant::is(Mutant::ResendLostEntry) {
+                lost = Some(ops.clone());
+            }
             let (k, nonce) = (cluster.next(), self.entropy.nonce());
             let entry = Entry::Ops(ops);
             let object = entry::encode(k, &entry, nonce);

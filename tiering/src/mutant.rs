@@ -34,13 +34,15 @@ pub enum Mutant {
     LocalProducerIds,
     /// A shard that is moved loses where its leader epochs begin.
     LoseLeaderEpochs,
+    /// A checkpoint is written while the slots that it covers are in flight.
+    CheckpointUnconfirmed,
     /// A shard is served before its records have been replayed.
     ServeBeforeReplay,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -55,6 +57,7 @@ impl Mutant {
         Self::CloseInFlight,
         Self::LocalProducerIds,
         Self::LoseLeaderEpochs,
+        Self::CheckpointUnconfirmed,
         Self::ServeBeforeReplay,
     ];
 }

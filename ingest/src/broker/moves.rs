@@ -10,6 +10,7 @@ use coordinator::{Epoch, SessionId, ShardId};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tiering::metadata::MetadataLog;
+use tiering::mutant::{self, Mutant};
 use tiering::recover::{RecoverError, Recovered, recover};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -137,6 +138,9 @@ impl Moves {
         self.log.installed_before(pending);
         if granted.is_empty() {
             return;
+        }
+        if mutant::is(Mutant::ServeBeforeReplay) {
+            self.log.install(session, &granted, Recovered::new());
         }
         let (store, cluster) = (self.broker.parts.store.clone(), Arc::clone(cluster));
         self.jobs.push(Box::pin(async move {
@@ -288,7 +292,9 @@ async fn release(
         committed.committed().await?;
     }
     let Release { session, end, committed } = log.release_shards(&shards)?;
-    committed.committed().await?;
+    if !mutant::is(Mutant::MoveBeforeRelease) {
+        committed.committed().await?;
+    }
     let proposed = metadata.propose(|cluster| {
         // A node that leaves says so in the same entry: nobody shall give it other shards.
         let mut ops = if leaving { vec![drain(session)] } else { Vec::new() };

@@ -6,6 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use coordinator::Epoch;
 use coordinator::partition::{AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
 use tiering::format::slot::{BatchRecord, Record};
+use tiering::mutant::{self, Mutant};
 
 use super::open::Pending;
 use super::partition::{Partition, TailBatch};
@@ -90,7 +91,9 @@ impl Log {
                 now,
                 producer: candidate.producer,
             };
-            let Some((state, held)) = open.decided(&candidate.partition).filter(|(_, held)| !held.frozen)
+            let Some((state, held)) = open
+                .decided(&candidate.partition)
+                .filter(|(_, held)| !held.frozen || mutant::is(Mutant::AppendAfterRelease))
             else {
                 outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
                 continue;
@@ -105,10 +108,14 @@ impl Log {
                 }
                 Ok(Decision::Duplicate { base_offset, last_offset, append_time }) => {
                     let committed = last_offset < candidate.partition.high_watermark();
-                    let after = if committed { None } else { open.latest() };
+                    let early = committed || mutant::is(Mutant::AnswerDuplicateEarly);
+                    let after = if early { None } else { open.latest() };
                     Outcome { answer: Answer::Offset { base_offset, append_time }, after }
                 }
-                Err(reject) => Outcome { answer: Answer::Reject(reject), after: Some(open.barrier()) },
+                Err(reject) => {
+                    let after = (!mutant::is(Mutant::RejectWithoutBarrier)).then(|| open.barrier());
+                    Outcome { answer: Answer::Reject(reject), after }
+                }
             });
         }
         if appended {

@@ -9,6 +9,7 @@ use futures::stream::FuturesOrdered;
 use thiserror::Error;
 use tiering::format::slot::{Builder, Frozen, Record};
 use tiering::metadata::{MetadataError, MetadataLog};
+use tiering::mutant::{self, Mutant};
 use tiering::session::SlotError;
 use tokio::time::{Instant, sleep_until};
 
@@ -84,7 +85,7 @@ impl Log {
                 }
                 _ => None,
             };
-            if moving.is_some() && in_flight.is_empty() {
+            if moving.is_some() && (in_flight.is_empty() || mutant::is(Mutant::CloseInFlight)) {
                 if let Err(reason) = self.rotate(&metadata, &opening).await {
                     self.fail();
                     return Ended::Fenced(reason);
@@ -95,7 +96,13 @@ impl Log {
             let due = if moving.is_some() { None } else { self.flush_due(began, in_flight.len()) };
             if due.is_some_and(|at| at <= Instant::now()) {
                 began = Some(Instant::now());
-                in_flight.push_back(self.put(self.freeze()));
+                let mut put = self.freeze();
+                if mutant::is(Mutant::CheckpointUnconfirmed)
+                    && let Some(capture) = put.capture.take()
+                {
+                    drop(tokio::spawn(self.checkpoint(capture)));
+                }
+                in_flight.push_back(self.put(put));
                 continue;
             }
             if is_closing
@@ -165,6 +172,9 @@ impl Log {
 
     async fn put(&self, put: InFlight) -> (InFlight, Result<(), SlotError>) {
         let result = self.writer.put(&put.slot).await;
+        if result.is_ok() && mutant::is(Mutant::AcknowledgeOutOfOrder) {
+            put.stub.commit();
+        }
         (put, result)
     }
 

@@ -6,6 +6,7 @@ use coordinator::cluster::{Cluster, SessionState};
 use coordinator::{Epoch, SessionId, ShardId};
 use tiering::format::checkpoint::{OwnedPartition, PartitionState};
 use tiering::format::slot::Record;
+use tiering::mutant::{self, Mutant};
 use tiering::recover::Recovered;
 
 use super::open::{Held, Open};
@@ -113,7 +114,9 @@ impl Log {
             }
         }
         for decided in open.states.iter().flatten().filter(|d| shards.contains(&d.shard)) {
-            decided.partition.stop_leading();
+            if !mutant::is(Mutant::AppendAfterRelease) {
+                decided.partition.stop_leading();
+            }
         }
         open.urgent = open.is_wanted();
         let latest = open.latest();
@@ -136,7 +139,10 @@ impl Log {
                 continue;
             }
             let (positions, tenures) = decided.partition.since_checkpoint();
-            let state = PartitionState { partition: decided.state.clone(), tenures };
+            let mut state = PartitionState { partition: decided.state.clone(), tenures };
+            if mutant::is(Mutant::LoseLeaderEpochs) {
+                state.partition.leader_epochs = Default::default();
+            }
             partitions.insert(decided.partition.id(), OwnedPartition { state, positions });
         }
         for (shard, partitions) in released {

@@ -10,6 +10,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::envelope::nonce_of;
 use crate::format::slot::{self, Footer, Header, Record};
 use crate::format::{Kind, keys};
+use crate::mutant::{self, Mutant};
 use crate::store::{CreateOutcome, Store};
 
 /// MinIO holds a key's lock for 30 s while a frozen client's body is incomplete, and the seal of that slot
@@ -50,13 +51,22 @@ pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Se
         let n = walk.position();
         match walk.next().await? {
             None => {
+                #[cfg(feature = "mutants")]
+                if mutant::is(Mutant::SealAtMaximum) && walk.skip_hole().await? {
+                    continue;
+                }
+                if mutant::is(Mutant::SkipSeal) {
+                    break (n, false);
+                }
                 if put_seal(store, session, n, by).await? {
                     break (n, false);
                 }
             }
             Some(footer) if footer.header.kind == Kind::Seal => break (n, false),
             Some(footer) => {
-                chain.follow(&footer)?;
+                if !mutant::is(Mutant::SealAtMaximum) {
+                    chain.follow(&footer)?;
+                }
                 if footer.records == [Record::Close] {
                     break (n, true);
                 }

@@ -48,6 +48,17 @@ impl Footers {
         Ok(footer)
     }
 
+    /// Steps over an absent slot if a later one is listed.
+    #[cfg(feature = "mutants")]
+    pub(super) async fn skip_hole(&mut self) -> Result<bool, SessionError> {
+        let listed: Vec<_> = self.store.list(&keys::session(self.session).into()).try_collect().await?;
+        let slots = listed.iter().filter(|object| object.location.parts().count() == 4);
+        let last = slots.filter_map(|object| keys::number(&object.location)).max();
+        let skips = last.is_some_and(|last| last > self.next);
+        self.next += u64::from(skips);
+        Ok(skips)
+    }
+
     async fn fetch(&mut self) -> Result<(), SessionError> {
         let slots = self.next..self.next + self.width;
         let mut footers = stream::iter(slots)

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Store;
 use super::error::{Class, CreateError, no_answer};
 use super::kind::StoreKind;
+use crate::mutant::{self, Mutant};
 
 /// Length of the nonce that identifies the writer of an object.
 pub const NONCE_BYTES: usize = 16;
@@ -130,7 +131,10 @@ impl Store {
             }
             self.shared.metrics.count_ambiguous();
             match self.head_bytes(path, within()).await {
-                Found::Head(head) if nonce_of(&head) == Some(nonce) => return Ok(CreateOutcome::Created),
+                Found::Head(head) if nonce_of(&head) == Some(nonce) && !mutant::is(Mutant::ChangeNonce) => {
+                    return Ok(CreateOutcome::Created);
+                }
+                Found::Head(_) if mutant::is(Mutant::ConflictAsSuccess) => return Ok(CreateOutcome::Created),
                 Found::Head(head) => return Ok(CreateOutcome::Lost(head)),
                 Found::Nothing => occupied = false,
                 Found::Failed(error) => failure = failure.or(Some(error)),
