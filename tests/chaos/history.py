@@ -84,6 +84,10 @@ class History:
             problems += [f"{tail.path.stem}: {problem}" for problem in tail.closing["problems"]]
         return sent, unknown, problems
 
+    def locked_up(self) -> int:
+        """How many consumers librdkafka locked up."""
+        return sum(tail.closing.get("locked_up", 0) for tail in self.readers if tail.closing)
+
     def latency(self) -> tuple[float, float]:
         """Median and 99th percentile of the seconds from sending to acknowledgement."""
         taken = [ack.told - ack.sent for ack in self.acks] or [0.0, 0.0]
