@@ -39,6 +39,7 @@ from chaos.plan import LONG, SHORT, drawn  # noqa: E402
 from chaos.report import report, table  # noqa: E402
 from chaos.run import ChaosRun  # noqa: E402
 from chaos.world import Shape, World  # noqa: E402
+from durability.records import split_key  # noqa: E402
 from harness.process import Failed, end_children_on_signals  # noqa: E402
 
 COUNTS = {"kills": "kill", "stops": "stop", "partitions": "partition", "store_restarts": "store restart",
@@ -112,7 +113,8 @@ def verdict(run: ChaosRun, sim: Path) -> tuple[dict[str, int], dict[str, str]]:
     log = check.final_log(run.world.bootstrap, run.world.pairs)
     word, violations = check.by_simulator(sim, run.history, log, run.world.directory / "history.jsonl")
     second = check.by_crash_checker(run.world.topic, run.history, log, sent)
-    run.problems += problems + violations + second
+    unplaced = run.history.lost_unplaced([(r.partition, r.offset, *map(int, split_key(r.key))) for r in log])
+    run.problems += problems + violations + second + unplaced
     return ({"sent": sum(sent.values()), "acknowledged": len(run.history.acks), "unknown": unknown,
              "in_log": len(log)},
             {"tidelog-sim check": word, "tests/durability": f"{len(second)} violations"})

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tiering::format::keys;
 use tiering::metadata::MetadataLog;
 use tiering::seams::{Clock, Entropy};
-use tiering::store::{Check, Outcome, ProbeReport, Store, StoreOptions, StoreUrl, probe};
+use tiering::store::{Check, Outcome, ProbeError, ProbeReport, Store, StoreOptions, StoreUrl, probe};
 
 use crate::cli::{Output, print_json, print_table};
 
@@ -54,9 +54,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Output::Table => {
             print_table(&[vec!["store".to_owned(), arguments.store.to_string()]])?;
             print_table(&report.checks.iter().map(row).collect::<Vec<_>>())?;
-            let verdict = match sound {
-                true => "this store keeps what the log relies on",
-                false => "a node refuses to serve on this store",
+            let verdict = match report.verdict() {
+                Ok(()) => "this store keeps what the log relies on",
+                Err(ProbeError::Unavailable(_)) => "a node waits for this store before it serves",
+                Err(_) => "a node refuses to serve on this store",
             };
             let mut rows = vec![vec!["verdict".to_owned(), verdict.to_owned()]];
             if report.checks.iter().filter(|check| check.outcome != Outcome::Pass).count() > MANY {
@@ -82,6 +83,7 @@ fn row(check: &Check) -> Vec<String> {
     let (mark, detail) = match &check.outcome {
         Outcome::Pass => ("ok", &check.detail),
         Outcome::Fail(reason) => ("FAIL", reason),
+        Outcome::Unclear(reason) => ("no answer", reason),
     };
     let elapsed = format!("{:.1} ms", check.elapsed.as_secs_f64() * 1000.0);
     // Stores answer with pages of XML.
@@ -120,7 +122,7 @@ fn findings(store: &StoreUrl, report: &ProbeReport, cluster: Option<&Cluster>) -
     let checks = report.checks.iter().map(|check| {
         let failure = match &check.outcome {
             Outcome::Pass => None,
-            Outcome::Fail(reason) => Some(reason),
+            Outcome::Fail(reason) | Outcome::Unclear(reason) => Some(reason),
         };
         json!({
             "check": check.name,

@@ -15,6 +15,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from durability.records import key_of, split_key, value_of  # noqa: E402
 
 FLUSH_SECONDS = 120
+DEAD_SECONDS = 8
+CLOSE_SECONDS = 10
 # What is measured is how soon the service takes a record again, not how seldom a client looks.
 COMMON = {
     "topic.metadata.refresh.interval.ms": 250, "topic.metadata.refresh.fast.interval.ms": 50,
@@ -128,20 +131,43 @@ class Load(Client):
 
 
 class Watch(Client):
-    """A consumer of every partition from its beginning, which writes down what it sees as it comes."""
+    """A consumer of every partition from its beginning, which writes down what it sees as it comes.
+
+    librdkafka, which removes brokers since 2.10, can lock itself up (confluentinc/librdkafka#5476, seen with 2.16.0):
+    a broker leaves the metadata while it owes answers to OffsetForLeaderEpoch; its thread then takes the locks of
+    the client and of a partition in one order, and the main thread in the other. Nothing moves in that client any more, whatever brokers
+    do, and it can't be closed. As careful applications do, this one takes librdkafka's statistics for its pulse, and
+    goes on with a new consumer, where the old one was, when they do not come. The report counts them.
+    """
 
     def __init__(self, bootstrap: str, index: int, path: str, partitions):
         super().__init__(path, partitions)
         self.flat = {pair: number for number, pair in enumerate(partitions)}
-        self.consumer = Consumer({
+        self.next = [0] * len(partitions)
+        self.config = {
             **COMMON, "bootstrap.servers": bootstrap, "group.id": f"chaos-{index}",
             "enable.auto.commit": False, "auto.offset.reset": "error", "check.crcs": True,
             "fetch.wait.max.ms": 200, "fetch.error.backoff.ms": 50, "error_cb": self.on_error,
-        })
+            "statistics.interval.ms": 1_000, "stats_cb": self.on_pulse,
+        }
+        self.locked_up: list[Consumer] = []
+        self.begin()
+
+    def begin(self) -> None:
+        self.pulse = time.monotonic()
+        self.consumer = Consumer(self.config)
+        self.consumer.assign([TopicPartition(*pair, offset) for pair, offset in zip(self.partitions, self.next)])
+
+    def on_pulse(self, _statistics: str) -> None:
+        self.pulse = time.monotonic()
 
     def run(self) -> None:
-        self.consumer.assign([TopicPartition(*pair, 0) for pair in self.partitions])
         while not self.stopping:
+            if time.monotonic() > self.pulse + DEAD_SECONDS:
+                print(f"{time.monotonic():.3f} librdkafka has locked up", file=sys.stderr, flush=True)
+                # Letting go of it would hang.
+                self.locked_up.append(self.consumer)
+                self.begin()
             for message in self.consumer.consume(1_000, timeout=0.05):
                 if message.error():
                     self.on_message_error(message)
@@ -149,11 +175,17 @@ class Watch(Client):
                 key = message.key().decode()
                 producer, sequence = split_key(key)
                 flat = self.flat[message.topic(), message.partition()]
+                self.next[flat] = message.offset() + 1
                 self.write([time.monotonic(), flat, message.offset(), int(producer), sequence,
                             message.value() == value_of(key)])
             self.flush()
-        self.consumer.close()
-        self.close()
+        closing = threading.Thread(target=self.consumer.close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+        self.close(locked_up=len(self.locked_up) + closing.is_alive())
+        # Python would wait for the threads of those that are locked up.
+        sys.stderr.flush()
+        os._exit(0)
 
     def on_message_error(self, message) -> None:
         error = message.error()

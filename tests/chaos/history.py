@@ -50,11 +50,16 @@ class History:
         self.last_sent = [0.0] * partitions
         self.seen = [[-1] * partitions for _ in readers]
         self.damaged: list[str] = []
+        self.unplaced: list[Ack] = []
+        """Records that librdkafka took for acknowledged because a later one was: nobody said where they are."""
 
     def take_up(self) -> None:
         for tail in self.producers:
             for line in tail.lines():
                 ack = Ack(*line)
+                if ack.offset is None:
+                    self.unplaced.append(ack)
+                    continue
                 self.acks.append(ack)
                 self.acked[ack.partition] = max(self.acked[ack.partition], ack.offset)
                 self.last_sent[ack.partition] = max(self.last_sent[ack.partition], ack.sent)
@@ -83,6 +88,16 @@ class History:
             unknown += tail.closing.get("unknown", 0)
             problems += [f"{tail.path.stem}: {problem}" for problem in tail.closing["problems"]]
         return sent, unknown, problems
+
+    def locked_up(self) -> int:
+        """How many consumers librdkafka locked up."""
+        return sum(tail.closing.get("locked_up", 0) for tail in self.readers if tail.closing)
+
+    def lost_unplaced(self, log: list[tuple[int, int, int, int]]) -> list[str]:
+        """Those of them that the final log lacks."""
+        there = {(producer, sequence) for _partition, _offset, producer, sequence in log}
+        return [f"lost: {ack.producer}-{ack.sequence} of partition {ack.partition}, acknowledged by implication"
+                for ack in self.unplaced if (ack.producer, ack.sequence) not in there]
 
     def latency(self) -> tuple[float, float]:
         """Median and 99th percentile of the seconds from sending to acknowledgement."""

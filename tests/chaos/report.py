@@ -96,7 +96,8 @@ def report(run: ChaosRun, checks: dict[str, str], records: dict[str, int],
         "interruptions": measured(run),
         "shutdown_takes": figures([fault.ended_after for fault in run.faults if fault.ended_after]),
         "catch_up": figures(run.catch_ups),
-        "ended_by_themselves": dict(run.world.ends.most_common()), "checkers": checks, "violations": run.problems,
+        "ended_by_themselves": dict(run.world.ends.most_common()), "locked_up": run.history.locked_up(),
+        "checkers": checks, "violations": run.problems,
     }
 
 
@@ -114,6 +115,8 @@ def table(found: dict) -> str:
         lines.append(f"  {kind:35}{row['next_produce']['count']:>6}{cells}")
     lines.append(f"a planned shutdown takes {_figures(found['shutdown_takes'])}")
     lines.append(f"calm again after {_figures(found['catch_up'])}")
+    if found["locked_up"]:
+        lines.append(f"consumers that librdkafka locked up, and that were replaced: {found['locked_up']}")
     lines += [f"ended by itself, {count} times: {end}" for end, count in found["ended_by_themselves"].items()]
     lines += [f"checked by {name}: {word}" for name, word in found["checkers"].items()]
     lines += [f"VIOLATION {text}" for text in found["violations"][:50]]

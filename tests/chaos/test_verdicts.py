@@ -56,6 +56,13 @@ def test_what_a_reader_saw_wrongly_is_found(tmp_path, seen, expected):
     assert kinds(tmp_path, seen=seen) == expected
 
 
+def test_a_record_acknowledged_by_implication_must_be_there(tmp_path):
+    found = history(tmp_path, acks=[*ACKS, (5.0, 5.1, 0, 0, 3, None), (5.0, 5.1, 1, 1, 0, None)])
+    assert len(found.acks) == len(ACKS)
+    log = [(0, 0, 0, 0), (1, 0, 1, 0)]
+    assert found.lost_unplaced(log) == ["lost: 0-3 of partition 0, acknowledged by implication"]
+
+
 def test_what_the_log_lacks_is_found(tmp_path):
     assert kinds(tmp_path, log=LOG[:2] + LOG[3:]) == {"lost"}
     assert kinds(tmp_path, log=[LOG[0], Read("tides", 0, 1, "0-2"), Read("tides", 0, 2, "0-1"), LOG[3]]) == {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use coordinator::SessionId;
 use coordinator::cluster::{Op, SessionEnd, SessionState};
 use tiering::metadata::MetadataLog;
-use tiering::store::probe;
+use tiering::store::admit;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,10 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// How often idle producers are looked for.
 const EXPIRY: Duration = Duration::from_secs(600);
+
+/// How long a node that starts waits for a store that does not answer or is full. After that, whoever runs it
+/// learns of it by its end.
+const STORE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a node that stops has to give its shards away. What it keeps then, others take once it has closed.
 const HAND_OVER: Duration = Duration::from_secs(10);
@@ -63,8 +67,8 @@ impl Broker {
     }
 
     async fn start(self: &Arc<Self>) -> Result<(Arc<MetadataLog>, Arc<Serving>), StartError> {
-        let report = probe(&self.parts.store, self.parts.entropy.ulid(&self.parts.clock)).await;
-        report.verdict()?;
+        let ids = || self.parts.entropy.ulid(&self.parts.clock);
+        admit(&self.parts.store, ids, STORE_PATIENCE).await?;
         let metadata = match self.metadata.get() {
             Some(metadata) => Arc::clone(metadata),
             None => {

@@ -1,10 +1,11 @@
 //! Appending batches, and barriers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator::Epoch;
-use coordinator::partition::{AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
+use coordinator::partition::{self, AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
 use tiering::format::slot::{BatchRecord, Record};
 use tiering::mutant::{self, Mutant};
 
@@ -57,6 +58,12 @@ pub struct Outcome {
 /// The bytes of a batch that the broker writes: base offset, length, leader epoch.
 const PREFIX: usize = 16;
 
+/// How long after a partition came here a producer of whom nothing is known must begin with sequence 0. Later it
+/// may begin anywhere, as with Kafka: its state may have expired. Of two batches that were sent together, the first
+/// one may have found that the partition was not here yet; if the second were taken then, the client would
+/// count both as acknowledged (librdkafka does), or the first as out of order.
+const SETTLING: Duration = Duration::from_secs(5);
+
 impl Log {
     /// [`Log::append_at`] this moment.
     pub fn append(
@@ -98,6 +105,10 @@ impl Log {
                 outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
                 continue;
             };
+            if begins_in_the_middle(&state.state, &batch) && candidate.partition.age() < SETTLING {
+                outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
+                continue;
+            }
             outcomes.push(match state.state.decide(&batch) {
                 Ok(Decision::Append(event)) => {
                     state.state.apply(&event);
@@ -183,6 +194,11 @@ impl Log {
         }
         self.changed.notify_one();
     }
+}
+
+/// Whether a producer of whom nothing is known begins with another sequence than 0.
+fn begins_in_the_middle(state: &partition::Partition, batch: &BatchSummary) -> bool {
+    batch.producer.is_some_and(|p| p.base_sequence != 0 && !state.producers.contains_key(&p.id))
 }
 
 fn put_batch(

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator::{Epoch, PartitionId, SessionId};
@@ -11,6 +12,7 @@ use tiering::format::checkpoint::OwnedPartition;
 use tiering::format::checkpoint::Tenure;
 use tiering::format::index::Position;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A committed batch in memory, in two slices: what the broker wrote, and what the producer sent.
 #[derive(Clone, Debug)]
@@ -108,6 +110,8 @@ pub struct Partition {
     leader_epoch: i32,
     index: usize,
     leading: AtomicBool,
+    /// When it came here.
+    since: Instant,
     /// Bytes taken and given.
     bytes_moved: AtomicU64,
     readable: Mutex<Readable>,
@@ -125,7 +129,15 @@ impl Partition {
             ..Readable::default()
         };
         let (leading, bytes_moved) = (AtomicBool::new(true), AtomicU64::new(0));
-        Self { id, leader_epoch, index, leading, bytes_moved, readable: Mutex::new(readable) }
+        Self {
+            id,
+            leader_epoch,
+            index,
+            leading,
+            since: Instant::now(),
+            bytes_moved,
+            readable: Mutex::new(readable),
+        }
     }
 
     /// Its identity.
@@ -151,6 +163,11 @@ impl Partition {
     /// Notes that so many bytes were read from it.
     pub fn was_read(&self, bytes: usize) {
         self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How long it has been here.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     pub(super) fn lead(&self) {

@@ -438,7 +438,7 @@ async fn leader_epoch_and_offset_are_the_brokers_and_the_rest_the_producers() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 1).await;
     client.produce("t", batch(&["a"])).await;
-    let sent = idempotent(5, 2, 9, 4);
+    let sent = idempotent(5, 2, 0, 4);
     client.produce("t", sent.clone()).await;
     let data = fetch(&mut client, "t", 1).await;
     let found: Bytes = data.records.into_bytes();

@@ -306,7 +306,11 @@ async fn duplicates_are_answered_with_the_originals_offset() {
 async fn sequences_and_epochs() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 1).await;
-    // Of a producer of whom nothing is known, any sequence is taken.
+    // Of a producer of whom nothing is known, any sequence is taken, but not of a partition that has just come
+    // here: what was sent before may have been refused for that.
+    let response = client.produce("t", idempotent(5, 1, 7, 2)).await;
+    assert_eq!(code(&response), ErrorCode::NotLeaderOrFollower);
+    tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(client.produce("t", idempotent(5, 1, 7, 2)).await.base_offset, 0);
     let response = client.produce("t", idempotent(5, 1, 10, 1)).await;
     assert_eq!(code(&response), ErrorCode::OutOfOrderSequenceNumber);

@@ -14,7 +14,7 @@ use object_store::{Error, GetOptions, PutMode, PutPayload};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Store;
-use super::error::{Class, CreateError, no_answer};
+use super::error::{Class, Connection, CreateError, no_answer};
 use super::kind::StoreKind;
 use crate::mutant::{self, Mutant};
 
@@ -26,6 +26,14 @@ pub const HEAD_BYTES: u64 = 4096;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause while nobody listens at the store's address, which costs neither side anything to find out.
+const LONGEST_REFUSED: Duration = Duration::from_millis(250);
+
+/// How many attempts in a row may follow each other at once because a connection broke. A store that was restarted
+/// has left a pool of broken ones behind, and each is found out by a request.
+const BROKEN: u32 = 16;
+
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// How a conditional write is attempted.
@@ -111,7 +119,7 @@ impl Store {
         let mut may_land = false;
         let mut occupied = false;
         let mut pointless = false;
-        let mut pauses = 0;
+        let (mut pauses, mut broken) = (0, 0);
         loop {
             let mut failure = None;
             if !occupied {
@@ -140,7 +148,11 @@ impl Store {
                 Found::Failed(error) => failure = failure.or(Some(error)),
             }
             let source = failure.unwrap_or_else(|| no_answer(policy.attempt_timeout));
-            let pause = pause(&nonce, pauses);
+            let pause = match Connection::of(&source) {
+                Connection::Broken if broken < BROKEN => Duration::ZERO,
+                Connection::Refused => pause(&nonce, pauses).min(LONGEST_REFUSED),
+                _ => pause(&nonce, pauses),
+            };
             if pointless || deadline.is_some_and(|end| Instant::now() + pause >= end) {
                 let path = path.clone();
                 return Err(match may_land {
@@ -149,8 +161,12 @@ impl Store {
                 });
             }
             self.report(path, &source);
-            sleep(pause).await;
-            pauses += 1;
+            if pause.is_zero() {
+                broken += 1;
+            } else {
+                sleep(pause).await;
+                (pauses, broken) = (pauses + 1, 0);
+            }
         }
     }
 

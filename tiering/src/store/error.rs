@@ -2,6 +2,7 @@
 //!
 //! A write says what is known of its outcome: not applied, or unknown. A read keeps the object's path.
 
+use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 
 /// What a caller may do about an error.
@@ -234,6 +235,34 @@ impl Class {
             | E::UnknownConfigurationKey { .. } => Self::Invalid,
             _ => Self::Transient,
         }
+    }
+}
+
+/// What became of the connection of a request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// There was none to be had.
+    Refused,
+    /// It broke, perhaps long before the request.
+    Broken,
+    /// It held, as far as is known.
+    Held,
+}
+
+impl Connection {
+    pub(super) fn of(error: &object_store::Error) -> Self {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<HttpError>() {
+                return match error.kind() {
+                    HttpErrorKind::Connect => Self::Refused,
+                    HttpErrorKind::Request | HttpErrorKind::Interrupted => Self::Broken,
+                    _ => Self::Held,
+                };
+            }
+            next = error.source();
+        }
+        Self::Held
     }
 }
 

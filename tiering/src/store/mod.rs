@@ -35,7 +35,7 @@ pub use self::kind::StoreKind;
 pub use self::memory::MemoryStore;
 pub use self::metrics::{RequestCounts, RequestKind, StoreMetrics};
 pub use self::open::{Hedge, StoreOptions};
-pub use self::probe::{Check, Outcome, ProbeError, ProbeReport, probe};
+pub use self::probe::{Check, Outcome, ProbeError, ProbeReport, admit, probe};
 pub use self::read::Tail;
 pub use self::url::StoreUrl;
 

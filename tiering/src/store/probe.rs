@@ -2,7 +2,8 @@
 //!
 //! The log is only as good as a few promises of its store: of writers that race for a free key exactly one
 //! wins, a taken key stays taken, and what was written is read and listed at once. Stores that break them lose
-//! data silently, so each promise is tried out, below `probe/<id>/`, on every start.
+//! data silently, so each promise is tried out, below `probe/<id>/`, on every start. One that does not answer, or
+//! that is full, has broken none: [`admit`] waits for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::{join_all, try_join_all};
 use object_store::path::Path;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use ulid::Ulid;
 
 use super::{CreateError, ReadError, Store};
@@ -20,8 +21,15 @@ const KEYS: u8 = 4;
 const RACERS: u8 = 8;
 const BODY: u64 = 1024;
 
+/// Characters of what a store answers that are repeated while it is waited for; some answer with pages of XML.
+const LONGEST_REASON: usize = 300;
+
 /// How often a request that got no clear answer is repeated.
 const ATTEMPTS: usize = 3;
+
+/// The pauses between two probes of a store that does not answer: each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// One property of the store.
 #[derive(Debug, Clone)]
@@ -41,8 +49,58 @@ pub struct Check {
 pub enum Outcome {
     /// The store keeps the promise.
     Pass,
-    /// It does not, or it could not be asked.
+    /// It does not, or it refuses to be asked.
     Fail(String),
+    /// The store did not answer, or failed for reasons that pass: nothing is known.
+    Unclear(String),
+}
+
+impl From<Result<(), Finding>> for Outcome {
+    fn from(result: Result<(), Finding>) -> Self {
+        match result {
+            Ok(()) => Self::Pass,
+            Err(Finding::Fault(reason)) => Self::Fail(reason),
+            Err(Finding::Silence(reason)) => Self::Unclear(reason),
+        }
+    }
+}
+
+/// Why a check did not pass.
+#[derive(Debug)]
+enum Finding {
+    Fault(String),
+    Silence(String),
+}
+
+impl Finding {
+    fn fault(reason: impl fmt::Display) -> Self {
+        Self::Fault(reason.to_string())
+    }
+
+    fn read(error: &ReadError, prefix: &str) -> Self {
+        match error {
+            ReadError::Failed { .. } | ReadError::Truncated { .. } => Self::Silence(error.to_string()),
+            _ => Self::Fault(format!("{prefix}{error}")),
+        }
+    }
+
+    fn create(error: &CreateError, prefix: &str) -> Self {
+        match may_land(error) {
+            true => Self::Silence(error.to_string()),
+            false => Self::Fault(format!("{prefix}{error}")),
+        }
+    }
+}
+
+/// Whether the store did not say what became of a write.
+fn may_land(error: &CreateError) -> bool {
+    matches!(error, CreateError::Unknown { .. })
+}
+
+impl From<ReadError> for Finding {
+    fn from(error: ReadError) -> Self {
+        Self::read(&error, "")
+    }
 }
 
 /// Everything that was checked.
@@ -55,24 +113,35 @@ pub struct ProbeReport {
 /// The store must not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// It can't be reached, it refuses the credentials, or there is no such bucket.
+    /// It refuses the credentials, or there is no such bucket.
     #[error("the store can't be used: {0}")]
     Unusable(String),
+    /// It can't be reached, it fails, or it is full. That passes, or somebody has to see to it; nothing is known of
+    /// its promises.
+    #[error("the store does not answer, or takes nothing: {0}")]
+    Unavailable(String),
     /// It answers, and breaks a promise.
     #[error("the store does not keep what the log relies on: {0}")]
     Broken(String),
 }
 
 impl ProbeReport {
-    /// An error that names every failed check.
+    /// An error that names every failed check; what was left unclear counts if none failed.
     pub fn verdict(&self) -> Result<(), ProbeError> {
-        let failed: Vec<_> = self.checks.iter().filter(|check| check.outcome != Outcome::Pass).collect();
-        if failed.is_empty() {
-            return Ok(());
+        let reasons = |is: fn(&Outcome) -> bool| {
+            let found: Vec<_> = self.checks.iter().filter(|check| is(&check.outcome)).collect();
+            let reasons = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            (!found.is_empty()).then_some(reasons)
+        };
+        if let Some(reasons) = reasons(|outcome| matches!(outcome, Outcome::Fail(_))) {
+            // A store that can't even be asked for an absent object is asked nothing else.
+            let alone = self.checks.len() == 1;
+            return Err(if alone { ProbeError::Unusable(reasons) } else { ProbeError::Broken(reasons) });
         }
-        let reasons = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        // A store that can't even be asked for an absent object is asked nothing else.
-        Err(if self.checks.len() == 1 { ProbeError::Unusable(reasons) } else { ProbeError::Broken(reasons) })
+        match reasons(|outcome| matches!(outcome, Outcome::Unclear(_))) {
+            Some(reasons) => Err(ProbeError::Unavailable(reasons)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -80,7 +149,7 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.outcome {
             Outcome::Pass => write!(f, "{}: ok ({}, {:?})", self.name, self.detail, self.elapsed),
-            Outcome::Fail(reason) => write!(f, "{}: {reason}", self.name),
+            Outcome::Fail(reason) | Outcome::Unclear(reason) => write!(f, "{}: {reason}", self.name),
         }
     }
 }
@@ -93,27 +162,53 @@ pub async fn probe(store: &Store, id: Ulid) -> ProbeReport {
     if checks.iter().any(|check| check.outcome != Outcome::Pass) {
         return ProbeReport { checks };
     }
-    let raced = format!("{RACERS} writers raced for each of {KEYS} keys");
-    timed(&mut checks, "racing creates", &raced, probe.race()).await;
-    timed(&mut checks, "taken keys", "each key was created again", probe.create_again()).await;
-    timed(&mut checks, "list after write", "all keys, and those after the second", probe.list()).await;
-    timed(&mut checks, "range reads", "a range, a suffix, a size", probe.ranges()).await;
-    timed(&mut checks, "delete", "every key, and none is listed", probe.delete()).await;
+    probe.with_objects(&mut checks).await;
+    if checks.iter().any(Check::is_unclear) {
+        // What may be there is removed all the same, as far as that is possible.
+        let _ = probe.delete().await;
+    } else {
+        timed(&mut checks, "delete", "every key, and none is listed", probe.delete()).await;
+    }
     ProbeReport { checks }
+}
+
+/// Probes the store, under another of `ids` each time, until it is known what it is worth or `patience` has passed.
+/// A store that breaks a promise is refused at once.
+pub async fn admit(
+    store: &Store,
+    mut ids: impl FnMut() -> Ulid,
+    patience: Duration,
+) -> Result<(), ProbeError> {
+    let deadline = Instant::now() + patience;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match probe(store, ids()).await.verdict() {
+            Err(ProbeError::Unavailable(reason)) if Instant::now() + pause < deadline => {
+                let reason: String = reason.chars().take(LONGEST_REASON).collect();
+                tracing::warn!(%store, %reason, "waiting for the store, which does not answer or takes nothing");
+            }
+            verdict => return verdict,
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
 async fn timed(
     checks: &mut Vec<Check>,
     name: &'static str,
     detail: &str,
-    check: impl Future<Output = Result<(), String>>,
+    check: impl Future<Output = Result<(), Finding>>,
 ) {
     let begun = Instant::now();
-    let outcome = match check.await {
-        Ok(()) => Outcome::Pass,
-        Err(reason) => Outcome::Fail(reason),
-    };
+    let outcome = check.await.into();
     checks.push(Check { name, outcome, elapsed: begun.elapsed(), detail: detail.into() });
+}
+
+impl Check {
+    fn is_unclear(&self) -> bool {
+        matches!(self.outcome, Outcome::Unclear(_))
+    }
 }
 
 struct Probe<'a> {
@@ -122,6 +217,22 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
+    /// Every check for which something is written, up to one that the store leaves open: those after it would find
+    /// fault with what was never written.
+    async fn with_objects(&self, checks: &mut Vec<Check>) {
+        let raced = format!("{RACERS} writers raced for each of {KEYS} keys");
+        timed(checks, "racing creates", &raced, self.race()).await;
+        if !checks.iter().any(Check::is_unclear) {
+            timed(checks, "taken keys", "each key was created again", self.create_again()).await;
+        }
+        if !checks.iter().any(Check::is_unclear) {
+            timed(checks, "list after write", "all keys, and those after the second", self.list()).await;
+        }
+        if !checks.iter().any(Check::is_unclear) {
+            timed(checks, "range reads", "a range, a suffix, a size", self.ranges()).await;
+        }
+    }
+
     fn folder(&self) -> Path {
         Path::from_iter(["probe".to_string(), self.id.to_string()])
     }
@@ -141,34 +252,40 @@ impl Probe<'_> {
         self.store.create(&self.key(key), payload, self.store.policy().attempt_timeout).await
     }
 
-    async fn absent(&self) -> Result<(), String> {
+    async fn absent(&self) -> Result<(), Finding> {
         match self.store.get_range(&self.key(0), 0..1).await {
             Err(ReadError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(format!("reading an absent object must say that it is absent, not: {error}")),
-            Ok(_) => Err("an object was read that nobody wrote".into()),
+            Err(error) => {
+                Err(Finding::read(&error, "reading an absent object must say that it is absent, not: "))
+            }
+            Ok(_) => Err(Finding::fault("an object was read that nobody wrote")),
         }
     }
 
-    async fn race(&self) -> Result<(), String> {
+    async fn race(&self) -> Result<(), Finding> {
         let all = (0..KEYS).flat_map(|key| (0..RACERS).map(move |racer| (key, racer)));
         let answers = join_all(all.map(|(key, racer)| self.create(key, racer))).await;
         let races = (0..KEYS).zip(answers.chunks(RACERS.into()));
-        try_join_all(races.map(|(key, answers)| self.judge(key, answers))).await.map(drop)
+        let judged = join_all(races.map(|(key, answers)| self.judge(key, answers))).await;
+        // A fault weighs more than silence.
+        let silence = |result: &Result<(), Finding>| !matches!(result, Err(Finding::Fault(_)));
+        let (silent, faulty): (Vec<_>, Vec<_>) = judged.into_iter().partition(silence);
+        faulty.into_iter().chain(silent).collect()
     }
 
     /// One winner, whose bytes are there. Without a clear winner it may be one whose answer was lost.
-    async fn judge(&self, key: u8, answers: &[Result<(), CreateError>]) -> Result<(), String> {
+    async fn judge(&self, key: u8, answers: &[Result<(), CreateError>]) -> Result<(), Finding> {
         let won: Vec<u8> =
             (0..).zip(answers).filter(|(_, answer)| answer.is_ok()).map(|(racer, _)| racer).collect();
         if won.len() > 1 {
-            return Err(format!(
+            return Err(Finding::fault(format_args!(
                 "{} of {RACERS} writers were told that they created the same key",
                 won.len()
-            ));
+            )));
         }
         for answer in answers {
             if let Err(error @ CreateError::NotApplied { .. }) = answer {
-                return Err(error.to_string());
+                return Err(Finding::create(error, ""));
             }
         }
         let unclear =
@@ -179,37 +296,37 @@ impl Probe<'_> {
         };
         match self.store.get(&self.key(key)).await {
             Ok(found) if may_have_won.iter().any(|racer| found == self.body(key, *racer)) => Ok(()),
-            Ok(_) => Err("what is read is not what the winner wrote".into()),
+            Ok(_) => Err(Finding::fault("what is read is not what the winner wrote")),
             Err(error) => Err(match answers.iter().find_map(|answer| answer.as_ref().err()) {
-                Some(unclear @ CreateError::Unknown { .. }) => unclear.to_string(),
-                _ => format!("what was written cannot be read: {error}"),
+                Some(unclear) if may_land(unclear) => Finding::create(unclear, ""),
+                _ => Finding::read(&error, "what was written cannot be read: "),
             }),
         }
     }
 
-    async fn create_again(&self) -> Result<(), String> {
+    async fn create_again(&self) -> Result<(), Finding> {
         try_join_all((0..KEYS).map(|key| self.create_taken(key))).await.map(drop)
     }
 
-    async fn create_taken(&self, key: u8) -> Result<(), String> {
-        let before = self.store.get(&self.key(key)).await.map_err(|error| error.to_string())?;
+    async fn create_taken(&self, key: u8) -> Result<(), Finding> {
+        let before = self.store.get(&self.key(key)).await?;
         let mut attempts = 0;
         loop {
             attempts += 1;
             match self.create(key, RACERS).await {
                 Err(CreateError::AlreadyExists { .. }) => break,
                 Err(CreateError::Unknown { .. }) if attempts < ATTEMPTS => {}
-                Err(error) => return Err(format!("a taken key must be refused, not: {error}")),
-                Ok(()) => return Err("a taken key was created again".into()),
+                Err(error) => return Err(Finding::create(&error, "a taken key must be refused, not: ")),
+                Ok(()) => return Err(Finding::fault("a taken key was created again")),
             }
         }
-        match self.store.get(&self.key(key)).await.map_err(|error| error.to_string())? == before {
+        match self.store.get(&self.key(key)).await? == before {
             true => Ok(()),
-            false => Err("a refused write changed the object".into()),
+            false => Err(Finding::fault("a refused write changed the object")),
         }
     }
 
-    async fn list(&self) -> Result<(), String> {
+    async fn list(&self) -> Result<(), Finding> {
         let folder = self.folder();
         let all: Vec<_> = (0..KEYS).map(|key| (self.key(key), BODY)).collect();
         let whole = self.store.list(&folder).map_ok(|meta| (meta.location, meta.size)).try_collect();
@@ -218,23 +335,22 @@ impl Probe<'_> {
             .list_after(&folder, &self.key(1))
             .map_ok(|meta| (meta.location, meta.size))
             .try_collect();
-        let (mut whole, mut after): (Vec<_>, Vec<_>) =
-            futures::try_join!(whole, after).map_err(|error: ReadError| error.to_string())?;
+        let (mut whole, mut after): (Vec<_>, Vec<_>) = futures::try_join!(whole, after)?;
         whole.sort_unstable();
         after.sort_unstable();
         if whole != all {
-            return Err(format!(
+            return Err(Finding::fault(format_args!(
                 "{} of {KEYS} objects were listed right after they were written",
                 whole.len()
-            ));
+            )));
         }
         match after == all[2..] {
             true => Ok(()),
-            false => Err("listing from a key on lists the wrong objects".into()),
+            false => Err(Finding::fault("listing from a key on lists the wrong objects")),
         }
     }
 
-    async fn ranges(&self) -> Result<(), String> {
+    async fn ranges(&self) -> Result<(), Finding> {
         let key = self.key(0);
         let read = async {
             let whole = self.store.get(&key).await?;
@@ -246,23 +362,21 @@ impl Probe<'_> {
             let same = whole.get(100..300) == Some(&range[..]) && whole.get(1000..) == Some(&end[..]);
             Ok::<_, ReadError>(sizes && same && suffix.bytes == end)
         };
-        match read.await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("a range is not the bytes that stand there".into()),
-            Err(error) => Err(error.to_string()),
+        match read.await? {
+            true => Ok(()),
+            false => Err(Finding::fault("a range is not the bytes that stand there")),
         }
     }
 
     /// Removes whatever was written, also after a check that failed.
-    async fn delete(&self) -> Result<(), String> {
-        let text = |error: ReadError| error.to_string();
-        try_join_all((0..KEYS).map(|key| async move { self.store.delete(&self.key(key)).await }))
-            .await
-            .map_err(text)?;
-        let left: Vec<_> = self.store.list(&self.folder()).try_collect().await.map_err(text)?;
-        match left.is_empty() {
-            true => Ok(()),
-            false => Err(format!("{} objects are listed right after they were deleted", left.len())),
+    async fn delete(&self) -> Result<(), Finding> {
+        try_join_all((0..KEYS).map(|key| async move { self.store.delete(&self.key(key)).await })).await?;
+        let left: Vec<_> = self.store.list(&self.folder()).try_collect().await?;
+        match left.len() {
+            0 => Ok(()),
+            left => {
+                Err(Finding::fault(format_args!("{left} objects are listed right after they were deleted")))
+            }
         }
     }
 }

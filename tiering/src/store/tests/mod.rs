@@ -1,6 +1,7 @@
 //! What every store must do, what a directory must survive, and what ambiguous answers must lead to.
 
 mod conformance;
+mod create;
 mod file;
 mod probe;
 mod remote;

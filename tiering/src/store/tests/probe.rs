@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -12,9 +13,10 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::time::Instant;
 use ulid::Ulid;
 
-use crate::store::{MemoryStore, Outcome, Store, StoreKind, StoreOptions, probe};
+use crate::store::{MemoryStore, Outcome, ProbeError, Store, StoreKind, StoreOptions, admit, probe};
 
 /// What a bad store gets wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,10 @@ enum Lie {
     HidesAbsence,
     /// Keeps what is deleted.
     Keeps,
+    /// No lie: it is full, at least for the first writes.
+    Full(usize),
+    /// No lie: it does not answer the first requests.
+    Away(usize),
 }
 
 #[derive(Debug)]
@@ -43,6 +49,17 @@ struct Liar {
     inner: MemoryStore,
     lie: Lie,
     reads: AtomicUsize,
+    requests: AtomicUsize,
+}
+
+impl Liar {
+    /// Fails the first so many requests, as a store does that has no room or no network.
+    fn fail(&self, first: usize) -> Result<()> {
+        match self.requests.fetch_add(1, Relaxed) < first {
+            true => Err(Error::Generic { store: "test", source: "507 Insufficient Storage".into() }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Liar {
@@ -55,6 +72,7 @@ impl fmt::Display for Liar {
 impl ObjectStore for Liar {
     async fn put_opts(&self, at: &Path, payload: PutPayload, mut opts: PutOptions) -> Result<PutResult> {
         match self.lie {
+            Lie::Full(first) | Lie::Away(first) => self.fail(first)?,
             Lie::IgnoresConditions => opts.mode = PutMode::Overwrite,
             Lie::Races if opts.mode == PutMode::Create => {
                 let taken = self.inner.head(at).await.is_ok();
@@ -81,6 +99,7 @@ impl ObjectStore for Liar {
 
     async fn get_opts(&self, at: &Path, mut options: GetOptions) -> Result<GetResult> {
         match self.lie {
+            Lie::Away(first) => self.fail(first)?,
             Lie::StaleReads if self.reads.fetch_add(1, Relaxed) < 5 => {
                 return Err(Error::NotFound { path: at.to_string(), source: "not yet".into() });
             }
@@ -112,8 +131,12 @@ impl ObjectStore for Liar {
 }
 
 fn liar(lie: Lie) -> Store {
-    let objects: Arc<dyn ObjectStore> =
-        Arc::new(Liar { inner: MemoryStore::new(), lie, reads: AtomicUsize::new(0) });
+    let objects: Arc<dyn ObjectStore> = Arc::new(Liar {
+        inner: MemoryStore::new(),
+        lie,
+        reads: Default::default(),
+        requests: Default::default(),
+    });
     Store::new(StoreKind::Memory, Arc::clone(&objects), objects)
 }
 
@@ -136,6 +159,29 @@ async fn finds_out_liars() {
         assert!(error.contains(name) && error.contains(reason), "{lie:?}: {error}");
     }
     probe(&liar(Lie::None), Ulid::new()).await.verdict().expect("an honest store");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_or_full_is_no_liar_and_is_waited_for() {
+    for (lie, waits) in [(Lie::Full(100), 4), (Lie::Away(5), 5)] {
+        let store = liar(lie);
+        let verdict = probe(&store, Ulid::new()).await.verdict();
+        let Err(ProbeError::Unavailable(reason)) = verdict else { panic!("{lie:?}: {verdict:?}") };
+        assert!(reason.contains("507"), "{reason}");
+        let began = Instant::now();
+        admit(&store, Ulid::new, Duration::from_secs(60)).await.expect("it passes");
+        assert!(began.elapsed() < Duration::from_secs(1 << waits), "{lie:?}: {:?}", began.elapsed());
+        let objects = store.list(&Path::default()).collect::<Vec<_>>().await;
+        assert!(objects.is_empty(), "{objects:?}");
+    }
+    let began = Instant::now();
+    let given_up = admit(&liar(Lie::Full(usize::MAX)), Ulid::new, Duration::from_secs(60)).await;
+    assert!(matches!(given_up, Err(ProbeError::Unavailable(_))), "{given_up:?}");
+    assert!((50..=60).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    let began = Instant::now();
+    let refused = admit(&liar(Lie::Races), Ulid::new, Duration::from_secs(60)).await;
+    assert!(matches!(refused, Err(ProbeError::Broken(_))), "{refused:?}");
+    assert_eq!(began.elapsed(), Duration::ZERO, "a liar is refused at once");
 }
 
 async fn passes(store: &Store) {
