@@ -197,7 +197,7 @@ mod tests {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let after = async |seconds| {
+        let after = async |seconds: u64| {
             sleep(Duration::from_millis(seconds * 1000 + 500)).await;
             ticks.load(Ordering::Relaxed)
         };

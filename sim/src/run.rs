@@ -79,9 +79,8 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
         () = cluster.supervise(&scenario.fair) => Ok(()),
     };
     report.violations.extend(verdict.err());
-    conclude(&mut report, &cluster, &clients.model, began).await?;
+    let history = conclude(&mut report, &cluster, &clients.model, began).await?;
     cluster.clear();
-    let history = std::mem::take(&mut *clients.model.history.lock());
     Ok((report, if options.history { history } else { Vec::new() }))
 }
 
@@ -133,8 +132,8 @@ async fn conclude(
     cluster: &Cluster,
     client: &Client,
     began: Instant,
-) -> anyhow::Result<()> {
-    let history = client.history.lock();
+) -> anyhow::Result<Vec<Event>> {
+    let history = std::mem::take(&mut *client.history.lock());
     let found = check::check(&history).into_iter().map(|violation| violation.to_string());
     // Without a final log, everything would be lost.
     if report.violations.is_empty() {
@@ -142,7 +141,6 @@ async fn conclude(
     }
     report.acknowledged = history.iter().filter(|event| matches!(event, Event::Ack { .. })).count() as u64;
     report.seen = history.iter().filter(|event| matches!(event, Event::Seen { .. })).count() as u64;
-    drop(history);
     let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
     (report.unknown, report.retries) = (unknown, retries);
     report.violations.extend(wrong);
@@ -151,7 +149,7 @@ async fn conclude(
     report.simulated_ms = began.elapsed().as_millis() as u64;
     report.moves = moves::replay(&cluster.objects).await?;
     (report.hash, report.lines) = (cluster.trace.hash(), cluster.trace.lines());
-    Ok(())
+    Ok(history)
 }
 
 /// Makes clients.

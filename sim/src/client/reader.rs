@@ -170,7 +170,11 @@ async fn read_on(
             return Ok(());
         }
         let from = Place { offset, epoch, last_epoch: -1, bytes: 1 << 20, wait_ms: 0 };
-        log.extend(fetch(client, connection, partition, from).await?);
+        let records = fetch(client, connection, partition, from).await?;
+        if records.is_empty() {
+            return Err(io::Error::other("nothing where something must be").into());
+        }
+        log.extend(records);
     }
 }
 

@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::join_all;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use rand::SeedableRng;
 use tiering::store::{CreateError, CreateOutcome, CreatePolicy, MemoryStore, Store, StoreKind};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 
@@ -42,6 +45,7 @@ async fn writes_meet_what_is_scripted() {
         (Fault::Truncate, Some(true), true, true),
         (Fault::Stall, None, false, false),
         (Fault::StallAfter, None, true, true),
+        (Fault::Lock(SECOND * 30), None, false, false),
     ] {
         let (truth, store) = faulty(FaultPlan::calm(), 0);
         store.script(Operation::Put, |at| at.as_ref().starts_with("a/"), fault);
@@ -52,6 +56,8 @@ async fn writes_meet_what_is_scripted() {
         let answer = timeout(SECOND * 20, store.put(&path("a/b"), "x".into())).await;
         assert_eq!(answer.ok().map(|answer| answer.is_ok()), answers, "{fault:?}");
         assert_eq!(holds(&truth, "a/b").await.is_some(), lands_at_once, "{fault:?}");
+        let locked = timeout(SECOND, store.get(&path("a/b"))).await.is_err();
+        assert_eq!(locked, matches!(fault, Fault::Lock(_)), "{fault:?}");
         match fault {
             Fault::Slow(extra) => assert_eq!(begun.elapsed(), extra),
             Fault::Late { fails, .. } => assert_eq!(begun.elapsed(), fails),
@@ -103,7 +109,10 @@ async fn reads_and_deletes_meet_what_is_scripted() {
     assert_eq!(holds(&truth, "m").await.as_deref(), Some(&b"part"[..]));
 
     store.set_reachable(false);
-    assert!(timeout(SECOND * 60, store.get(&path("k/1"))).await.is_err());
+    assert!(timeout(SECOND * 29, store.get(&path("k/1"))).await.is_err());
+    let begun = Instant::now();
+    store.get(&path("k/1")).await.expect_err("the client gives up");
+    assert_eq!(begun.elapsed(), PATIENCE);
     store.set_reachable(true);
     store.get(&path("k/1")).await.expect("back again");
 }
