@@ -4,17 +4,17 @@
 //! Redpanda 21.11 (<https://jepsen.io/analyses/redpanda-21.10.1>), Bufstream 0.1.0
 //! (<https://jepsen.io/analyses/bufstream-0.1.0>) and in Kafka's own protocol.
 
-mod duplicate;
-mod epoch_end;
-mod inconsistent_offset;
-mod leader_epoch;
-mod lost_write;
-mod moved_offset;
-mod poll;
-mod producer_id;
-mod record_epoch;
-mod reordered;
-mod unseen;
+pub mod duplicate;
+pub mod epoch_end;
+pub mod inconsistent_offset;
+pub mod leader_epoch;
+pub mod lost_write;
+pub mod moved_offset;
+pub mod poll;
+pub mod producer_id;
+pub mod record_epoch;
+pub mod reordered;
+pub mod unseen;
 
 use std::collections::BTreeMap;
 use std::fmt;
