@@ -9,6 +9,7 @@ pub mod group;
 mod ids;
 pub mod partition;
 mod shard;
+pub mod share;
 pub mod topic;
 
 pub use ids::{ClusterId, Epoch, NodeId, PartitionId, ProcessId, SessionId, ShardId, TopicId};
