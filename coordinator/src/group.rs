@@ -29,3 +29,5 @@ pub use state::{
 
 #[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod properties;
