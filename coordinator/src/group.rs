@@ -5,6 +5,7 @@
 //! [`Group`], changed by [`Change`]s alone, so that replaying them rebuilds it; timers and parked requests are
 //! soft, and start anew with a new owner. Wire messages, tickets and sockets stay out.
 
+mod assignor;
 mod change;
 pub mod classic;
 mod consumer_protocol;
@@ -17,6 +18,7 @@ mod state;
 mod timer;
 mod work;
 
+pub use assignor::Assignor;
 pub use change::Change;
 pub use consumer_protocol::{ConsumerProtocol, Subscription, TopicPartitions};
 pub use request::{Effect, Reject, Reply, Request, Token};
