@@ -57,6 +57,27 @@ pub enum Reject {
     /// FENCED_INSTANCE_ID (82).
     #[error("another member has the same group.instance.id")]
     FencedInstance,
+    /// FENCED_MEMBER_EPOCH (110).
+    #[error("the member must give up all its partitions and join again")]
+    FencedMemberEpoch,
+    /// UNRELEASED_INSTANCE_ID (111).
+    #[error("another member with the same group.instance.id has not left")]
+    UnreleasedInstance,
+    /// UNSUPPORTED_ASSIGNOR (112).
+    #[error("there is no such assignor")]
+    UnsupportedAssignor,
+    /// STALE_MEMBER_EPOCH (113).
+    #[error("the member is at another epoch")]
+    StaleMemberEpoch,
+    /// INVALID_REGULAR_EXPRESSION (128).
+    #[error("the regular expression is not valid")]
+    InvalidRegex,
+    /// INVALID_REQUEST (42).
+    #[error("the request is not valid")]
+    InvalidRequest,
+    /// UNSUPPORTED_VERSION (35): a member of a consumer group must commit with OffsetCommit 9 or later.
+    #[error("the version of the request is too old for the member's protocol")]
+    UnsupportedVersion,
     /// GROUP_MAX_SIZE_REACHED (81).
     #[error("the group has as many members as it may")]
     GroupMaxSize,
@@ -86,6 +107,10 @@ impl Reject {
             Self::UnknownMember
                 | Self::IllegalGeneration
                 | Self::FencedInstance
+                | Self::FencedMemberEpoch
+                | Self::UnreleasedInstance
+                | Self::StaleMemberEpoch
+                | Self::UnsupportedVersion
                 | Self::GroupNotFound(_)
                 | Self::NonEmptyGroup
                 | Self::SubscribedToTopic

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::consumer::{ConsumerGroup, ConsumerMember};
 use crate::{PartitionId, TopicId};
 
 /// A group's name (`group.id`).
@@ -47,6 +48,7 @@ impl Group {
     pub fn kind(&self) -> Kind {
         match self.membership {
             Membership::Classic(_) => Kind::Classic,
+            Membership::Consumer(_) => Kind::Consumer,
         }
     }
 }
@@ -56,6 +58,8 @@ impl Group {
 pub enum Membership {
     /// A classic group.
     Classic(ClassicGroup),
+    /// A consumer group.
+    Consumer(ConsumerGroup),
 }
 
 impl Default for Membership {
@@ -70,6 +74,8 @@ impl Default for Membership {
 pub enum Member {
     /// Of a classic group.
     Classic(ClassicMember),
+    /// Of a consumer group.
+    Consumer(ConsumerMember),
 }
 
 /// Where a classic group's rebalance is.

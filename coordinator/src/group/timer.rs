@@ -8,6 +8,10 @@ use super::state::GroupId;
 /// What becomes due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// A classic member of a consumer group was told to rejoin and has not.
+    Rejoin(MemberId),
+    /// A classic member of a consumer group has joined and not asked for its assignment.
+    Resync(MemberId),
     /// Offsets may have expired.
     Expiry,
 }
