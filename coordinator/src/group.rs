@@ -8,6 +8,7 @@
 mod assignor;
 mod change;
 pub mod classic;
+pub mod consumer;
 mod consumer_protocol;
 mod delete;
 pub mod offsets;
@@ -20,9 +21,9 @@ mod work;
 
 pub use assignor::Assignor;
 pub use change::Change;
-pub use consumer_protocol::{ConsumerProtocol, Subscription, TopicPartitions};
+pub use consumer_protocol::{Assigned, ConsumerProtocol, Subscription, TopicPartitions};
 pub use request::{Effect, Reject, Reply, Request, Token};
-pub use settings::Settings;
+pub use settings::{Migration, Settings};
 pub use shard::{Now, Shard, World};
 pub use state::{
     Assignment, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Kind, Member, MemberId,

@@ -6,7 +6,7 @@
 //! into the other while it has members ([`upgrade`], [`downgrade`]).
 
 mod admit;
-mod bridge;
+pub(super) mod bridge;
 mod commit;
 mod describe;
 mod downgrade;
@@ -14,7 +14,6 @@ mod expression;
 mod fence;
 mod heartbeat;
 mod leave;
-
 mod progress;
 mod reconcile;
 mod soft;
@@ -25,6 +24,11 @@ mod timers;
 mod upgrade;
 mod validate;
 
+pub use commit::check_fetch;
+pub(super) use commit::{check_commit, subscribed};
 pub use describe::{ConsumerState, Described, DescribedMember, describe};
+pub(super) use heartbeat::heartbeat;
 pub use heartbeat::{Beat, ConsumerHeartbeat, HeartbeatReject};
+pub(super) use soft::Soft;
 pub use state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+pub(super) use timers::{begin, due};

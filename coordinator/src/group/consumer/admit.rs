@@ -69,9 +69,14 @@ pub(super) fn check_holder(holder: &str, id: &str, instance: &str) -> Result<(),
 }
 
 /// A member may be one epoch behind, if the reply was lost: then it owns nothing but what it was given.
-fn check_epoch(member: &ConsumerMember, epoch: i32, owned: Option<&Assignment>) -> Result<(), HeartbeatReject> {
+fn check_epoch(
+    member: &ConsumerMember,
+    epoch: i32,
+    owned: Option<&Assignment>,
+) -> Result<(), HeartbeatReject> {
     let known = member.epoch;
-    let lost_reply = || epoch == member.previous_epoch && owned.is_some_and(|owned| is_within(owned, &member.assigned));
+    let lost_reply =
+        || epoch == member.previous_epoch && owned.is_some_and(|owned| is_within(owned, &member.assigned));
     let wrong = match epoch {
         0 => return Ok(()),
         _ if epoch > known => "greater",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{downgrade, progress, subscription, timers};
 use crate::group::change::Change;
+use crate::group::classic;
 use crate::group::state::{MemberId, Membership};
 use crate::group::work::Work;
 
@@ -19,12 +20,12 @@ pub(super) fn fence(work: &mut Work<'_>, ids: Vec<MemberId>) {
         work.change(Change::Member(id, None));
     }
     let mut group = progress::header(work);
-    group.group_epoch += 1;
     if downgrades {
-        downgrade::downgrade(work, group);
-        downgrade::rebalance(work);
+        downgrade::downgrade(work, &group);
+        classic::prepare(work);
         return;
     }
+    group.group_epoch += 1;
 
     let used = work.group().consumer_members().filter_map(|(_, member)| member.regex.clone()).collect();
     subscription::match_expressions(work, used);

@@ -42,7 +42,9 @@ pub(super) fn leave(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<
 /// A static member keeps what it is assigned; what it was to give back it no longer owns.
 fn away(member: ConsumerMember) -> ConsumerMember {
     let from_the_start = |held: Held| -> Held {
-        held.into_iter().map(|(topic, all)| (topic, all.into_keys().map(|index| (index, 0)).collect())).collect()
+        held.into_iter()
+            .map(|(topic, all)| (topic, all.into_keys().map(|index| (index, 0)).collect()))
+            .collect()
     };
     ConsumerMember { epoch: AWAY, revoking: Held::new(), assigned: from_the_start(member.assigned), ..member }
 }

@@ -56,8 +56,10 @@ pub(super) fn bump(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember, 
     let used = others(work.group(), id).chain([member]).filter_map(|member| member.regex.clone()).collect();
     subscription::match_expressions(work, used);
     let soft = &work.entry.consumer;
-    let names: BTreeSet<&str> =
-        others(work.group(), id).chain([member]).flat_map(|member| subscription::names(member, soft)).collect();
+    let names: BTreeSet<&str> = others(work.group(), id)
+        .chain([member])
+        .flat_map(|member| subscription::names(member, soft))
+        .collect();
     let hash = subscription::hash(&names, cluster);
     let is_matched = subscription::is_matched(soft, cluster);
 
@@ -134,7 +136,8 @@ pub(super) fn header(work: &Work<'_>) -> ConsumerGroup {
 
 /// Makes the group's own fields these, and the group one with members.
 pub(super) fn put_header(work: &mut Work<'_>, group: ConsumerGroup) {
-    let is_so = work.entry.exists && work.group().empty_since.is_none() && work.group().consumer() == Some(&group);
+    let is_so =
+        work.entry.exists && work.group().empty_since.is_none() && work.group().consumer() == Some(&group);
     if !is_so {
         work.change(Change::Header { membership: Membership::Consumer(group), empty_since: None });
     }

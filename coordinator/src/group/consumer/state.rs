@@ -119,8 +119,13 @@ impl Group {
 
     /// A member of a consumer group.
     pub(in crate::group) fn consumer_member(&self, id: &str) -> Option<&ConsumerMember> {
-        match self.members.get(id) {
-            Some(Member::Consumer(member)) => Some(member),
+        self.consumer_entry(id).map(|(_, member)| member)
+    }
+
+    /// A member of a consumer group, with its id.
+    pub(in crate::group) fn consumer_entry(&self, id: &str) -> Option<(&MemberId, &ConsumerMember)> {
+        match self.members.get_key_value(id) {
+            Some((id, Member::Consumer(member))) => Some((id, member)),
             _ => None,
         }
     }
@@ -140,10 +145,6 @@ impl Group {
         likely: &str,
     ) -> Option<(&MemberId, &ConsumerMember)> {
         let is_it = |(_, member): &(&MemberId, &ConsumerMember)| member.instance.as_deref() == Some(instance);
-        let at_hand = self.members.get_key_value(likely).and_then(|(id, member)| match member {
-            Member::Consumer(member) => Some((id, member)),
-            Member::Classic(_) => None,
-        });
-        at_hand.filter(is_it).or_else(|| self.consumer_members().find(is_it))
+        self.consumer_entry(likely).filter(is_it).or_else(|| self.consumer_members().find(is_it))
     }
 }

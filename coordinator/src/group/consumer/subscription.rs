@@ -40,7 +40,7 @@ pub(super) fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
 }
 
 /// The names that match. What was a valid expression to an earlier version and is none to this matches nothing.
-fn matching(expression: &str, cluster: &Cluster) -> BTreeSet<String> {
+pub(super) fn matching(expression: &str, cluster: &Cluster) -> BTreeSet<String> {
     let Ok(expression) = Expression::new(expression) else { return BTreeSet::new() };
     let names = cluster.topics_by_name().map(|topic| &topic.name);
     names.filter(|name| expression.matches(name)).cloned().collect()

@@ -41,5 +41,9 @@ pub(super) fn preferred<'a>(members: impl Iterator<Item = &'a ConsumerMember>) -
     for assignor in members.filter_map(|member| Assignor::named(member.assignor.as_deref()?)) {
         *asked.entry(assignor).or_default() += 1;
     }
-    asked.into_iter().rev().max_by_key(|(_, count)| *count).map_or_else(Assignor::default, |(assignor, _)| assignor)
+    asked
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or_else(Assignor::default, |(assignor, _)| assignor)
 }

@@ -40,7 +40,8 @@ pub(super) fn session(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMembe
 /// rejoin instead, and has as long for that.
 pub(super) fn revoke(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember) {
     let timer = Timer::Revoke(MemberId::clone(id));
-    let waits = member.state == MemberState::UnrevokedPartitions && member.classic.is_none() && member.epoch != AWAY;
+    let waits =
+        member.state == MemberState::UnrevokedPartitions && member.classic.is_none() && member.epoch != AWAY;
     if waits {
         work.set(timer, millis(member.rebalance_timeout_ms));
     } else {
@@ -69,6 +70,6 @@ pub(super) fn cancel(work: &mut Work<'_>, id: &MemberId) {
     }
 }
 
-fn millis(ms: i32) -> Duration {
+pub(super) fn millis(ms: i32) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -28,7 +28,9 @@ pub(super) fn validate(group: &str, request: &ConsumerHeartbeat) -> Result<(), H
             return invalid("TopicPartitions must be empty when (re-)joining.");
         }
         0 if request.topics.is_none() && request.regex.is_none() => {
-            return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+            return invalid(
+                "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.",
+            );
         }
         AWAY if request.instance.is_none() => return invalid("InstanceId can't be null."),
         ..AWAY => return invalid("MemberEpoch is invalid."),
