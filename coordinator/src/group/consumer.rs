@@ -32,3 +32,6 @@ pub use heartbeat::{Beat, ConsumerHeartbeat, HeartbeatReject};
 pub(super) use soft::Soft;
 pub use state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
 pub(super) use timers::{begin, due};
+
+#[cfg(test)]
+mod lab;

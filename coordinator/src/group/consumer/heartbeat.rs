@@ -142,3 +142,7 @@ fn check_expression(group: &Group, request: &ConsumerHeartbeat) -> Result<(), He
         message: format!("SubscribedTopicRegex `{regex}` is not a valid regular expression: {error}."),
     })
 }
+
+#[cfg(test)]
+#[path = "heartbeat_test.rs"]
+mod tests;
