@@ -105,3 +105,7 @@ pub(super) fn unknown_instance(instance: &str) -> HeartbeatReject {
     let message = format!("Instance id {instance} is unknown.");
     HeartbeatReject { reject: Reject::UnknownMember, message }
 }
+
+#[cfg(test)]
+#[path = "admit_test.rs"]
+mod tests;

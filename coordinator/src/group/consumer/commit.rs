@@ -66,3 +66,7 @@ pub(in crate::group) fn subscribed(work: &Work<'_>) -> BTreeSet<String> {
     names.extend(unmatched.into_values().flatten());
     names
 }
+
+#[cfg(test)]
+#[path = "commit_test.rs"]
+mod tests;

@@ -77,3 +77,7 @@ pub(super) fn hash(names: &BTreeSet<&str>, cluster: &Cluster) -> u64 {
     }
     hasher.digest()
 }
+
+#[cfg(test)]
+#[path = "subscription_test.rs"]
+mod tests;

@@ -73,3 +73,7 @@ pub(super) fn cancel(work: &mut Work<'_>, id: &MemberId) {
 pub(super) fn millis(ms: i32) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
+
+#[cfg(test)]
+#[path = "timers_test.rs"]
+mod tests;
