@@ -29,3 +29,8 @@ pub use state::{
     Assignment, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Kind, Member, MemberId,
     Membership,
 };
+
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod properties;

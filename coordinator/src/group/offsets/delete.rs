@@ -38,3 +38,7 @@ fn check(work: &Work<'_>) -> Result<(), Reject> {
         Membership::Classic(_) | Membership::Consumer(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "delete_test.rs"]
+mod tests;
