@@ -15,6 +15,7 @@ pub mod offsets;
 mod request;
 mod settings;
 mod shard;
+pub mod share;
 mod state;
 mod timer;
 mod work;

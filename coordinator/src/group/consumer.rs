@@ -31,6 +31,7 @@ pub(super) use heartbeat::heartbeat;
 pub use heartbeat::{Beat, ConsumerHeartbeat, HeartbeatReject};
 pub(super) use soft::Soft;
 pub use state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+pub(super) use subscription::hash as hash_topics;
 pub(super) use timers::{begin, due};
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub(super) use commit::commit;
 pub(super) use delete::delete;
 pub(super) use expiry::{any_of, expire, forget_topic, plan_expiry};
 
+use std::collections::BTreeSet;
+
 use super::classic::{Caller, Subscribed};
 use super::state::Membership;
 use super::work::Work;
@@ -19,6 +21,8 @@ fn subscribed(work: &Work<'_>) -> Subscribed {
     match &work.group().membership {
         Membership::Classic(_) => classic::subscribed(work.group(), &work.world.consumer_protocol),
         Membership::Consumer(_) => Subscribed::To(consumer::subscribed(work)),
+        // It commits nothing.
+        Membership::Share(_) => Subscribed::To(BTreeSet::new()),
     }
 }
 

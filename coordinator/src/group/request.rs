@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::change::Change;
 use super::state::GroupId;
-use super::{classic, consumer, offsets};
+use super::{classic, consumer, offsets, share};
 
 /// Names a request whose reply is owed. It means something to the caller only.
 pub type Token = u64;
@@ -24,6 +24,10 @@ pub enum Request {
     Leave(classic::Leave),
     /// ConsumerGroupHeartbeat.
     ConsumerHeartbeat(consumer::ConsumerHeartbeat),
+    /// ShareGroupHeartbeat.
+    ShareHeartbeat(share::ShareHeartbeat),
+    /// AlterShareGroupOffsets, DeleteShareGroupOffsets: what of them concerns the group itself.
+    ShareTopics(share::ShareTopics),
     /// OffsetCommit.
     Commit(offsets::Commit),
     /// OffsetDelete.
@@ -43,6 +47,10 @@ pub enum Reply {
     Done(Result<(), Reject>),
     /// To a heartbeat of a consumer group's member.
     ConsumerHeartbeat(Result<consumer::Beat, consumer::HeartbeatReject>),
+    /// To a heartbeat of a share group's member.
+    ShareHeartbeat(Result<consumer::Beat, consumer::HeartbeatReject>),
+    /// To a change of a share group's topics: the group's epoch.
+    ShareTopics(Result<i32, Reject>),
     /// To a leave: each member's own outcome, in the request's order.
     Left(Result<Vec<Result<(), Reject>>, Reject>),
     /// To a commit or the deletion of offsets: each partition's own outcome, in the request's order.
@@ -120,6 +128,11 @@ impl Reject {
         Self::GroupNotFound(format!("Group {group} not found."))
     }
 
+    /// GROUP_ID_NOT_FOUND with what Kafka says of the offsets of a share group.
+    pub(super) fn not_of_consumers(group: &str) -> Self {
+        Self::GroupNotFound(format!("Group {group} is not a consumer group."))
+    }
+
     /// Whether it follows from state held, so that it may be told only once a slot confirms that the state is
     /// still the owner's.
     pub fn needs_barrier(&self) -> bool {
@@ -151,7 +164,10 @@ impl Reply {
         match self {
             Self::Join(reply) => reply.as_ref().is_err_and(|r| r.reject.needs_barrier()),
             Self::Sync(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
-            Self::ConsumerHeartbeat(reply) => reply.as_ref().is_err_and(|r| r.reject.needs_barrier()),
+            Self::ShareTopics(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
+            Self::ConsumerHeartbeat(reply) | Self::ShareHeartbeat(reply) => {
+                reply.as_ref().is_err_and(|r| r.reject.needs_barrier())
+            }
             Self::Done(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
             Self::Left(parts) | Self::Offsets(parts) => any(parts),
         }

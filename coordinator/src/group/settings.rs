@@ -30,6 +30,9 @@ pub struct Settings {
     pub share_session_timeout: Duration,
     /// `group.share.heartbeat.interval.ms`, or the group's `share.heartbeat.interval.ms`.
     pub share_heartbeat_interval: Duration,
+    /// `group.share.assignment.interval.ms`, or the group's `share.assignment.interval.ms`: at least this long lies
+    /// between two computations of targets.
+    pub share_assignment_interval: Duration,
     /// `offset.metadata.max.bytes`: the longest metadata of a committed offset, in UTF-16 units: what Kafka
     /// counts in spite of the name.
     pub offset_metadata_max: usize,
@@ -81,6 +84,7 @@ impl Default for Settings {
             share_max_size: 200,
             share_session_timeout: Duration::from_secs(45),
             share_heartbeat_interval: Duration::from_secs(5),
+            share_assignment_interval: Duration::from_secs(1),
             offset_metadata_max: 4096,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check: Duration::from_secs(600),

@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::state::{Group, GroupId};
 use super::timer::{Timer, Timers};
 use super::work::{Entry, Work};
-use super::{classic, delete, offsets};
+use super::{classic, delete, offsets, share};
 use crate::TopicId;
 use crate::cluster::Cluster;
 
@@ -51,6 +51,7 @@ impl Shard {
             let mut work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
             classic::begin(&mut work);
             consumer::begin(&mut work);
+            share::begin(&mut work);
             // Nothing is decided by beginning: there is nothing to write and nobody to answer.
             work.finish(&mut Vec::new());
         }
@@ -93,6 +94,8 @@ impl Shard {
             Request::Leave(leave) if work.group().consumer().is_some() => bridge::leave(work, token, &leave),
             Request::Leave(leave) => classic::leave(work, token, &leave),
             Request::ConsumerHeartbeat(heartbeat) => consumer::heartbeat(work, token, &heartbeat),
+            Request::ShareHeartbeat(heartbeat) => share::heartbeat(work, token, &heartbeat),
+            Request::ShareTopics(topics) => share::topics(work, token, &topics),
             Request::Commit(commit) => offsets::commit(work, token, commit),
             Request::DeleteOffsets(delete) => offsets::delete(work, token, &delete),
             Request::Delete => delete::delete(work, token),
@@ -105,6 +108,7 @@ impl Shard {
             self.step(now, world, &id, effects, |work| match timer {
                 Timer::Expiry => offsets::expire(work),
                 timer if work.group().consumer().is_some() => consumer::due(work, &timer),
+                timer if work.group().share().is_some() => share::due(work, &timer),
                 Timer::Session(member) => classic::session_expired(work, &member),
                 Timer::Pending(member) => classic::pending_expired(work, &member),
                 Timer::Join => classic::join_expired(work),

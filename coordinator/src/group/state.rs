@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::consumer::{ConsumerGroup, ConsumerMember};
+use super::share::{ShareGroup, ShareMember};
 use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
 
@@ -51,6 +52,7 @@ impl Group {
         match self.membership {
             Membership::Classic(_) => Kind::Classic,
             Membership::Consumer(_) => Kind::Consumer,
+            Membership::Share(_) => Kind::Share,
         }
     }
 
@@ -58,7 +60,7 @@ impl Group {
     pub fn classic(&self) -> Option<&ClassicGroup> {
         match &self.membership {
             Membership::Classic(classic) => Some(classic),
-            Membership::Consumer(_) => None,
+            Membership::Consumer(_) | Membership::Share(_) => None,
         }
     }
 
@@ -85,6 +87,8 @@ pub enum Membership {
     Classic(ClassicGroup),
     /// A consumer group.
     Consumer(ConsumerGroup),
+    /// A share group.
+    Share(ShareGroup),
 }
 
 impl Default for Membership {
@@ -101,6 +105,8 @@ pub enum Member {
     Classic(ClassicMember),
     /// Of a consumer group.
     Consumer(ConsumerMember),
+    /// Of a share group.
+    Share(ShareMember),
 }
 
 impl Member {
@@ -108,7 +114,7 @@ impl Member {
     pub fn classic(&self) -> Option<&ClassicMember> {
         match self {
             Self::Classic(member) => Some(member),
-            Self::Consumer(_) => None,
+            Self::Consumer(_) | Self::Share(_) => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::shard::{Now, World};
 use super::state::{Group, GroupId};
 use super::timer::{Timer, Timers};
-use super::{classic, consumer, offsets};
+use super::{classic, consumer, offsets, share};
 
 /// A group in memory.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) classic: classic::Soft,
     /// The same of a consumer group: what was last looked at.
     pub(super) consumer: consumer::Soft,
+    /// The same of a share group.
+    pub(super) share: share::Soft,
 }
 
 impl Entry {

@@ -34,9 +34,12 @@ pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(
 pub fn check_fetch(group: &Group, member: &str, epoch: i32) -> Result<(), Reject> {
     match (&group.membership, group.members.get(member)) {
         (Membership::Classic(_), _) => Ok(()),
+        (Membership::Share(_), _) => {
+            Err(Reject::GroupNotFound("The group is not a consumer group.".to_owned()))
+        }
         (_, Some(Member::Consumer(member))) if member.epoch == epoch => Ok(()),
         (_, Some(Member::Consumer(member))) => Err(other_epoch(member)),
-        (_, Some(Member::Classic(_)) | None) => Err(Reject::UnknownMember),
+        (_, Some(Member::Classic(_) | Member::Share(_)) | None) => Err(Reject::UnknownMember),
     }
 }
 

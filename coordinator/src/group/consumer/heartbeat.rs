@@ -63,7 +63,7 @@ pub struct HeartbeatReject {
 }
 
 impl HeartbeatReject {
-    pub(super) fn not_found(message: String) -> Self {
+    pub(in crate::group) fn not_found(message: String) -> Self {
         Self { reject: Reject::GroupNotFound(message.clone()), message }
     }
 }

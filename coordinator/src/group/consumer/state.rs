@@ -134,7 +134,7 @@ impl Group {
     pub(in crate::group) fn consumer_members(&self) -> impl Iterator<Item = (&MemberId, &ConsumerMember)> {
         self.members.iter().filter_map(|(id, member)| match member {
             Member::Consumer(member) => Some((id, member)),
-            Member::Classic(_) => None,
+            Member::Classic(_) | Member::Share(_) => None,
         })
     }
 

@@ -63,7 +63,7 @@ pub(super) fn topics(member: &ConsumerMember, soft: &Soft, cluster: &Cluster) ->
 }
 
 /// The hash of topics as they are; 0 if none exists.
-pub(super) fn hash(names: &BTreeSet<&str>, cluster: &Cluster) -> u64 {
+pub(in crate::group) fn hash(names: &BTreeSet<&str>, cluster: &Cluster) -> u64 {
     let mut topics = names.iter().filter_map(|name| cluster.topic_named(name)).peekable();
     if topics.peek().is_none() {
         return 0;

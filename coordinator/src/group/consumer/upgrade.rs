@@ -44,7 +44,7 @@ pub(super) fn open(work: &Work<'_>, joins: bool) -> Result<Opened, HeartbeatReje
                 format!("Cannot upgrade classic group {} to consumer group because {why}.", work.id);
             HeartbeatReject::not_found(message)
         }),
-        Membership::Classic(_) => {
+        Membership::Classic(_) | Membership::Share(_) => {
             Err(HeartbeatReject::not_found(format!("Group {} is not a consumer group.", work.id)))
         }
     }

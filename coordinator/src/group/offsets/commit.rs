@@ -37,6 +37,7 @@ fn check(work: &mut Work<'_>, commit: &Commit) -> Result<(), Reject> {
             Ok(())
         }
         Membership::Consumer(_) => consumer::check_commit(work.group(), commit),
+        Membership::Share(_) => Err(Reject::not_of_consumers(work.id)),
     }
 }
 

@@ -36,6 +36,7 @@ fn check(work: &Work<'_>) -> Result<(), Reject> {
             Err(Reject::NonEmptyGroup)
         }
         Membership::Classic(_) | Membership::Consumer(_) => Ok(()),
+        Membership::Share(_) => Err(Reject::not_of_consumers(work.id)),
     }
 }
 

@@ -47,7 +47,9 @@ fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
     match &group.membership {
         Membership::Classic(classic) => classic_kept_since(classic, group.empty_since, committed),
         // Its members say what they read, so that of the others' offsets none is in use.
-        Membership::Consumer(_) => Some(group.empty_since.unwrap_or(committed.committed_at)),
+        Membership::Consumer(_) | Membership::Share(_) => {
+            Some(group.empty_since.unwrap_or(committed.committed_at))
+        }
     }
 }
 

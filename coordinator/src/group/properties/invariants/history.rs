@@ -179,7 +179,8 @@ fn note_signs(run: &mut Run, cause: Cause<'_>, effects: &[Effect]) {
                 Reply::Done(outcome) => matches!(outcome, Ok(()) | Err(Reject::RebalanceInProgress)),
                 Reply::Offsets(outcome) => outcome.is_ok(),
                 Reply::Sync(outcome) => outcome.is_ok(),
-                Reply::Join(_) | Reply::Left(_) | Reply::ConsumerHeartbeat(_) => false,
+                Reply::Join(_) | Reply::Left(_) => false,
+                Reply::ConsumerHeartbeat(_) | Reply::ShareHeartbeat(_) | Reply::ShareTopics(_) => false,
             },
             Effect::Write { .. } => false,
         });
