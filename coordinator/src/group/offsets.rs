@@ -1,0 +1,35 @@
+//! Committed offsets: commit, deletion, expiry.
+
+use super::classic::Caller;
+use crate::PartitionId;
+
+/// OffsetCommit. Partitions that do not exist are told so by whoever asks; they are not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Who commits; generation −1 and no member for whoever is no member of a group.
+    pub caller: Caller,
+    /// How long offsets are kept, from now, if the client says so (OffsetCommit 2 to 4; ms).
+    pub retention_ms: Option<i64>,
+    /// Whether an unknown group is GROUP_ID_NOT_FOUND (OffsetCommit 9), not ILLEGAL_GENERATION.
+    pub knows_group_not_found: bool,
+    /// The offsets.
+    pub offsets: Vec<(PartitionId, Offset)>,
+}
+
+/// An offset to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offset {
+    /// The next record that the group will process.
+    pub offset: i64,
+    /// The leader epoch of the record before, or −1.
+    pub leader_epoch: i32,
+    /// What the client keeps with it.
+    pub metadata: String,
+}
+
+/// OffsetDelete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteOffsets {
+    /// Which; those of topics that the group is subscribed to are refused.
+    pub partitions: Vec<PartitionId>,
+}

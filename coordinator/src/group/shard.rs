@@ -1,0 +1,121 @@
+//! The groups of one shard, stepped by requests and by time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::consumer_protocol::ConsumerProtocol;
+use super::delete;
+use super::request::{Effect, Reject, Request, Token};
+use super::settings::Settings;
+use super::state::{Group, GroupId};
+use super::timer::{Timer, Timers};
+use super::work::{Entry, Work};
+use crate::cluster::Cluster;
+
+/// When a step happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// A clock that only goes forward, for timers.
+    pub since_start: Duration,
+    /// The wall clock (ms since 1970), for what is stored and for nothing else.
+    pub wall: i64,
+}
+
+/// What a step may look at besides its group.
+pub struct World<'a> {
+    /// Topics, and how many partitions they have.
+    pub cluster: &'a Cluster,
+    /// The settings that hold for a group.
+    pub settings: &'a dyn Fn(&str) -> Settings,
+    /// How to read what classic consumers say of themselves.
+    pub consumer_protocol: ConsumerProtocol,
+}
+
+/// The groups of one shard.
+#[derive(Debug, Default)]
+pub struct Shard {
+    groups: BTreeMap<GroupId, Entry>,
+    timers: Timers,
+}
+
+impl Shard {
+    /// Begins with what earlier owners made durable. Every timer starts at full length.
+    pub fn new(groups: BTreeMap<GroupId, Arc<Group>>, now: Now, world: &World<'_>) -> Self {
+        let entry = |(id, group)| (id, Entry { group, exists: true, ..Entry::default() });
+        let mut shard = Self { groups: groups.into_iter().map(entry).collect(), timers: Timers::default() };
+        for (id, entry) in &mut shard.groups {
+            let settings = (world.settings)(id);
+            let work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
+            // Nothing is decided by beginning: there is nothing to write and nobody to answer.
+            work.finish(&mut Vec::new());
+        }
+        shard
+    }
+
+    /// What is durable of each group, or about to be.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupId, &Arc<Group>)> {
+        self.groups.iter().filter(|(_, entry)| entry.exists).map(|(id, entry)| (id, &entry.group))
+    }
+
+    /// A group.
+    pub fn group(&self, id: &str) -> Option<&Arc<Group>> {
+        self.groups.get(id).filter(|entry| entry.exists).map(|entry| &entry.group)
+    }
+
+    /// When [`Shard::tick`] is due next, by [`Now::since_start`].
+    pub fn next_tick(&self) -> Option<Duration> {
+        self.timers.first()
+    }
+
+    /// Handles a request, whose reply may come in this step or in a later one.
+    pub fn request(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        (id, token): (&GroupId, Token),
+        request: Request,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.step(now, world, id, effects, |work| match request {
+            Request::Delete => delete::delete(work, token),
+        });
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now, world: &World<'_>, effects: &mut Vec<Effect>) {
+        while let Some((id, timer)) = self.timers.take_due(now.since_start) {
+            self.step(now, world, &id, effects, |work| match timer {
+                Timer::Expiry => work.set(timer, work.settings.offsets_retention_check),
+            });
+        }
+    }
+
+    /// Ends the shard here: whoever waits is told to look for the group elsewhere.
+    pub fn end(self, effects: &mut Vec<Effect>) {
+        for (id, entry) in self.groups {
+            for (token, reply) in entry.classic.refuse(&Reject::NotCoordinator) {
+                effects.push(Effect::Reply { group: GroupId::clone(&id), token, reply });
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        id: &GroupId,
+        effects: &mut Vec<Effect>,
+        act: impl FnOnce(&mut Work<'_>),
+    ) {
+        let entry = self.groups.entry(GroupId::clone(id)).or_default();
+        let settings = (world.settings)(id);
+        let mut work = Work::new(id, entry, now, world, &settings, &mut self.timers);
+        act(&mut work);
+        work.finish(effects);
+        if entry.is_nothing() {
+            self.groups.remove(id);
+            self.timers.cancel_all(id);
+        }
+    }
+}
