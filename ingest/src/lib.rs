@@ -9,5 +9,6 @@ pub mod connection;
 pub mod listener;
 pub mod log;
 pub mod metrics;
+mod consumer_protocol;
 pub mod peer;
 pub mod rates;

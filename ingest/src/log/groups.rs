@@ -12,13 +12,13 @@ use coordinator::ShardId;
 use coordinator::cluster::Cluster;
 use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Shard, Token, World};
 use parking_lot::{Mutex, MutexGuard};
-use protocol::consumer_protocol;
 use tiering::format::checkpoint::Groups as Durable;
 use tiering::format::slot::Record;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::{Log, NotLeader, Ticket};
+use crate::consumer_protocol::CONSUMER_PROTOCOL;
 use crate::log::flush::at;
 
 /// The groups of one shard.
@@ -138,7 +138,8 @@ impl Log {
     /// Serves the groups of a shard from now on.
     pub(super) fn insert_groups(&self, state: &mut State, shard: ShardId, groups: Durable) {
         let cluster = Arc::clone(&state.cluster);
-        let serving = Shard::new(groups, self.group_time(), &self.world(&cluster));
+        let now = self.group_time();
+        let serving = self.with_world(&cluster, |world| Shard::new(groups, now, world));
         state.shards.insert(shard, Held::Serving(serving));
         self.groups.earlier.notify_one();
     }
@@ -153,12 +154,15 @@ impl Log {
         }
     }
 
-    fn world<'a>(&'a self, cluster: &'a Cluster) -> World<'a> {
-        World {
-            cluster,
-            settings: &self.parts.config.group_settings,
-            consumer_protocol: consumer_protocol::FUNCTIONS,
-        }
+    fn with_world<T>(&self, cluster: &Cluster, act: impl FnOnce(&World<'_>) -> T) -> T {
+        let settings = |_: &str| self.parts.config.groups.clone();
+        act(&World { cluster, settings: &settings, consumer_protocol: CONSUMER_PROTOCOL })
+    }
+
+    /// Whether a group is served here.
+    pub fn coordinates(&self, group: &str) -> bool {
+        let shard = self.shards.of_group(group);
+        matches!(self.groups.lock().shards.get(&shard), Some(Held::Serving(_)))
     }
 
     /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be told.
@@ -171,7 +175,9 @@ impl Log {
             let Some(Held::Serving(serving)) = state.shards.get_mut(&shard) else { return Err(NotLeader) };
             let due = serving.next_tick();
             let mut effects = Vec::new();
-            serving.request(now, &self.world(&cluster), (id, token), request, &mut effects);
+            self.with_world(&cluster, |world| {
+                serving.request(now, world, (id, token), request, &mut effects);
+            });
             if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
                 self.groups.earlier.notify_one();
             }
@@ -226,14 +232,13 @@ impl Log {
     fn tick_groups(&self) {
         let mut state = self.groups.lock();
         let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
-        let world = self.world(&cluster);
         let mut ticked = Vec::new();
         for (id, held) in &mut state.shards {
             if let Held::Serving(shard) = held
                 && shard.next_tick().is_some_and(|at| at <= now.since_start)
             {
                 let mut effects = Vec::new();
-                shard.tick(now, &world, &mut effects);
+                self.with_world(&cluster, |world| shard.tick(now, world, &mut effects));
                 ticked.push((*id, effects));
             }
         }

@@ -54,7 +54,7 @@ fn accept(broker: &Arc<Broker>) -> tokio::io::DuplexStream {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (read, write) = tokio::io::split(theirs);
     let (broker, stop) = (Arc::clone(broker), CancellationToken::new());
-    tokio::spawn(async move { connection::serve(read, write, "test", LISTENER.into(), broker, stop).await });
+    tokio::spawn(async move { connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop).await });
     ours
 }
 
