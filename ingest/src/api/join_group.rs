@@ -43,7 +43,7 @@ pub(super) async fn answer(
         supports_skipping: version >= SKIPPING,
     };
     match ask_patiently(context, &request.group_id, Request::Join(join)).await {
-        Ok(Reply::Join(Ok(joined))) => joined.into(),
+        Ok(Reply::Join(Ok(joined))) => told(joined),
         Ok(Reply::Join(Err(JoinReject { reject, member }))) => refused(code(&reject), &member),
         Ok(_) => refused(ErrorCode::UnknownServerError, &request.member_id),
         Err(code) => refused(code, &request.member_id),
@@ -59,23 +59,21 @@ fn refused(code: ErrorCode, member: &str) -> JoinGroupResponse {
     }
 }
 
-impl From<Joined> for JoinGroupResponse {
-    fn from(joined: Joined) -> Self {
-        let member = |(id, instance, metadata): (MemberId, Option<String>, _)| JoinGroupResponseMember {
-            member_id: Str::from(&*id),
-            group_instance_id: instance.map(Str::from),
-            metadata,
-        };
-        Self {
-            generation_id: joined.generation,
-            protocol_type: joined.protocol_type.map(Str::from),
-            protocol_name: joined.protocol.map(Str::from),
-            leader: Str::from(&*joined.leader),
-            skip_assignment: joined.skip_assignment,
-            member_id: Str::from(&*joined.member),
-            members: joined.members.into_iter().map(member).collect(),
-            ..Default::default()
-        }
+fn told(joined: Joined) -> JoinGroupResponse {
+    let member = |(id, instance, metadata): (MemberId, Option<String>, _)| JoinGroupResponseMember {
+        member_id: Str::from(&*id),
+        group_instance_id: instance.map(Str::from),
+        metadata,
+    };
+    JoinGroupResponse {
+        generation_id: joined.generation,
+        protocol_type: joined.protocol_type.map(Str::from),
+        protocol_name: joined.protocol.map(Str::from),
+        leader: Str::from(&*joined.leader),
+        skip_assignment: joined.skip_assignment,
+        member_id: Str::from(&*joined.member),
+        members: joined.members.into_iter().map(member).collect(),
+        ..Default::default()
     }
 }
 

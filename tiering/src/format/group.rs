@@ -38,7 +38,10 @@ pub(super) fn decode(r: &mut Reader<'_>) -> Result<(GroupId, Arc<Group>)> {
     let changes = r.list(CHANGE, decode_change)?;
     let mut groups = BTreeMap::new();
     Group::replay(&mut groups, &id, &changes);
-    let group = groups.remove(&id).ok_or(FormatError::Invalid("a group is made of nothing"))?;
+    let group: Arc<Group> = groups.remove(&id).ok_or(FormatError::Invalid("a group is made of nothing"))?;
+    if !group.changes().eq(changes) {
+        return Err(FormatError::Invalid("a group is not made in its one way"));
+    }
     Ok((id, group))
 }
 
@@ -192,4 +195,4 @@ fn encode_texts<'a>(w: &mut Writer, texts: impl IntoIterator<Item = &'a Option<S
 
 #[cfg(test)]
 #[path = "group_test.rs"]
-mod tests;
+pub(super) mod tests;
