@@ -1,10 +1,30 @@
 //! The classic protocol: a leader among the members computes the assignment.
 
+mod begin;
+mod commit;
+mod heartbeat;
+mod join;
+mod leave;
+mod protocol;
+mod rebalance;
+mod session;
 mod soft;
+mod static_member;
+mod subscription;
+mod sync;
 
 use bytes::Bytes;
 
+pub(super) use begin::begin;
+pub(super) use commit::{check_commit, renew_on_commit};
+pub(super) use heartbeat::heartbeat;
+pub(super) use join::{join, pending_expired};
+pub(super) use leave::leave;
+pub(super) use rebalance::join_expired;
+pub(super) use session::session_expired;
 pub(super) use soft::Soft;
+pub(super) use subscription::subscribed;
+pub(super) use sync::{sync, sync_expired};
 
 use super::request::Reject;
 use super::state::MemberId;
@@ -26,7 +46,7 @@ pub struct Join {
     pub client_host: String,
     /// How long it may be silent (ms).
     pub session_timeout_ms: i32,
-    /// How long a rebalance waits for it (ms).
+    /// How long a rebalance waits for it (ms). JoinGroup 0 has none: its session timeout stands in.
     pub rebalance_timeout_ms: i32,
     /// `consumer`, `connect`.
     pub protocol_type: String,

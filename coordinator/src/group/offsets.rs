@@ -1,5 +1,13 @@
 //! Committed offsets: commit, deletion, expiry.
 
+mod commit;
+mod delete;
+mod expiry;
+
+pub(super) use commit::commit;
+pub(super) use delete::delete;
+pub(super) use expiry::{any_of, expire, forget_topic, plan_expiry};
+
 use super::classic::Caller;
 use crate::PartitionId;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::change::Change;
-use super::classic;
 use super::state::GroupId;
+use super::{classic, offsets};
 
 /// Names a request whose reply is owed. It means something to the caller only.
 pub type Token = u64;
@@ -14,6 +14,18 @@ pub type Token = u64;
 /// A request to one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// JoinGroup.
+    Join(classic::Join),
+    /// SyncGroup.
+    Sync(classic::Sync),
+    /// Heartbeat.
+    Heartbeat(classic::Heartbeat),
+    /// LeaveGroup.
+    Leave(classic::Leave),
+    /// OffsetCommit.
+    Commit(offsets::Commit),
+    /// OffsetDelete.
+    DeleteOffsets(offsets::DeleteOffsets),
     /// DeleteGroups.
     Delete,
 }
@@ -25,7 +37,7 @@ pub enum Reply {
     Join(Result<classic::Joined, classic::JoinReject>),
     /// To a sync.
     Sync(Result<classic::Synced, Reject>),
-    /// To a heartbeat, a commit as a whole, a deletion.
+    /// To a heartbeat or the deletion of a group.
     Done(Result<(), Reject>),
     /// To a leave: each member's own outcome, in the request's order.
     Left(Result<Vec<Result<(), Reject>>, Reject>),
@@ -78,6 +90,11 @@ pub enum Reject {
 }
 
 impl Reject {
+    /// GROUP_ID_NOT_FOUND with what Kafka says of a group that it does not have.
+    pub(super) fn group_not_found(group: &str) -> Self {
+        Self::GroupNotFound(format!("Group {group} not found."))
+    }
+
     /// Whether it follows from state held, so that it may be told only once a slot confirms that the state is
     /// still the owner's.
     pub fn needs_barrier(&self) -> bool {

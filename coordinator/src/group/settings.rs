@@ -25,7 +25,8 @@ pub struct Settings {
     pub share_session_timeout: Duration,
     /// `group.share.heartbeat.interval.ms`, or the group's `share.heartbeat.interval.ms`.
     pub share_heartbeat_interval: Duration,
-    /// `offset.metadata.max.bytes`: the longest metadata of a committed offset, in bytes.
+    /// `offset.metadata.max.bytes`: the longest metadata of a committed offset, in UTF-16 units: what Kafka
+    /// counts in spite of the name.
     pub offset_metadata_max: usize,
     /// `offsets.retention.minutes`: how long a group without members keeps its offsets.
     pub offsets_retention: Duration,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::consumer_protocol::ConsumerProtocol;
-use super::delete;
 use super::request::{Effect, Reject, Request, Token};
 use super::settings::Settings;
 use super::state::{Group, GroupId};
 use super::timer::{Timer, Timers};
 use super::work::{Entry, Work};
+use super::{classic, delete, offsets};
+use crate::TopicId;
 use crate::cluster::Cluster;
 
 /// When a step happens.
@@ -46,7 +47,8 @@ impl Shard {
         let mut shard = Self { groups: groups.into_iter().map(entry).collect(), timers: Timers::default() };
         for (id, entry) in &mut shard.groups {
             let settings = (world.settings)(id);
-            let work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
+            let mut work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
+            classic::begin(&mut work);
             // Nothing is decided by beginning: there is nothing to write and nobody to answer.
             work.finish(&mut Vec::new());
         }
@@ -78,6 +80,12 @@ impl Shard {
         effects: &mut Vec<Effect>,
     ) {
         self.step(now, world, id, effects, |work| match request {
+            Request::Join(join) => classic::join(work, token, &join),
+            Request::Sync(sync) => classic::sync(work, token, &sync),
+            Request::Heartbeat(heartbeat) => classic::heartbeat(work, token, &heartbeat),
+            Request::Leave(leave) => classic::leave(work, token, &leave),
+            Request::Commit(commit) => offsets::commit(work, token, commit),
+            Request::DeleteOffsets(delete) => offsets::delete(work, token, &delete),
             Request::Delete => delete::delete(work, token),
         });
     }
@@ -86,7 +94,29 @@ impl Shard {
     pub fn tick(&mut self, now: Now, world: &World<'_>, effects: &mut Vec<Effect>) {
         while let Some((id, timer)) = self.timers.take_due(now.since_start) {
             self.step(now, world, &id, effects, |work| match timer {
-                Timer::Expiry => work.set(timer, work.settings.offsets_retention_check),
+                Timer::Session(member) => classic::session_expired(work, &member),
+                Timer::Pending(member) => classic::pending_expired(work, &member),
+                Timer::Join => classic::join_expired(work),
+                Timer::Sync => classic::sync_expired(work),
+                Timer::Expiry => offsets::expire(work),
+            });
+        }
+    }
+
+    /// Forgets the offsets of topics that were deleted.
+    pub fn forget_topics(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        topics: &[TopicId],
+        effects: &mut Vec<Effect>,
+    ) {
+        let concerns = |entry: &Entry| topics.iter().any(|topic| offsets::any_of(&entry.group, *topic));
+        let ids: Vec<GroupId> =
+            self.groups.iter().filter(|(_, e)| concerns(e)).map(|(id, _)| GroupId::clone(id)).collect();
+        for id in ids {
+            self.step(now, world, &id, effects, |work| {
+                topics.iter().for_each(|topic| offsets::forget_topic(work, *topic));
             });
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
 
 /// A group's name (`group.id`).
@@ -38,7 +39,8 @@ pub struct Group {
     pub members: BTreeMap<MemberId, Member>,
     /// By member of a consumer or share group: the partitions that it should end up with.
     pub targets: BTreeMap<MemberId, Assignment>,
-    /// Committed offsets.
+    /// Committed offsets. Those of a deleted topic linger for a while and are not told: see
+    /// [`Group::offsets_in`].
     pub offsets: BTreeMap<PartitionId, Committed>,
 }
 
@@ -48,6 +50,28 @@ impl Group {
         match self.membership {
             Membership::Classic(_) => Kind::Classic,
         }
+    }
+
+    /// What it keeps as a classic group, if it is one.
+    pub fn classic(&self) -> Option<&ClassicGroup> {
+        match &self.membership {
+            Membership::Classic(classic) => Some(classic),
+        }
+    }
+
+    /// Its members, if it is a classic group.
+    pub fn classic_members(&self) -> impl Iterator<Item = (&MemberId, &ClassicMember)> {
+        self.members.iter().filter_map(|(id, member)| Some((id, member.classic()?)))
+    }
+
+    /// A member of a classic group.
+    pub fn classic_member(&self, id: &str) -> Option<&ClassicMember> {
+        self.members.get(id)?.classic()
+    }
+
+    /// The committed offsets whose topics exist.
+    pub fn offsets_in(&self, cluster: &Cluster) -> impl Iterator<Item = (&PartitionId, &Committed)> {
+        self.offsets.iter().filter(|(partition, _)| cluster.topic(partition.topic).is_some())
     }
 }
 
@@ -70,6 +94,15 @@ impl Default for Membership {
 pub enum Member {
     /// Of a classic group.
     Classic(ClassicMember),
+}
+
+impl Member {
+    /// The member, if it is one of a classic group.
+    pub fn classic(&self) -> Option<&ClassicMember> {
+        match self {
+            Self::Classic(member) => Some(member),
+        }
+    }
 }
 
 /// Where a classic group's rebalance is.
@@ -102,6 +135,13 @@ pub struct ClassicGroup {
     pub leader: Option<MemberId>,
 }
 
+impl ClassicGroup {
+    /// Whether its members are consumers, whose metadata can be read.
+    pub fn is_of_consumers(&self) -> bool {
+        self.protocol_type.as_deref() == Some("consumer")
+    }
+}
+
 /// A member of a classic group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassicMember {
@@ -117,7 +157,7 @@ pub struct ClassicMember {
     pub session_timeout_ms: i32,
     /// The assignors that it takes, most wanted first, each with its own metadata.
     pub protocols: Vec<(String, Bytes)>,
-    /// What the leader assigned to it.
+    /// What the leader assigned to it, in this generation or, until it does, in the one before.
     pub assignment: Bytes,
 }
 

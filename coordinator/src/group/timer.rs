@@ -3,11 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::state::GroupId;
+use super::state::{GroupId, MemberId};
 
 /// What becomes due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// A member has been silent for too long.
+    Session(MemberId),
+    /// A member that was given an id has not come back with it.
+    Pending(MemberId),
+    /// Members have had long enough to join.
+    Join,
+    /// Members have had long enough to sync.
+    Sync,
     /// Offsets may have expired.
     Expiry,
 }
@@ -44,9 +52,15 @@ impl Timers {
         }
     }
 
+    /// Every timer that is set.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = (&GroupId, &Timer, Duration)> {
+        self.when.iter().map(|((group, timer), at)| (group, timer, *at))
+    }
+
     /// Forgets every timer of a group.
     pub(super) fn cancel_all(&mut self, group: &GroupId) {
-        let first = (GroupId::clone(group), Timer::Expiry);
+        let first = (GroupId::clone(group), Timer::Session("".into()));
         let of_group: Vec<_> = self
             .when
             .range(first..)

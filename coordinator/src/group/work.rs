@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::Change;
-use super::classic;
 use super::request::{Effect, Reply, Token};
 use super::settings::Settings;
 use super::shard::{Now, World};
 use super::state::{Group, GroupId};
 use super::timer::{Timer, Timers};
+use super::{classic, offsets};
 
 /// A group in memory.
 #[derive(Debug, Default)]
@@ -23,6 +23,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether a client has met it: it is durable, or somebody was given a member id.
+    pub(super) fn is_known(&self) -> bool {
+        !self.is_nothing()
+    }
+
     /// Whether nothing is lost when it is forgotten.
     pub(super) fn is_nothing(&self) -> bool {
         !self.exists && self.classic.is_empty()
@@ -62,7 +67,15 @@ impl<'a> Work<'a> {
     pub(super) fn change(&mut self, change: Change) {
         self.entry.exists = change != Change::Deleted;
         Arc::make_mut(&mut self.entry.group).apply(&change);
-        self.changes.push(change);
+        // A step is durable as a whole, so of several headers the last one is all that counts.
+        let is_header = |change: &Change| matches!(change, Change::Header { .. });
+        if is_header(&change)
+            && let Some(earlier) = self.changes.iter_mut().find(|earlier| is_header(earlier))
+        {
+            *earlier = change;
+        } else {
+            self.changes.push(change);
+        }
     }
 
     /// Answers a request, this one or one that was parked.
@@ -70,8 +83,9 @@ impl<'a> Work<'a> {
         self.replies.push((token, reply));
     }
 
-    /// Sets a timer, or sets it anew.
+    /// Sets a timer, or sets it anew, for at least a millisecond from now: so a tick ends.
     pub(super) fn set(&mut self, timer: Timer, after: Duration) {
+        let after = after.max(Duration::from_millis(1));
         self.timers.set(self.id, timer, self.now.since_start + after);
     }
 
@@ -80,13 +94,19 @@ impl<'a> Work<'a> {
         self.timers.cancel(self.id, timer);
     }
 
+    /// Forgets every timer of the group.
+    pub(super) fn cancel_all(&mut self) {
+        self.timers.cancel_all(self.id);
+    }
+
     /// Whether a timer is set.
     pub(super) fn is_set(&self, timer: &Timer) -> bool {
         self.timers.is_set(self.id, timer)
     }
 
     /// Ends the step: first what must be durable, then what may be told once it is.
-    pub(super) fn finish(self, effects: &mut Vec<Effect>) {
+    pub(super) fn finish(mut self, effects: &mut Vec<Effect>) {
+        offsets::plan_expiry(&mut self);
         let group = self.id;
         if !self.changes.is_empty() {
             effects.push(Effect::Write { group: GroupId::clone(group), changes: self.changes.into() });
