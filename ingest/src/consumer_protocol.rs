@@ -4,11 +4,8 @@ use bytes::Bytes;
 use coordinator::group::{ConsumerProtocol, Subscription, TopicPartitions};
 
 /// How the bytes are read and written.
-pub(crate) const CONSUMER_PROTOCOL: ConsumerProtocol = ConsumerProtocol {
-    read_subscription,
-    read_assignment,
-    write_assignment,
-};
+pub(crate) const CONSUMER_PROTOCOL: ConsumerProtocol =
+    ConsumerProtocol { read_subscription, read_assignment, write_assignment };
 
 fn read_subscription(_: &[u8]) -> Option<Subscription> {
     None

@@ -6,9 +6,9 @@
 pub mod api;
 pub mod broker;
 pub mod connection;
+mod consumer_protocol;
 pub mod listener;
 pub mod log;
 pub mod metrics;
-mod consumer_protocol;
 pub mod peer;
 pub mod rates;

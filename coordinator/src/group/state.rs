@@ -45,6 +45,13 @@ pub struct Group {
 }
 
 impl Group {
+    /// The name of its state, as DescribeGroups and ListGroups give it.
+    pub fn state(&self) -> &'static str {
+        match &self.membership {
+            Membership::Classic(group) => group.state.name(),
+        }
+    }
+
     /// Its protocol.
     pub fn kind(&self) -> Kind {
         match self.membership {
@@ -101,6 +108,18 @@ impl Member {
     pub fn classic(&self) -> Option<&ClassicMember> {
         match self {
             Self::Classic(member) => Some(member),
+        }
+    }
+}
+
+impl ClassicState {
+    /// Its name in DescribeGroups and ListGroups.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::PreparingRebalance => "PreparingRebalance",
+            Self::CompletingRebalance => "CompletingRebalance",
+            Self::Stable => "Stable",
         }
     }
 }

@@ -45,7 +45,9 @@ fn find(context: &Context, cluster: &Cluster, key_type: i8, key: &Str) -> Coordi
             let message = "Transactions are not served by this cluster.";
             return refused(ErrorCode::TransactionalIdAuthorizationFailed, Some(message));
         }
-        _ => return refused(ErrorCode::InvalidRequest, Some("There is no coordinator of this key type here.")),
+        _ => {
+            return refused(ErrorCode::InvalidRequest, Some("There is no coordinator of this key type here."));
+        }
     }
     let owner = cluster.coordinator(key).and_then(|(session, _)| Node::of(session, &context.listener));
     match owner {

@@ -12,7 +12,11 @@ use super::{Context, Errors};
 /// The first version that names several members (KIP-345).
 const BATCHED: i16 = 3;
 
-pub(super) async fn answer(context: &Context, version: i16, request: LeaveGroupRequest) -> LeaveGroupResponse {
+pub(super) async fn answer(
+    context: &Context,
+    version: i16,
+    request: LeaveGroupRequest,
+) -> LeaveGroupResponse {
     let alone = MemberIdentity { member_id: request.member_id.clone(), ..Default::default() };
     let members = if version >= BATCHED { request.members } else { vec![alone] };
     let outcomes = match leave(context, &request.group_id, &members).await {

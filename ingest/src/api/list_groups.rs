@@ -32,6 +32,8 @@ pub(super) fn answer(context: &Context, request: &ListGroupsRequest) -> ListGrou
 fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Classic => "classic",
+        Kind::Consumer => "consumer",
+        Kind::Share => "share",
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) async fn answer(
         let topic = view.cluster.topic_named(topic).filter(|t| (0..t.partitions).contains(&index))?;
         Some(PartitionId { topic: topic.id, index })
     };
-    let named = request.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (&*t.name, p.partition_index)));
+    let named =
+        request.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (&*t.name, p.partition_index)));
     let partitions = named.filter_map(|(topic, index)| id(topic, index)).collect();
     let mut outcomes = match delete(context, &request.group_id, partitions).await {
         Ok(outcomes) => outcomes.into_iter(),

@@ -8,8 +8,9 @@ use coordinator::group::{Committed, Group};
 use coordinator::topic::Topic;
 use coordinator::{PartitionId, TopicId};
 use protocol::messages::offset_fetch::{
-    OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
-    OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
 };
 use protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use protocol::{ErrorCode, Str};
@@ -60,7 +61,9 @@ async fn fetch(
 ) -> OffsetFetchResponseGroup {
     let known = |cluster: &Cluster| {
         let topics = request.topics.iter().flatten();
-        topics.map(|t| TopicRef::versioned(version, IDS, &t.name, t.topic_id)).all(|t| t.find(cluster).is_some())
+        topics
+            .map(|t| TopicRef::versioned(version, IDS, &t.name, t.topic_id))
+            .all(|t| t.find(cluster).is_some())
     };
     let view = View::knowing(context, Arc::clone(cluster), known).await;
     let group = match read(context, &request.group_id).await {

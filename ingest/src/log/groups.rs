@@ -266,7 +266,8 @@ impl Log {
             match effect {
                 Effect::Write { group, changes } => {
                     open.written += changes.len() as u64;
-                    let record = Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
+                    let record =
+                        Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
                     open.builder.push(record);
                     state.writes.insert(group, open.stub.ticket());
                 }

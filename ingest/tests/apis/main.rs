@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod fetch;
+mod groups;
 mod list_offsets;
 mod listener;
 mod listeners;

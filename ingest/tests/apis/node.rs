@@ -111,7 +111,9 @@ impl Node {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let (broker, stop) = (Arc::clone(&self.broker), self.stop.clone());
-        tokio::spawn(async move { connection::serve(read, write, "test".into(), listener, broker, stop).await });
+        tokio::spawn(
+            async move { connection::serve(read, write, "test".into(), listener, broker, stop).await },
+        );
         Client::new(ours)
     }
 

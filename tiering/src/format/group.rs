@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use coordinator::group::{
-    Assignment, Change, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Member, Membership,
+    Assignment, Change, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Member,
+    Membership,
 };
 use coordinator::{PartitionId, TopicId};
 

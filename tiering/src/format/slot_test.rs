@@ -1,6 +1,4 @@
-use coordinator::group::{
-    ClassicGroup, ClassicMember, ClassicState, Committed, Group, Member, Membership,
-};
+use coordinator::group::{ClassicGroup, ClassicMember, ClassicState, Committed, Group, Member, Membership};
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
 use proptest::prelude::*;
 
@@ -141,7 +139,12 @@ fn release() -> Record {
     let owned = OwnedPartition { state, positions: vec![at] };
     let mut groups = BTreeMap::new();
     Group::replay(&mut groups, &"g".into(), &group_sample());
-    Record::Release { shard: ShardId(5), epoch: Epoch(13), partitions: [(partition(2), owned)].into(), groups }
+    Record::Release {
+        shard: ShardId(5),
+        epoch: Epoch(13),
+        partitions: [(partition(2), owned)].into(),
+        groups,
+    }
 }
 
 fn sample() -> Frozen {
