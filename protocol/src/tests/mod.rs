@@ -9,6 +9,7 @@ mod roundtrip;
 mod sample;
 mod tags;
 
+pub(crate) use field_tree::Tree;
 pub(crate) use golden::hex;
 pub(crate) use sample::{Sample, Source};
 
