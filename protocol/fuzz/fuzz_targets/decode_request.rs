@@ -20,15 +20,18 @@ fuzz_target!(|data: &[u8]| {
     let Ok((header, body)) = frame::decode_request_header(data.to_vec().into()) else { return };
     let version = header.request_api_version;
     match header.request_api_key {
+        ApiKey::AlterShareGroupOffsets => check::<AlterShareGroupOffsetsRequest>(body, version),
         ApiKey::ApiVersions => check::<ApiVersionsRequest>(body, version),
         ApiKey::ConsumerGroupDescribe => check::<ConsumerGroupDescribeRequest>(body, version),
         ApiKey::ConsumerGroupHeartbeat => check::<ConsumerGroupHeartbeatRequest>(body, version),
         ApiKey::CreateTopics => check::<CreateTopicsRequest>(body, version),
         ApiKey::DeleteGroups => check::<DeleteGroupsRequest>(body, version),
+        ApiKey::DeleteShareGroupOffsets => check::<DeleteShareGroupOffsetsRequest>(body, version),
         ApiKey::DeleteTopics => check::<DeleteTopicsRequest>(body, version),
         ApiKey::DescribeCluster => check::<DescribeClusterRequest>(body, version),
         ApiKey::DescribeConfigs => check::<DescribeConfigsRequest>(body, version),
         ApiKey::DescribeGroups => check::<DescribeGroupsRequest>(body, version),
+        ApiKey::DescribeShareGroupOffsets => check::<DescribeShareGroupOffsetsRequest>(body, version),
         ApiKey::Fetch => check::<FetchRequest>(body, version),
         ApiKey::FindCoordinator => check::<FindCoordinatorRequest>(body, version),
         ApiKey::Heartbeat => check::<HeartbeatRequest>(body, version),
@@ -47,6 +50,10 @@ fuzz_target!(|data: &[u8]| {
         ApiKey::PeerStatus => check::<PeerStatusRequest>(body, version),
         ApiKey::PeerWitness => check::<PeerWitnessRequest>(body, version),
         ApiKey::Produce => check::<ProduceRequest>(body, version),
+        ApiKey::ShareAcknowledge => check::<ShareAcknowledgeRequest>(body, version),
+        ApiKey::ShareFetch => check::<ShareFetchRequest>(body, version),
+        ApiKey::ShareGroupDescribe => check::<ShareGroupDescribeRequest>(body, version),
+        ApiKey::ShareGroupHeartbeat => check::<ShareGroupHeartbeatRequest>(body, version),
         ApiKey::SyncGroup => check::<SyncGroupRequest>(body, version),
         _ => {}
     }

@@ -22,15 +22,18 @@ fuzz_target!(|data: &[u8]| {
     let Some(([k0, k1, v0, v1], data)) = data.split_first_chunk() else { return };
     let version = i16::from_be_bytes([*v0, *v1]);
     match ApiKey::from_code(i16::from_be_bytes([*k0, *k1])) {
+        Some(ApiKey::AlterShareGroupOffsets) => check::<AlterShareGroupOffsetsRequest>(data, version),
         Some(ApiKey::ApiVersions) => check::<ApiVersionsRequest>(data, version),
         Some(ApiKey::ConsumerGroupDescribe) => check::<ConsumerGroupDescribeRequest>(data, version),
         Some(ApiKey::ConsumerGroupHeartbeat) => check::<ConsumerGroupHeartbeatRequest>(data, version),
         Some(ApiKey::CreateTopics) => check::<CreateTopicsRequest>(data, version),
         Some(ApiKey::DeleteGroups) => check::<DeleteGroupsRequest>(data, version),
+        Some(ApiKey::DeleteShareGroupOffsets) => check::<DeleteShareGroupOffsetsRequest>(data, version),
         Some(ApiKey::DeleteTopics) => check::<DeleteTopicsRequest>(data, version),
         Some(ApiKey::DescribeCluster) => check::<DescribeClusterRequest>(data, version),
         Some(ApiKey::DescribeConfigs) => check::<DescribeConfigsRequest>(data, version),
         Some(ApiKey::DescribeGroups) => check::<DescribeGroupsRequest>(data, version),
+        Some(ApiKey::DescribeShareGroupOffsets) => check::<DescribeShareGroupOffsetsRequest>(data, version),
         Some(ApiKey::Fetch) => check::<FetchRequest>(data, version),
         Some(ApiKey::FindCoordinator) => check::<FindCoordinatorRequest>(data, version),
         Some(ApiKey::Heartbeat) => check::<HeartbeatRequest>(data, version),
@@ -49,6 +52,10 @@ fuzz_target!(|data: &[u8]| {
         Some(ApiKey::PeerStatus) => check::<PeerStatusRequest>(data, version),
         Some(ApiKey::PeerWitness) => check::<PeerWitnessRequest>(data, version),
         Some(ApiKey::Produce) => check::<ProduceRequest>(data, version),
+        Some(ApiKey::ShareAcknowledge) => check::<ShareAcknowledgeRequest>(data, version),
+        Some(ApiKey::ShareFetch) => check::<ShareFetchRequest>(data, version),
+        Some(ApiKey::ShareGroupDescribe) => check::<ShareGroupDescribeRequest>(data, version),
+        Some(ApiKey::ShareGroupHeartbeat) => check::<ShareGroupHeartbeatRequest>(data, version),
         Some(ApiKey::SyncGroup) => check::<SyncGroupRequest>(data, version),
         _ => {}
     }

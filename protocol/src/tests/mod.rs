@@ -9,6 +9,7 @@ mod roundtrip;
 mod sample;
 mod tags;
 
+pub(crate) use field_tree::Tree;
 pub(crate) use golden::hex;
 pub(crate) use sample::{Sample, Source};
 
@@ -16,6 +17,8 @@ pub(crate) use sample::{Sample, Source};
 macro_rules! each_message {
     ($callback:ident) => {
         $callback! {
+            alter_share_group_offsets_request: AlterShareGroupOffsetsRequest,
+            alter_share_group_offsets_response: AlterShareGroupOffsetsResponse,
             api_versions_request: ApiVersionsRequest,
             api_versions_response: ApiVersionsResponse,
             consumer_group_describe_request: ConsumerGroupDescribeRequest,
@@ -26,6 +29,8 @@ macro_rules! each_message {
             create_topics_response: CreateTopicsResponse,
             delete_groups_request: DeleteGroupsRequest,
             delete_groups_response: DeleteGroupsResponse,
+            delete_share_group_offsets_request: DeleteShareGroupOffsetsRequest,
+            delete_share_group_offsets_response: DeleteShareGroupOffsetsResponse,
             delete_topics_request: DeleteTopicsRequest,
             delete_topics_response: DeleteTopicsResponse,
             describe_cluster_request: DescribeClusterRequest,
@@ -34,6 +39,8 @@ macro_rules! each_message {
             describe_configs_response: DescribeConfigsResponse,
             describe_groups_request: DescribeGroupsRequest,
             describe_groups_response: DescribeGroupsResponse,
+            describe_share_group_offsets_request: DescribeShareGroupOffsetsRequest,
+            describe_share_group_offsets_response: DescribeShareGroupOffsetsResponse,
             fetch_request: FetchRequest,
             fetch_response: FetchResponse,
             find_coordinator_request: FindCoordinatorRequest,
@@ -62,6 +69,14 @@ macro_rules! each_message {
             offset_for_leader_epoch_response: OffsetForLeaderEpochResponse,
             produce_request: ProduceRequest,
             produce_response: ProduceResponse,
+            share_acknowledge_request: ShareAcknowledgeRequest,
+            share_acknowledge_response: ShareAcknowledgeResponse,
+            share_fetch_request: ShareFetchRequest,
+            share_fetch_response: ShareFetchResponse,
+            share_group_describe_request: ShareGroupDescribeRequest,
+            share_group_describe_response: ShareGroupDescribeResponse,
+            share_group_heartbeat_request: ShareGroupHeartbeatRequest,
+            share_group_heartbeat_response: ShareGroupHeartbeatResponse,
             sync_group_request: SyncGroupRequest,
             sync_group_response: SyncGroupResponse,
         }

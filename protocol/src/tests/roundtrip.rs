@@ -197,3 +197,17 @@ fn a_struct_may_be_null() {
         assert_eq!(ConsumerGroupHeartbeatResponse::decode(bytes, 1).as_ref(), Ok(expected));
     }
 }
+
+#[test]
+fn shared_records_are_empty_and_never_null() {
+    use crate::messages::share_fetch::{PartitionData, ShareFetchableTopicResponse};
+    let partitions = vec![PartitionData::default()];
+    let responses = vec![ShareFetchableTopicResponse { partitions, ..Default::default() }];
+    let mut bytes = encode(&ShareFetchResponse { responses, ..Default::default() }, 2).to_vec();
+    // Records, acquired records and tags; tags of the topic; endpoints; tags of the response.
+    let records = bytes.len() - 6;
+    assert_eq!(bytes[records..], [1, 1, 0, 0, 1, 0]);
+    bytes[records] = 0;
+    let error = ShareFetchResponse::decode(bytes.into(), 2).expect_err("it is null");
+    assert_eq!((error.field, error.problem), ("PartitionData.records", Problem::UnexpectedNull));
+}
