@@ -26,3 +26,6 @@ pub use state::{
     Assignment, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Kind, Member, MemberId,
     Membership,
 };
+
+#[cfg(test)]
+mod driver;

@@ -19,3 +19,7 @@ pub(in crate::group) fn begin(work: &mut Work<'_>) {
         Some(ClassicState::Empty | ClassicState::Stable) | None => {}
     }
 }
+
+#[cfg(test)]
+#[path = "begin_test.rs"]
+mod tests;

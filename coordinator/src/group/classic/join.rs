@@ -180,3 +180,7 @@ fn refuse(work: &mut Work<'_>, token: Token, reject: Reject, member: &MemberId) 
     let member = MemberId::clone(member);
     work.reply(token, Reply::Join(Err(JoinReject { reject, member })));
 }
+
+#[cfg(test)]
+#[path = "join_test.rs"]
+mod tests;

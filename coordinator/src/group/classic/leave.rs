@@ -30,3 +30,7 @@ fn go(work: &mut Work<'_>, id: &MemberId, instance: Option<&str>) -> Result<(), 
     session::remove(work, id);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "leave_test.rs"]
+mod tests;

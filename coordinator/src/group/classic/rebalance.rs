@@ -176,3 +176,7 @@ pub(super) fn joined(work: &Work<'_>, member: &MemberId) -> Joined {
         members,
     }
 }
+
+#[cfg(test)]
+#[path = "rebalance_test.rs"]
+mod tests;

@@ -82,3 +82,7 @@ pub(super) fn state(work: &Work<'_>) -> Option<ClassicState> {
 pub(super) fn millis(ms: i32) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
+
+#[cfg(test)]
+#[path = "session_test.rs"]
+mod tests;

@@ -72,3 +72,7 @@ fn answer(work: &mut Work<'_>, token: Token, join: &Join, former_leader: Option<
     }
     work.reply(token, Reply::Join(Ok(joined)));
 }
+
+#[cfg(test)]
+#[path = "static_member_test.rs"]
+mod tests;

@@ -104,3 +104,7 @@ pub(in crate::group) fn sync_expired(work: &mut Work<'_>) {
         rebalance::prepare(work);
     }
 }
+
+#[cfg(test)]
+#[path = "sync_test.rs"]
+mod tests;

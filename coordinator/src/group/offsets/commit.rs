@@ -55,3 +55,7 @@ fn put(
     work.change(Change::Offset(partition, Some(committed)));
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "commit_test.rs"]
+mod tests;

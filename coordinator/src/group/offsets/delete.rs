@@ -39,3 +39,7 @@ fn check(work: &Work<'_>) -> Result<(), Reject> {
         Membership::Classic(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "delete_test.rs"]
+mod tests;

@@ -77,3 +77,7 @@ fn of_topic(group: &Group, topic: TopicId) -> impl Iterator<Item = PartitionId> 
     let at = |index| PartitionId { topic, index };
     group.offsets.range(at(i32::MIN)..=at(i32::MAX)).map(|(partition, _)| *partition)
 }
+
+#[cfg(test)]
+#[path = "expiry_test.rs"]
+mod tests;
