@@ -5,8 +5,10 @@
 //! [`Group`], changed by [`Change`]s alone, so that replaying them rebuilds it; timers and parked requests are
 //! soft, and start anew with a new owner. Wire messages, tickets and sockets stay out.
 
+mod assignor;
 mod change;
 pub mod classic;
+pub mod consumer;
 mod consumer_protocol;
 mod delete;
 pub mod offsets;
@@ -17,10 +19,11 @@ mod state;
 mod timer;
 mod work;
 
+pub use assignor::Assignor;
 pub use change::Change;
-pub use consumer_protocol::{ConsumerProtocol, Subscription, TopicPartitions};
+pub use consumer_protocol::{Assigned, ConsumerProtocol, Subscription, TopicPartitions};
 pub use request::{Effect, Reject, Reply, Request, Token};
-pub use settings::Settings;
+pub use settings::{Migration, Settings};
 pub use shard::{Now, Shard, World};
 pub use state::{
     Assignment, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Kind, Member, MemberId,

@@ -20,10 +20,11 @@ pub(super) use commit::{check_commit, renew_on_commit};
 pub(super) use heartbeat::heartbeat;
 pub(super) use join::{join, pending_expired};
 pub(super) use leave::leave;
-pub(super) use rebalance::join_expired;
+pub(super) use protocol::select;
+pub(super) use rebalance::{join_expired, prepare};
 pub(super) use session::session_expired;
 pub(super) use soft::Soft;
-pub(super) use subscription::subscribed;
+pub(super) use subscription::{Subscribed, subscribed};
 pub(super) use sync::{sync, sync_expired};
 
 use super::request::Reject;

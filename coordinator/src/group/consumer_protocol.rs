@@ -14,10 +14,19 @@ pub struct ConsumerProtocol {
     /// Reads a member's metadata of one assignor.
     pub read_subscription: fn(&[u8]) -> Option<Subscription>,
     /// Reads an assignment; empty bytes are none.
-    pub read_assignment: fn(&[u8]) -> Option<TopicPartitions>,
+    pub read_assignment: fn(&[u8]) -> Option<Assigned>,
     /// Writes an assignment in the version of the member's subscription, or the highest that is known if that is
     /// less.
     pub write_assignment: fn(version: i16, &TopicPartitions) -> Bytes,
+}
+
+/// What a leader assigned to a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assigned {
+    /// The partitions.
+    pub partitions: TopicPartitions,
+    /// The assignor's own data.
+    pub user_data: Option<Bytes>,
 }
 
 /// A member's metadata.

@@ -25,6 +25,7 @@ fn check(work: &Work<'_>) -> Result<(), Reject> {
 pub(super) fn is_empty(work: &Work<'_>) -> bool {
     match &work.group().membership {
         Membership::Classic(classic) => classic.state == ClassicState::Empty,
+        Membership::Consumer(_) => work.group().members.is_empty(),
     }
 }
 

@@ -8,8 +8,19 @@ pub(super) use commit::commit;
 pub(super) use delete::delete;
 pub(super) use expiry::{any_of, expire, forget_topic, plan_expiry};
 
-use super::classic::Caller;
+use super::classic::{Caller, Subscribed};
+use super::state::Membership;
+use super::work::Work;
+use super::{classic, consumer};
 use crate::PartitionId;
+
+/// What the group's members read.
+fn subscribed(work: &Work<'_>) -> Subscribed {
+    match &work.group().membership {
+        Membership::Classic(_) => classic::subscribed(work.group(), &work.world.consumer_protocol),
+        Membership::Consumer(_) => Subscribed::To(consumer::subscribed(work)),
+    }
+}
 
 /// OffsetCommit. Partitions that do not exist are told so by whoever asks; they are not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::change::Change;
 use super::state::GroupId;
-use super::{classic, offsets};
+use super::{classic, consumer, offsets};
 
 /// Names a request whose reply is owed. It means something to the caller only.
 pub type Token = u64;
@@ -22,6 +22,8 @@ pub enum Request {
     Heartbeat(classic::Heartbeat),
     /// LeaveGroup.
     Leave(classic::Leave),
+    /// ConsumerGroupHeartbeat.
+    ConsumerHeartbeat(consumer::ConsumerHeartbeat),
     /// OffsetCommit.
     Commit(offsets::Commit),
     /// OffsetDelete.
@@ -39,6 +41,8 @@ pub enum Reply {
     Sync(Result<classic::Synced, Reject>),
     /// To a heartbeat or the deletion of a group.
     Done(Result<(), Reject>),
+    /// To a heartbeat of a consumer group's member.
+    ConsumerHeartbeat(Result<consumer::Beat, consumer::HeartbeatReject>),
     /// To a leave: each member's own outcome, in the request's order.
     Left(Result<Vec<Result<(), Reject>>, Reject>),
     /// To a commit or the deletion of offsets: each partition's own outcome, in the request's order.
@@ -69,6 +73,27 @@ pub enum Reject {
     /// FENCED_INSTANCE_ID (82).
     #[error("another member has the same group.instance.id")]
     FencedInstance,
+    /// FENCED_MEMBER_EPOCH (110).
+    #[error("the member must give up all its partitions and join again")]
+    FencedMemberEpoch,
+    /// UNRELEASED_INSTANCE_ID (111).
+    #[error("another member with the same group.instance.id has not left")]
+    UnreleasedInstance,
+    /// UNSUPPORTED_ASSIGNOR (112).
+    #[error("there is no such assignor")]
+    UnsupportedAssignor,
+    /// STALE_MEMBER_EPOCH (113).
+    #[error("the member is at another epoch")]
+    StaleMemberEpoch,
+    /// INVALID_REGULAR_EXPRESSION (128).
+    #[error("the regular expression is not valid")]
+    InvalidRegex,
+    /// INVALID_REQUEST (42).
+    #[error("the request is not valid")]
+    InvalidRequest,
+    /// UNSUPPORTED_VERSION (35): a member of a consumer group must commit with OffsetCommit 9 or later.
+    #[error("the version of the request is too old for the member's protocol")]
+    UnsupportedVersion,
     /// GROUP_MAX_SIZE_REACHED (81).
     #[error("the group has as many members as it may")]
     GroupMaxSize,
@@ -103,6 +128,10 @@ impl Reject {
             Self::UnknownMember
                 | Self::IllegalGeneration
                 | Self::FencedInstance
+                | Self::FencedMemberEpoch
+                | Self::UnreleasedInstance
+                | Self::StaleMemberEpoch
+                | Self::UnsupportedVersion
                 | Self::GroupNotFound(_)
                 | Self::NonEmptyGroup
                 | Self::SubscribedToTopic
@@ -122,6 +151,7 @@ impl Reply {
         match self {
             Self::Join(reply) => reply.as_ref().is_err_and(|r| r.reject.needs_barrier()),
             Self::Sync(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
+            Self::ConsumerHeartbeat(reply) => reply.as_ref().is_err_and(|r| r.reject.needs_barrier()),
             Self::Done(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
             Self::Left(parts) | Self::Offsets(parts) => any(parts),
         }

@@ -19,6 +19,11 @@ pub struct Settings {
     pub consumer_session_timeout: Duration,
     /// `group.consumer.heartbeat.interval.ms`, or the group's `consumer.heartbeat.interval.ms`.
     pub consumer_heartbeat_interval: Duration,
+    /// `group.consumer.assignment.interval.ms`, or the group's `consumer.assignment.interval.ms`: at least this long
+    /// lies between two computations of targets.
+    pub consumer_assignment_interval: Duration,
+    /// `group.consumer.migration.policy`.
+    pub consumer_migration: Migration,
     /// `group.share.max.size`: the most members of a share group.
     pub share_max_size: usize,
     /// `group.share.session.timeout.ms`, or the group's `share.session.timeout.ms`.
@@ -34,6 +39,32 @@ pub struct Settings {
     pub offsets_retention_check: Duration,
 }
 
+/// Which groups may turn into others while they have members (`group.consumer.migration.policy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Migration {
+    /// None.
+    Disabled,
+    /// Classic groups into consumer groups.
+    Upgrade,
+    /// Consumer groups into classic groups.
+    Downgrade,
+    /// Both.
+    #[default]
+    Bidirectional,
+}
+
+impl Migration {
+    /// Whether a classic group may become a consumer group.
+    pub fn upgrades(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Bidirectional)
+    }
+
+    /// Whether a consumer group may become a classic group.
+    pub fn downgrades(self) -> bool {
+        matches!(self, Self::Downgrade | Self::Bidirectional)
+    }
+}
+
 impl Default for Settings {
     /// Kafka's defaults.
     fn default() -> Self {
@@ -45,6 +76,8 @@ impl Default for Settings {
             consumer_max_size: i32::MAX as usize,
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
+            consumer_assignment_interval: Duration::from_secs(1),
+            consumer_migration: Migration::Bidirectional,
             share_max_size: 200,
             share_session_timeout: Duration::from_secs(45),
             share_heartbeat_interval: Duration::from_secs(5),

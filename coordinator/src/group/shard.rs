@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::consumer::{self, bridge};
 use super::consumer_protocol::ConsumerProtocol;
 use super::request::{Effect, Reject, Request, Token};
 use super::settings::Settings;
@@ -49,6 +50,7 @@ impl Shard {
             let settings = (world.settings)(id);
             let mut work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
             classic::begin(&mut work);
+            consumer::begin(&mut work);
             // Nothing is decided by beginning: there is nothing to write and nobody to answer.
             work.finish(&mut Vec::new());
         }
@@ -80,10 +82,17 @@ impl Shard {
         effects: &mut Vec<Effect>,
     ) {
         self.step(now, world, id, effects, |work| match request {
+            Request::Join(join) if bridge::joins(work, &join) => bridge::join(work, token, &join),
             Request::Join(join) => classic::join(work, token, &join),
+            Request::Sync(sync) if work.group().consumer().is_some() => bridge::sync(work, token, &sync),
             Request::Sync(sync) => classic::sync(work, token, &sync),
+            Request::Heartbeat(beat) if work.group().consumer().is_some() => {
+                bridge::heartbeat(work, token, &beat)
+            }
             Request::Heartbeat(heartbeat) => classic::heartbeat(work, token, &heartbeat),
+            Request::Leave(leave) if work.group().consumer().is_some() => bridge::leave(work, token, &leave),
             Request::Leave(leave) => classic::leave(work, token, &leave),
+            Request::ConsumerHeartbeat(heartbeat) => consumer::heartbeat(work, token, &heartbeat),
             Request::Commit(commit) => offsets::commit(work, token, commit),
             Request::DeleteOffsets(delete) => offsets::delete(work, token, &delete),
             Request::Delete => delete::delete(work, token),
@@ -94,11 +103,14 @@ impl Shard {
     pub fn tick(&mut self, now: Now, world: &World<'_>, effects: &mut Vec<Effect>) {
         while let Some((id, timer)) = self.timers.take_due(now.since_start) {
             self.step(now, world, &id, effects, |work| match timer {
+                Timer::Expiry => offsets::expire(work),
+                timer if work.group().consumer().is_some() => consumer::due(work, &timer),
                 Timer::Session(member) => classic::session_expired(work, &member),
                 Timer::Pending(member) => classic::pending_expired(work, &member),
                 Timer::Join => classic::join_expired(work),
                 Timer::Sync => classic::sync_expired(work),
-                Timer::Expiry => offsets::expire(work),
+                // A classic group has no such timers: those of a consumer group end with it.
+                Timer::Revoke(_) | Timer::Rejoin(_) | Timer::Resync(_) => {}
             });
         }
     }

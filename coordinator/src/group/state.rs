@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::consumer::{ConsumerGroup, ConsumerMember};
 use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
 
@@ -56,6 +57,7 @@ impl Group {
     pub fn kind(&self) -> Kind {
         match self.membership {
             Membership::Classic(_) => Kind::Classic,
+            Membership::Consumer(_) => Kind::Consumer,
         }
     }
 
@@ -63,6 +65,7 @@ impl Group {
     pub fn classic(&self) -> Option<&ClassicGroup> {
         match &self.membership {
             Membership::Classic(classic) => Some(classic),
+            Membership::Consumer(_) => None,
         }
     }
 
@@ -87,6 +90,8 @@ impl Group {
 pub enum Membership {
     /// A classic group.
     Classic(ClassicGroup),
+    /// A consumer group.
+    Consumer(ConsumerGroup),
 }
 
 impl Default for Membership {
@@ -101,6 +106,8 @@ impl Default for Membership {
 pub enum Member {
     /// Of a classic group.
     Classic(ClassicMember),
+    /// Of a consumer group.
+    Consumer(ConsumerMember),
 }
 
 impl Member {
@@ -108,6 +115,7 @@ impl Member {
     pub fn classic(&self) -> Option<&ClassicMember> {
         match self {
             Self::Classic(member) => Some(member),
+            Self::Consumer(_) => None,
         }
     }
 }

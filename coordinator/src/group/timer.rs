@@ -16,6 +16,12 @@ pub(super) enum Timer {
     Join,
     /// Members have had long enough to sync.
     Sync,
+    /// A member of a consumer group has had long enough to give partitions back.
+    Revoke(MemberId),
+    /// A classic member of a consumer group was told to rejoin and has not.
+    Rejoin(MemberId),
+    /// A classic member of a consumer group has joined and not asked for its assignment.
+    Resync(MemberId),
     /// Offsets may have expired.
     Expiry,
 }

@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::shard::{Now, World};
 use super::state::{Group, GroupId};
 use super::timer::{Timer, Timers};
-use super::{classic, offsets};
+use super::{classic, consumer, offsets};
 
 /// A group in memory.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) exists: bool,
     /// What a new owner begins without: parked requests, pending members.
     pub(super) classic: classic::Soft,
+    /// The same of a consumer group: what was last looked at.
+    pub(super) consumer: consumer::Soft,
 }
 
 impl Entry {

@@ -19,7 +19,7 @@ pub(super) fn supports(group: &Group, join: &Join) -> bool {
 
 /// The assignor with the most votes; each member votes for the first on its list that every member takes. Of
 /// several with as many votes it is the first by name. `None` if there is no member.
-pub(super) fn select(group: &Group) -> Option<String> {
+pub(in crate::group) fn select(group: &Group) -> Option<String> {
     let (_, any) = group.classic_members().next()?;
     let names = any.protocols.iter().map(|(name, _)| name.as_str());
     let candidates: BTreeSet<&str> = names.filter(|name| all_take(group, name)).collect();

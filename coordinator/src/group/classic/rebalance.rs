@@ -49,7 +49,7 @@ pub(super) fn after_removal(work: &mut Work<'_>) {
 }
 
 /// Begins a rebalance. Members learn of it from their heartbeats, or from the SyncGroup that they wait for.
-pub(super) fn prepare(work: &mut Work<'_>) {
+pub(in crate::group) fn prepare(work: &mut Work<'_>) {
     for (member, token) in std::mem::take(&mut work.entry.classic.syncing) {
         work.reply(token, Reply::Sync(Err(Reject::RebalanceInProgress)));
         session::renew(work, &member);

@@ -3,10 +3,10 @@
 use super::{Commit, Offset};
 use crate::PartitionId;
 use crate::group::change::Change;
-use crate::group::classic;
 use crate::group::request::{Reject, Reply, Token};
 use crate::group::state::{Committed, Membership};
 use crate::group::work::Work;
+use crate::group::{classic, consumer};
 
 /// Commits offsets. A group that nobody knows comes into being if who commits is a member of none.
 pub(in crate::group) fn commit(work: &mut Work<'_>, token: Token, commit: Commit) {
@@ -36,6 +36,7 @@ fn check(work: &mut Work<'_>, commit: &Commit) -> Result<(), Reject> {
             classic::renew_on_commit(work, &commit.caller);
             Ok(())
         }
+        Membership::Consumer(_) => consumer::check_commit(work.group(), commit),
     }
 }
 

@@ -1,9 +1,8 @@
 //! OffsetDelete.
 
-use super::DeleteOffsets;
+use super::{DeleteOffsets, subscribed};
 use crate::PartitionId;
 use crate::group::change::Change;
-use crate::group::classic;
 use crate::group::request::{Reject, Reply, Token};
 use crate::group::state::{ClassicState, Membership};
 use crate::group::work::Work;
@@ -11,7 +10,7 @@ use crate::group::work::Work;
 /// Forgets committed offsets of topics that the group is not subscribed to.
 pub(in crate::group) fn delete(work: &mut Work<'_>, token: Token, delete: &DeleteOffsets) {
     let outcome = check(work).map(|()| {
-        let subscribed = classic::subscribed(work.group(), &work.world.consumer_protocol);
+        let subscribed = subscribed(work);
         let mut forget = |partition: &PartitionId| {
             let topic = work.world.cluster.topic(partition.topic);
             if topic.is_some_and(|topic| subscribed.contains(&topic.name)) {
@@ -36,7 +35,7 @@ fn check(work: &Work<'_>) -> Result<(), Reject> {
         Membership::Classic(group) if group.state != ClassicState::Empty && !group.is_of_consumers() => {
             Err(Reject::NonEmptyGroup)
         }
-        Membership::Classic(_) => Ok(()),
+        Membership::Classic(_) | Membership::Consumer(_) => Ok(()),
     }
 }
 

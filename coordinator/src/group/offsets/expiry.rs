@@ -1,12 +1,12 @@
 //! When committed offsets are forgotten, and groups with them (KIP-211).
 
-use crate::PartitionId;
-use crate::TopicId;
+use super::subscribed;
 use crate::group::change::Change;
+use crate::group::delete;
 use crate::group::state::{ClassicGroup, ClassicState, Committed, Group, Membership};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
-use crate::group::{classic, delete};
+use crate::{PartitionId, TopicId};
 
 /// Sees that a group that exists is looked at now and then.
 pub(in crate::group) fn plan_expiry(work: &mut Work<'_>) {
@@ -28,7 +28,7 @@ pub(in crate::group) fn expire(work: &mut Work<'_>) {
 
 fn expired(work: &Work<'_>) -> Vec<PartitionId> {
     let (group, cluster) = (work.group(), work.world.cluster);
-    let subscribed = classic::subscribed(group, &work.world.consumer_protocol);
+    let subscribed = subscribed(work);
     let retention = i64::try_from(work.settings.offsets_retention.as_millis()).unwrap_or(i64::MAX);
     let is_expired = |committed: &Committed| match (committed.expires_at, kept_since(group, committed)) {
         (_, None) => false,
@@ -46,6 +46,8 @@ fn expired(work: &Work<'_>) -> Vec<PartitionId> {
 fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
     match &group.membership {
         Membership::Classic(classic) => classic_kept_since(classic, group.empty_since, committed),
+        // Its members say what they read, so that of the others' offsets none is in use.
+        Membership::Consumer(_) => Some(group.empty_since.unwrap_or(committed.committed_at)),
     }
 }
 
