@@ -4,6 +4,8 @@
 //! types. How frames are read and written belongs to [`crate::connection`].
 
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_topics;
 mod delete_groups;
 mod delete_topics;
@@ -95,6 +97,8 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::DeleteGroups, 0, 2),
     served(ApiKey::OffsetDelete, 0, 0),
     served(ApiKey::DescribeCluster, 0, 2),
+    served(ApiKey::ConsumerGroupHeartbeat, 0, 1),
+    served(ApiKey::ConsumerGroupDescribe, 0, 1),
 ];
 
 /// What handlers need besides their request.
@@ -275,6 +279,11 @@ impl Incoming {
             }
             ApiKey::DeleteGroups => answer!(delete_groups::answer),
             ApiKey::OffsetDelete => answer!(offset_delete::answer, cluster),
+            ApiKey::ConsumerGroupHeartbeat => {
+                let client_id = self.header.client_id.clone();
+                answer!(consumer_group_heartbeat::answer, version, client_id)
+            }
+            ApiKey::ConsumerGroupDescribe => answer!(consumer_group_describe::answer, cluster),
             ApiKey::CreateTopics => answer!(create_topics::answer),
             ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
             ApiKey::InitProducerId => answer!(init_producer_id::answer),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::consumer::{ConsumerGroup, ConsumerMember};
+use super::consumer::{ConsumerGroup, ConsumerMember, ConsumerState};
 use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
 
@@ -50,6 +50,7 @@ impl Group {
     pub fn state(&self) -> &'static str {
         match &self.membership {
             Membership::Classic(group) => group.state.name(),
+            Membership::Consumer(_) => self.consumer_state().map_or("Empty", ConsumerState::name),
         }
     }
 

@@ -45,6 +45,7 @@ fn describe(id: &str, version: i16, group: Option<&Group>) -> DescribedGroup {
     };
     let Some(group) = group else { return dead(&format!("Group {id} not found.")) };
     match &group.membership {
+        Membership::Consumer(_) => dead(&format!("Group {id} is not a classic group.")),
         Membership::Classic(classic) => DescribedGroup {
             group_state: Str::from_static(group.state()),
             protocol_type: classic.protocol_type.as_deref().map(Str::from).unwrap_or_default(),
@@ -61,7 +62,7 @@ fn chosen(group: &ClassicGroup) -> Option<&str> {
 }
 
 fn member(group: &ClassicGroup, id: &MemberId, member: &Member) -> Option<DescribedGroupMember> {
-    let Member::Classic(member) = member;
+    let member = member.classic()?;
     let ClassicMember { instance, client_id, client_host, protocols, assignment, .. } = member;
     let chosen = chosen(group);
     let metadata = protocols.iter().find(|(name, _)| Some(&**name) == chosen).map(|(_, bytes)| bytes.clone());

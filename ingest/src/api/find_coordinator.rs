@@ -46,7 +46,10 @@ fn find(context: &Context, cluster: &Cluster, key_type: i8, key: &Str) -> Coordi
             return refused(ErrorCode::TransactionalIdAuthorizationFailed, Some(message));
         }
         _ => {
-            return refused(ErrorCode::InvalidRequest, Some("There is no coordinator of this key type here."));
+            return refused(
+                ErrorCode::InvalidRequest,
+                Some("There is no coordinator of this key type here."),
+            );
         }
     }
     let owner = cluster.coordinator(key).and_then(|(session, _)| Node::of(session, &context.listener));

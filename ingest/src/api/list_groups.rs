@@ -41,6 +41,7 @@ fn name(kind: Kind) -> &'static str {
 fn protocol_type(group: &Group) -> &str {
     match &group.membership {
         Membership::Classic(classic) => classic.protocol_type.as_deref().unwrap_or_default(),
+        Membership::Consumer(_) => "consumer",
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use coordinator::cluster::Cluster;
+use coordinator::group::consumer::check_fetch;
 use coordinator::group::{Committed, Group};
 use coordinator::topic::Topic;
 use coordinator::{PartitionId, TopicId};
@@ -15,7 +16,7 @@ use protocol::messages::offset_fetch::{
 use protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use protocol::{ErrorCode, Str};
 
-use super::groups::read;
+use super::groups::{code, read};
 use super::topics::{TopicRef, View, uuid};
 use super::{Context, Errors};
 
@@ -66,7 +67,16 @@ async fn fetch(
             .all(|t| t.find(cluster).is_some())
     };
     let view = View::knowing(context, Arc::clone(cluster), known).await;
-    let group = match read(context, &request.group_id).await {
+    let is_member = |group: &Group| {
+        let member = request.member_id.as_deref().unwrap_or_default();
+        let asks_as_one = !member.is_empty() || request.member_epoch >= 0;
+        if asks_as_one { check_fetch(group, member, request.member_epoch) } else { Ok(()) }
+    };
+    let found = match read(context, &request.group_id).await {
+        Ok(Some(group)) => is_member(&group).map(|()| Some(group)).map_err(|reject| code(&reject)),
+        found => found,
+    };
+    let group = match found {
         Ok(group) => group,
         Err(code) => {
             return OffsetFetchResponseGroup {
@@ -85,7 +95,7 @@ async fn fetch(
 
 fn all(cluster: &Cluster, group: Option<&Group>) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: BTreeMap<TopicId, (&Topic, Vec<_>)> = BTreeMap::new();
-    for (id, offset) in group.iter().flat_map(|g| &g.offsets) {
+    for (id, offset) in group.iter().flat_map(|g| g.offsets_in(cluster)) {
         if let Some(topic) = cluster.topic(id.topic) {
             let partitions = &mut topics.entry(id.topic).or_insert((topic, Vec::new())).1;
             partitions.push(partition(id.index, Some(offset), ErrorCode::None));

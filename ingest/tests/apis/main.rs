@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod consumer_groups;
 mod fetch;
 mod groups;
 mod list_offsets;

@@ -1,13 +1,14 @@
 //! Groups: what a GROUP record changes, and what a checkpoint or a RELEASE holds of them.
 
+mod classic;
+mod consumer;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use coordinator::group::{
-    Assignment, Change, ClassicGroup, ClassicMember, ClassicState, Committed, Group, GroupId, Member,
-    Membership,
-};
+use coordinator::group::{Assignment, Change, Committed, Group, GroupId, Member, Membership};
+
 use coordinator::{PartitionId, TopicId};
 
 use super::FormatError;
@@ -20,6 +21,7 @@ const OFFSET: u8 = 4;
 const DELETED: u8 = 5;
 
 const CLASSIC: u8 = 1;
+const CONSUMER: u8 = 2;
 
 /// The fewest bytes of a change: its kind and its length.
 pub(super) const CHANGE: usize = 5;
@@ -106,66 +108,30 @@ pub(super) fn decode_change(r: &mut Reader<'_>) -> Result<Change> {
 
 fn encode_membership(w: &mut Writer, membership: &Membership) {
     match membership {
-        Membership::Classic(c) => {
-            w.u8(CLASSIC).u8(c.state as u8).i32(c.generation);
-            encode_texts(w, [&c.protocol_type, &c.protocol]);
-            w.optional(c.leader.as_deref(), |w, leader| {
-                w.text(leader);
-            });
-        }
+        Membership::Classic(group) => classic::encode_group(w.u8(CLASSIC), group),
+        Membership::Consumer(group) => consumer::encode_group(w.u8(CONSUMER), group),
     }
 }
 
 fn decode_membership(r: &mut Reader<'_>) -> Result<Membership> {
     match r.u8()? {
-        CLASSIC => {
-            let state = match r.u8()? {
-                0 => ClassicState::Empty,
-                1 => ClassicState::PreparingRebalance,
-                2 => ClassicState::CompletingRebalance,
-                3 => ClassicState::Stable,
-                found => {
-                    let what = "a classic group's state";
-                    return Err(FormatError::Newer { what, found: u64::from(found) });
-                }
-            };
-            Ok(Membership::Classic(ClassicGroup {
-                state,
-                generation: r.i32()?,
-                protocol_type: r.optional(|r| r.text())?,
-                protocol: r.optional(|r| r.text())?,
-                leader: r.optional(|r| r.text())?.map(Into::into),
-            }))
-        }
+        CLASSIC => classic::decode_group(r).map(Membership::Classic),
+        CONSUMER => consumer::decode_group(r).map(Membership::Consumer),
         found => Err(FormatError::Newer { what: "a group's protocol", found: u64::from(found) }),
     }
 }
 
 fn encode_member(w: &mut Writer, member: &Member) {
     match member {
-        Member::Classic(m) => {
-            w.u8(CLASSIC);
-            encode_texts(w, [&m.instance]);
-            w.text(&m.client_id).text(&m.client_host).i32(m.rebalance_timeout_ms).i32(m.session_timeout_ms);
-            w.list(m.protocols.iter(), |w, (name, metadata)| {
-                w.text(name).blob(metadata);
-            });
-            w.blob(&m.assignment);
-        }
+        Member::Classic(member) => classic::encode_member(w.u8(CLASSIC), member),
+        Member::Consumer(member) => consumer::encode_member(w.u8(CONSUMER), member),
     }
 }
 
 fn decode_member(r: &mut Reader<'_>) -> Result<Member> {
     match r.u8()? {
-        CLASSIC => Ok(Member::Classic(ClassicMember {
-            instance: r.optional(|r| r.text())?,
-            client_id: r.text()?,
-            client_host: r.text()?,
-            rebalance_timeout_ms: r.i32()?,
-            session_timeout_ms: r.i32()?,
-            protocols: r.list(8, |r| Ok((r.text()?, Bytes::copy_from_slice(r.blob()?))))?,
-            assignment: Bytes::copy_from_slice(r.blob()?),
-        })),
+        CLASSIC => classic::decode_member(r).map(Member::Classic),
+        CONSUMER => consumer::decode_member(r).map(Member::Consumer),
         found => Err(FormatError::Newer { what: "a member's protocol", found: u64::from(found) }),
     }
 }
@@ -192,6 +158,17 @@ fn encode_texts<'a>(w: &mut Writer, texts: impl IntoIterator<Item = &'a Option<S
             w.text(text);
         });
     }
+}
+
+/// The assignors that a member of the classic protocol takes, each with its own metadata.
+fn encode_protocols(w: &mut Writer, protocols: &[(String, Bytes)]) {
+    w.list(protocols.iter(), |w, (name, metadata)| {
+        w.text(name).blob(metadata);
+    });
+}
+
+fn decode_protocols(r: &mut Reader<'_>) -> Result<Vec<(String, Bytes)>> {
+    r.list(8, |r| Ok((r.text()?, Bytes::copy_from_slice(r.blob()?))))
 }
 
 #[cfg(test)]

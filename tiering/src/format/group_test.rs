@@ -1,3 +1,5 @@
+use coordinator::group::consumer::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+use coordinator::group::{ClassicGroup, ClassicMember, ClassicState};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -50,6 +52,50 @@ fn classic_members() -> impl Strategy<Value = Member> {
     )
 }
 
+fn consumer_groups() -> impl Strategy<Value = Membership> {
+    (any::<i32>(), any::<i32>(), any::<u64>()).prop_map(|(group_epoch, assignment_epoch, metadata_hash)| {
+        Membership::Consumer(ConsumerGroup { group_epoch, assignment_epoch, metadata_hash })
+    })
+}
+
+fn held() -> impl Strategy<Value = Held> {
+    btree_map(any::<[u8; 16]>().prop_map(TopicId), btree_map(0..20i32, any::<i32>(), 0..4), 0..3)
+}
+
+fn consumer_members() -> impl Strategy<Value = Member> {
+    let who = (option::of(name()), option::of(name()), name(), name(), any::<i32>());
+    let wants = (btree_set(name(), 0..3), option::of(name()), option::of(name()));
+    let states = prop_oneof![
+        Just(MemberState::Stable),
+        Just(MemberState::UnrevokedPartitions),
+        Just(MemberState::UnreleasedPartitions),
+    ];
+    let classic = (any::<i32>(), vec((name(), blob()), 0..3))
+        .prop_map(|(session_timeout_ms, protocols)| ClassicFacet { session_timeout_ms, protocols });
+    let at = (any::<[i32; 2]>(), states, held(), held(), option::of(classic));
+    (who, wants, at).prop_map(|(who, wants, at)| {
+        let (instance, rack, client_id, client_host, rebalance_timeout_ms) = who;
+        let (topics, regex, assignor) = wants;
+        let ([epoch, previous_epoch], state, assigned, revoking, classic) = at;
+        Member::Consumer(ConsumerMember {
+            instance,
+            rack,
+            client_id,
+            client_host,
+            rebalance_timeout_ms,
+            topics,
+            regex,
+            assignor,
+            epoch,
+            previous_epoch,
+            state,
+            assigned,
+            revoking,
+            classic,
+        })
+    })
+}
+
 fn offsets() -> impl Strategy<Value = Committed> {
     (any::<i64>(), any::<i32>(), name(), any::<i64>(), option::of(any::<i64>())).prop_map(
         |(offset, leader_epoch, metadata, committed_at, expires_at)| Committed {
@@ -65,9 +111,10 @@ fn offsets() -> impl Strategy<Value = Committed> {
 /// A change of any kind.
 pub(in crate::format) fn group_changes() -> impl Strategy<Value = Change> {
     prop_oneof![
-        (classic_groups(), option::of(any::<i64>()))
+        (prop_oneof![classic_groups(), consumer_groups()], option::of(any::<i64>()))
             .prop_map(|(membership, empty_since)| Change::Header { membership, empty_since }),
-        (name(), option::of(classic_members())).prop_map(|(id, m)| Change::Member(id.into(), m)),
+        (name(), option::of(prop_oneof![classic_members(), consumer_members()]))
+            .prop_map(|(id, m)| Change::Member(id.into(), m)),
         (name(), option::of(assignments())).prop_map(|(id, t)| Change::Target(id.into(), t)),
         (partition_id(), option::of(offsets())).prop_map(|(id, o)| Change::Offset(id, o)),
         Just(Change::Deleted),
