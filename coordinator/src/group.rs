@@ -32,3 +32,5 @@ pub use state::{
 
 #[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod properties;

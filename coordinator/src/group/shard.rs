@@ -37,8 +37,8 @@ pub struct World<'a> {
 /// The groups of one shard.
 #[derive(Debug, Default)]
 pub struct Shard {
-    groups: BTreeMap<GroupId, Entry>,
-    timers: Timers,
+    pub(super) groups: BTreeMap<GroupId, Entry>,
+    pub(super) timers: Timers,
 }
 
 impl Shard {

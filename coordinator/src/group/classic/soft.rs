@@ -8,31 +8,31 @@ use crate::group::request::{Reject, Reply, Token};
 use crate::group::state::MemberId;
 
 /// Parked requests, and who is waited for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::group) struct Soft {
     /// Members whose JoinGroup waits for the others.
-    pub(super) joining: BTreeMap<MemberId, Token>,
+    pub(in crate::group) joining: BTreeMap<MemberId, Token>,
     /// Members whose SyncGroup waits for the leader.
-    pub(super) syncing: BTreeMap<MemberId, Token>,
+    pub(in crate::group) syncing: BTreeMap<MemberId, Token>,
     /// Who was given a member id and is to come back with it (KIP-394).
-    pub(super) pending: BTreeSet<MemberId>,
+    pub(in crate::group) pending: BTreeSet<MemberId>,
     /// Members that have never been told a generation: they cannot send heartbeats yet.
-    pub(super) new: BTreeSet<MemberId>,
+    pub(in crate::group) new: BTreeSet<MemberId>,
     /// Members that were told the generation and have not sent SyncGroup.
-    pub(super) unsynced: BTreeSet<MemberId>,
+    pub(in crate::group) unsynced: BTreeSet<MemberId>,
     /// The wait for more members while the group was empty before.
-    pub(super) initial: Option<InitialDelay>,
+    pub(in crate::group) initial: Option<InitialDelay>,
 }
 
 /// The wait of an empty group's first rebalance (KIP-134).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InitialDelay {
+pub(in crate::group) struct InitialDelay {
     /// How long this part of it is.
-    pub(super) delay: Duration,
+    pub(in crate::group) delay: Duration,
     /// How much may be added to it.
-    pub(super) remaining: Duration,
+    pub(in crate::group) remaining: Duration,
     /// Whether somebody has joined since this part began.
-    pub(super) joined: bool,
+    pub(in crate::group) joined: bool,
 }
 
 impl Soft {
