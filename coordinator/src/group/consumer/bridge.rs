@@ -57,3 +57,7 @@ fn check<'a>(
     }
     Ok((id, member, classic))
 }
+
+#[cfg(test)]
+#[path = "bridge_test.rs"]
+mod tests;

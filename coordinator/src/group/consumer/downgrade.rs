@@ -97,3 +97,7 @@ fn classic_member(
         assignment: (codec.write_assignment)(version, &partitions),
     })
 }
+
+#[cfg(test)]
+#[path = "downgrade_test.rs"]
+mod tests;

@@ -181,3 +181,7 @@ fn convert(
         }),
     })
 }
+
+#[cfg(test)]
+#[path = "upgrade_test.rs"]
+mod tests;

@@ -82,6 +82,8 @@ impl Seen {
             }
             Reply::Join(Err(refused)) => self.note(format!("join {}", of(Some(&refused.reject)))),
             Reply::Sync(outcome) => self.note(format!("sync {}", of(outcome.as_ref().err()))),
+            // Nobody sends any.
+            Reply::ConsumerHeartbeat(_) => {}
             Reply::Done(outcome) => self.note(format!("done {}", of(outcome.as_ref().err()))),
             Reply::Left(outcome) | Reply::Offsets(outcome) => {
                 let kind = if matches!(reply, Reply::Left(_)) { "left" } else { "offsets" };

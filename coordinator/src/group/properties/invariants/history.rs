@@ -179,7 +179,7 @@ fn note_signs(run: &mut Run, cause: Cause<'_>, effects: &[Effect]) {
                 Reply::Done(outcome) => matches!(outcome, Ok(()) | Err(Reject::RebalanceInProgress)),
                 Reply::Offsets(outcome) => outcome.is_ok(),
                 Reply::Sync(outcome) => outcome.is_ok(),
-                Reply::Join(_) | Reply::Left(_) => false,
+                Reply::Join(_) | Reply::Left(_) | Reply::ConsumerHeartbeat(_) => false,
             },
             Effect::Write { .. } => false,
         });
