@@ -11,7 +11,6 @@ mod acquire;
 mod change;
 mod part;
 mod request;
-mod reset;
 mod settings;
 mod shard;
 mod state;
@@ -21,8 +20,7 @@ pub use acquire::{Acquire, AcquireMode, Acquired};
 pub use change::Change;
 pub use part::NextFetch;
 pub use request::{Effect, Reject, Reply, Request, Token};
-pub use reset::AutoOffsetReset;
-pub use settings::Settings;
+pub use settings::{AutoOffsetReset, Settings};
 pub use shard::Shard;
 pub use state::{Batch, Delivery, SharePartitionId, State};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::consumer::{ConsumerGroup, ConsumerMember};
-use super::share::{ShareGroup, ShareMember};
+use super::consumer::{ConsumerGroup, ConsumerMember, ConsumerState};
+use super::share::{ShareGroup, ShareMember, ShareState};
 use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
 
@@ -47,6 +47,15 @@ pub struct Group {
 }
 
 impl Group {
+    /// The name of its state, as DescribeGroups and ListGroups give it.
+    pub fn state(&self) -> &'static str {
+        match &self.membership {
+            Membership::Classic(group) => group.state.name(),
+            Membership::Consumer(_) => self.consumer_state().map_or("Empty", ConsumerState::name),
+            Membership::Share(_) => self.share_state().map_or("Empty", ShareState::name),
+        }
+    }
+
     /// Its protocol.
     pub fn kind(&self) -> Kind {
         match self.membership {
@@ -115,6 +124,18 @@ impl Member {
         match self {
             Self::Classic(member) => Some(member),
             Self::Consumer(_) | Self::Share(_) => None,
+        }
+    }
+}
+
+impl ClassicState {
+    /// Its name in DescribeGroups and ListGroups.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::PreparingRebalance => "PreparingRebalance",
+            Self::CompletingRebalance => "CompletingRebalance",
+            Self::Stable => "Stable",
         }
     }
 }

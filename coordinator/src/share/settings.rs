@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use super::reset::AutoOffsetReset;
+/// Where a share group begins with a partition that it never read (`share.auto.offset.reset`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoOffsetReset {
+    /// With what is written from now on.
+    Latest,
+    /// With the first record.
+    Earliest,
+    /// With the first record that is no older.
+    ByDuration(Duration),
+}
 
 /// Settings that hold for a group: those of the cluster, and what was set for the group itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod roundtrip;
 mod sample;
 mod tags;
 
+pub(crate) use field_tree::Tree;
 pub(crate) use golden::hex;
 pub(crate) use sample::{Sample, Source};
 
@@ -16,28 +17,68 @@ pub(crate) use sample::{Sample, Source};
 macro_rules! each_message {
     ($callback:ident) => {
         $callback! {
+            alter_share_group_offsets_request: AlterShareGroupOffsetsRequest,
+            alter_share_group_offsets_response: AlterShareGroupOffsetsResponse,
             api_versions_request: ApiVersionsRequest,
             api_versions_response: ApiVersionsResponse,
+            consumer_group_describe_request: ConsumerGroupDescribeRequest,
+            consumer_group_describe_response: ConsumerGroupDescribeResponse,
+            consumer_group_heartbeat_request: ConsumerGroupHeartbeatRequest,
+            consumer_group_heartbeat_response: ConsumerGroupHeartbeatResponse,
             create_topics_request: CreateTopicsRequest,
             create_topics_response: CreateTopicsResponse,
+            delete_groups_request: DeleteGroupsRequest,
+            delete_groups_response: DeleteGroupsResponse,
+            delete_share_group_offsets_request: DeleteShareGroupOffsetsRequest,
+            delete_share_group_offsets_response: DeleteShareGroupOffsetsResponse,
             delete_topics_request: DeleteTopicsRequest,
             delete_topics_response: DeleteTopicsResponse,
             describe_cluster_request: DescribeClusterRequest,
             describe_cluster_response: DescribeClusterResponse,
             describe_configs_request: DescribeConfigsRequest,
             describe_configs_response: DescribeConfigsResponse,
+            describe_groups_request: DescribeGroupsRequest,
+            describe_groups_response: DescribeGroupsResponse,
+            describe_share_group_offsets_request: DescribeShareGroupOffsetsRequest,
+            describe_share_group_offsets_response: DescribeShareGroupOffsetsResponse,
             fetch_request: FetchRequest,
             fetch_response: FetchResponse,
+            find_coordinator_request: FindCoordinatorRequest,
+            find_coordinator_response: FindCoordinatorResponse,
+            heartbeat_request: HeartbeatRequest,
+            heartbeat_response: HeartbeatResponse,
             init_producer_id_request: InitProducerIdRequest,
             init_producer_id_response: InitProducerIdResponse,
+            join_group_request: JoinGroupRequest,
+            join_group_response: JoinGroupResponse,
+            leave_group_request: LeaveGroupRequest,
+            leave_group_response: LeaveGroupResponse,
+            list_groups_request: ListGroupsRequest,
+            list_groups_response: ListGroupsResponse,
             list_offsets_request: ListOffsetsRequest,
             list_offsets_response: ListOffsetsResponse,
             metadata_request: MetadataRequest,
             metadata_response: MetadataResponse,
+            offset_commit_request: OffsetCommitRequest,
+            offset_commit_response: OffsetCommitResponse,
+            offset_delete_request: OffsetDeleteRequest,
+            offset_delete_response: OffsetDeleteResponse,
+            offset_fetch_request: OffsetFetchRequest,
+            offset_fetch_response: OffsetFetchResponse,
             offset_for_leader_epoch_request: OffsetForLeaderEpochRequest,
             offset_for_leader_epoch_response: OffsetForLeaderEpochResponse,
             produce_request: ProduceRequest,
             produce_response: ProduceResponse,
+            share_acknowledge_request: ShareAcknowledgeRequest,
+            share_acknowledge_response: ShareAcknowledgeResponse,
+            share_fetch_request: ShareFetchRequest,
+            share_fetch_response: ShareFetchResponse,
+            share_group_describe_request: ShareGroupDescribeRequest,
+            share_group_describe_response: ShareGroupDescribeResponse,
+            share_group_heartbeat_request: ShareGroupHeartbeatRequest,
+            share_group_heartbeat_response: ShareGroupHeartbeatResponse,
+            sync_group_request: SyncGroupRequest,
+            sync_group_response: SyncGroupResponse,
         }
     };
 }

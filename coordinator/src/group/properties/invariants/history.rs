@@ -54,7 +54,7 @@ fn rebalance_timeout(group: &Group) -> Duration {
     Duration::from_millis(longest.unwrap_or(0).unsigned_abs().into())
 }
 
-/// KIP-62: a generation is never taken back, and CompletingRebalance is always a new one.
+/// The classic protocol: a generation is never taken back, and CompletingRebalance is always a new one.
 fn generations_go_on(id: &str, was: Option<&Group>, is: Option<&Group>) {
     let (Some(was), Some(is)) = (was.and_then(Group::classic), is.and_then(Group::classic)) else { return };
     assert!(is.generation >= was.generation, "{id} {was:?} {is:?}");
