@@ -10,6 +10,7 @@ pub mod envelope;
 mod group;
 pub mod index;
 pub mod keys;
+mod share;
 pub mod slot;
 pub mod snapshot;
 #[cfg(test)]

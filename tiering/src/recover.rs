@@ -9,11 +9,12 @@ use std::collections::btree_map::{BTreeMap, Entry};
 
 use coordinator::cluster::{Cluster, Grant, HoldingEnd};
 use coordinator::group::Group;
+use coordinator::share;
 use coordinator::{Epoch, PartitionId, SessionId, ShardId};
 use object_store::path::Path;
 use thiserror::Error;
 
-use crate::format::checkpoint::{Checkpoint, Groups, OwnedPartition};
+use crate::format::checkpoint::{Checkpoint, Groups, OwnedPartition, Shares};
 use crate::format::index::Position;
 use crate::format::keys;
 use crate::format::slot::{Footer, Record};
@@ -54,6 +55,8 @@ pub struct Recovered {
     pub partitions: BTreeMap<PartitionId, OwnedPartition>,
     /// By shard: its groups, if it has any.
     pub groups: BTreeMap<ShardId, Groups>,
+    /// Share partitions.
+    pub shares: Shares,
 }
 
 impl Recovered {
@@ -61,6 +64,7 @@ impl Recovered {
     pub fn retain(&mut self, shards: &BTreeSet<ShardId>, of: impl Fn(PartitionId) -> ShardId) {
         self.partitions.retain(|id, _| shards.contains(&of(*id)));
         self.groups.retain(|shard, _| shards.contains(shard));
+        self.shares.retain(|id, _| shards.contains(&of(id.partition)));
     }
 }
 
@@ -72,7 +76,7 @@ struct Source {
 }
 
 /// What a RELEASE holds.
-type Released = (BTreeMap<PartitionId, OwnedPartition>, Groups);
+type Released = (BTreeMap<PartitionId, OwnedPartition>, Groups, Shares);
 
 /// What earlier sessions contribute, as far as it has been read.
 #[derive(Default)]
@@ -121,6 +125,7 @@ pub async fn recover(
     }
     let living: BTreeSet<_> = cluster.topics().map(|t| t.id).collect();
     recovered.partitions.retain(|partition, _| living.contains(&partition.topic));
+    recovered.shares.retain(|id, _| living.contains(&id.partition.topic));
     recovered.groups.retain(|_, groups| !groups.is_empty());
     Ok(recovered)
 }
@@ -134,7 +139,9 @@ async fn read_releases(
     let footer = Footers::new(store.clone(), session, slot).next().await?;
     let footer = footer.ok_or(SessionError::Missing { path: keys::slot(session, slot) })?;
     let released = footer.records.into_iter().filter_map(|record| match record {
-        Record::Release { shard, epoch, partitions, groups } => Some(((shard, epoch), (partitions, groups))),
+        Record::Release { shard, epoch, partitions, groups, shares } => {
+            Some(((shard, epoch), (partitions, groups, shares)))
+        }
         _ => None,
     });
     Ok(released.collect())
@@ -177,6 +184,7 @@ async fn load(
                 Record::Batch(b) => (of(b.partition), b.epoch),
                 Record::ProducersExpired { partition, epoch, .. } => (of(*partition), *epoch),
                 Record::Group { shard, epoch, .. } => (*shard, *epoch),
+                Record::Share { epoch, id, .. } => (of(id.partition), *epoch),
                 Record::Release { .. } | Record::Close => continue,
             };
             records.entry(holding).or_default().push((footer.header.n, record));
@@ -234,12 +242,13 @@ fn replay_shard(
             Some(HoldingEnd::Released(end)) => {
                 let slot = (grant.session, end.saturating_sub(1));
                 let released = sources.released.get_mut(&slot).and_then(|s| s.remove(&(shard, grant.epoch)));
-                let (partitions, groups) = released.ok_or_else(|| RecoverError::Contradiction {
+                let (partitions, groups, shares) = released.ok_or_else(|| RecoverError::Contradiction {
                     path: keys::slot(slot.0, slot.1),
                     reason: "a shard was moved that is not released there",
                 })?;
                 recovered.partitions.extend(partitions);
                 recovered.groups.insert(shard, groups);
+                recovered.shares.extend(shares);
                 continue;
             }
             Some(HoldingEnd::Cut(cut)) => cut,
@@ -253,6 +262,7 @@ fn replay_shard(
                 recovered.partitions.insert(*partition, begins);
             }
             recovered.groups.insert(shard, state.map(|s| s.groups.clone()).unwrap_or_default());
+            recovered.shares.extend(state.map(|s| s.shares.clone()).unwrap_or_default());
         }
         for (n, record) in source.records.get(&(shard, grant.epoch)).into_iter().flatten() {
             if *n < end || mutant::is(Mutant::TrustObjects) {
@@ -298,6 +308,7 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
         Record::Group { shard, group, changes, .. } => {
             Group::replay(recovered.groups.entry(*shard).or_default(), group, changes);
         }
+        Record::Share { id, changes, .. } => share::State::replay(&mut recovered.shares, id, changes),
         Record::Release { .. } | Record::Close => {}
     }
     Ok(())

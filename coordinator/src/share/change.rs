@@ -1,6 +1,7 @@
 //! What may happen to a share partition durably.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::state::{Batch, Delivery, SharePartitionId, State};
 
@@ -46,11 +47,15 @@ impl State {
     }
 
     /// Applies changes to one of many share partitions.
-    pub fn replay(parts: &mut BTreeMap<SharePartitionId, Self>, id: &SharePartitionId, changes: &[Change]) {
+    pub fn replay(
+        parts: &mut BTreeMap<SharePartitionId, Arc<Self>>,
+        id: &SharePartitionId,
+        changes: &[Change],
+    ) {
         for change in changes {
             match change {
                 Change::Deleted => drop(parts.remove(id)),
-                change => parts.entry(id.clone()).or_default().apply(change),
+                change => Arc::make_mut(parts.entry(id.clone()).or_default()).apply(change),
             }
         }
     }

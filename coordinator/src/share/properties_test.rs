@@ -380,7 +380,7 @@ impl World {
         expired.into_iter().for_each(|offset| self.give_back(offset));
     }
 
-    fn replay(writes: &[Arc<[Change]>]) -> BTreeMap<SharePartitionId, State> {
+    fn replay(writes: &[Arc<[Change]>]) -> BTreeMap<SharePartitionId, Arc<State>> {
         let mut parts = BTreeMap::new();
         writes.iter().for_each(|changes| State::replay(&mut parts, &id(), changes));
         parts
@@ -405,12 +405,12 @@ impl World {
                 *offset < state.start || self.records.get(offset).is_some_and(|record| record.settled);
             assert!(settled, "it was told that {offset} is settled");
         }
-        self.shard = Shard::new(BTreeMap::from([(id(), Arc::new(state))]));
+        self.shard = Shard::new(BTreeMap::from([(id(), state)]));
     }
 
     fn check(&mut self) {
         let replayed = Self::replay(&self.writes).remove(&id()).expect("it has begun");
-        assert_eq!(replayed, *self.state(), "replay rebuilds the state");
+        assert_eq!(*replayed, *self.state(), "replay rebuilds the state");
         let mut again = State::default();
         self.state().changes().for_each(|change| again.apply(&change));
         assert_eq!(again, *self.state(), "a checkpoint's changes make the state");

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use coordinator::group::{Group, GroupId};
 use coordinator::partition::{EpochStart, LeaderEpochs, Partition, Producer, ProducerEntry};
+use coordinator::share::{SharePartitionId, State};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId};
 
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{self, Nonce};
 use super::index::{self, Position};
-use super::{FormatError, Kind, group};
+use super::{FormatError, Kind, group, share};
 
 /// Slots of one holding in which a partition has records that are in no segment yet, and where their
 /// positions are listed.
@@ -55,6 +56,9 @@ pub struct OwnedPartition {
 /// The groups of a shard.
 pub type Groups = BTreeMap<GroupId, Arc<Group>>;
 
+/// The share partitions of a shard's partitions.
+pub type Shares = BTreeMap<SharePartitionId, Arc<State>>;
+
 /// A shard's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShardState {
@@ -64,6 +68,8 @@ pub struct ShardState {
     pub partitions: BTreeMap<PartitionId, PartitionState>,
     /// Its groups.
     pub groups: Groups,
+    /// The share partitions of its partitions.
+    pub shares: Shares,
 }
 
 /// A session's state.
@@ -87,6 +93,9 @@ const PARTITIONS: u8 = 1;
 /// The section that holds groups. Transactions get a section of their own.
 const GROUPS: u8 = 2;
 
+/// The section that holds share partitions.
+const SHARES: u8 = 3;
+
 impl Checkpoint {
     /// The object.
     pub fn encode(&self, nonce: Nonce) -> Bytes {
@@ -94,15 +103,19 @@ impl Checkpoint {
         w.raw(self.session.as_bytes()).u64(self.n).u64(self.as_of.0).raw(&self.previous.to_be_bytes());
         w.list(self.shards.iter(), |w, (id, shard)| {
             w.u32(id.0).u64(shard.epoch.0);
-            let sections = [(PARTITIONS, shard.partitions.is_empty()), (GROUPS, shard.groups.is_empty())];
+            let sections = [
+                (PARTITIONS, shard.partitions.is_empty()),
+                (GROUPS, shard.groups.is_empty()),
+                (SHARES, shard.shares.is_empty()),
+            ];
             let sections: Vec<_> = sections.into_iter().filter(|(_, empty)| !empty).collect();
             w.list(sections.into_iter(), |w, (section, _)| {
                 w.u8(section).nested(|w| {
-                    if section == PARTITIONS {
-                        w.list(shard.partitions.iter(), encode_partition);
-                    } else {
-                        w.list(shard.groups.iter(), group::encode);
-                    }
+                    match section {
+                        PARTITIONS => w.list(shard.partitions.iter(), encode_partition),
+                        GROUPS => w.list(shard.groups.iter(), group::encode),
+                        _ => w.list(shard.shares.iter(), share::encode),
+                    };
                 });
             });
         });
@@ -132,6 +145,11 @@ impl Checkpoint {
                     GROUPS => {
                         let mut r = r.nested("groups of a checkpoint")?;
                         shard.groups = r.map(group::GROUP, group::decode)?;
+                        r.end()?;
+                    }
+                    SHARES => {
+                        let mut r = r.nested("share partitions of a checkpoint")?;
+                        shard.shares = r.map(share::SHARE, share::decode)?;
                         r.end()?;
                     }
                     found => {

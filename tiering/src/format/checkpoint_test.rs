@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use coordinator::group::{Change, Committed, Membership};
 
 use super::super::group::tests::groups;
+use super::super::share::tests::shares;
 use super::super::testing::*;
 use super::*;
 
@@ -50,7 +51,15 @@ fn sample() -> Checkpoint {
     let header = Change::Header { membership: Membership::default(), empty_since: Some(1_700_000_000_001) };
     let changes = [header, Change::Offset(partition(0), Some(committed(7)))];
     Group::replay(&mut groups, &"group".into(), &changes);
-    let filled = ShardState { epoch: Epoch(12), partitions, groups };
+    let id = SharePartitionId { group: "share".into(), partition: partition(0) };
+    let delivery = coordinator::share::Delivery::Available;
+    let known = [
+        coordinator::share::Change::Begin { epoch: 3, start: 4 },
+        coordinator::share::Change::Records { first: 6, last: 8, delivery, deliveries: 2 },
+    ];
+    let mut shares = Shares::new();
+    State::replay(&mut shares, &id, &known);
+    let filled = ShardState { epoch: Epoch(12), partitions, groups, shares };
     let empty = ShardState { epoch: Epoch(13), ..ShardState::default() };
     Checkpoint {
         session: SessionId(*b"session-of-tests"),
@@ -87,8 +96,9 @@ fn states() -> impl Strategy<Value = PartitionState> {
 }
 
 fn checkpoints() -> impl Strategy<Value = Checkpoint> {
-    let shard = (epoch(), proptest::collection::btree_map(partition_id(), states(), 0..3), groups())
-        .prop_map(|(epoch, partitions, groups)| ShardState { epoch, partitions, groups });
+    let partitions = proptest::collection::btree_map(partition_id(), states(), 0..3);
+    let shard = (epoch(), partitions, groups(), shares())
+        .prop_map(|(epoch, partitions, groups, shares)| ShardState { epoch, partitions, groups, shares });
     let shards = proptest::collection::btree_map((0..9u32).prop_map(ShardId), shard, 0..4);
     (session_id(), any::<u64>(), epoch(), any::<u128>(), shards)
         .prop_map(|(session, n, as_of, previous, shards)| Checkpoint { session, n, as_of, previous, shards })

@@ -2,6 +2,7 @@
 
 mod classic;
 mod consumer;
+mod share;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ const DELETED: u8 = 5;
 
 const CLASSIC: u8 = 1;
 const CONSUMER: u8 = 2;
+const SHARE: u8 = 3;
 
 /// The fewest bytes of a change: its kind and its length.
 pub(super) const CHANGE: usize = 5;
@@ -110,6 +112,7 @@ fn encode_membership(w: &mut Writer, membership: &Membership) {
     match membership {
         Membership::Classic(group) => classic::encode_group(w.u8(CLASSIC), group),
         Membership::Consumer(group) => consumer::encode_group(w.u8(CONSUMER), group),
+        Membership::Share(group) => share::encode_group(w.u8(SHARE), group),
     }
 }
 
@@ -117,6 +120,7 @@ fn decode_membership(r: &mut Reader<'_>) -> Result<Membership> {
     match r.u8()? {
         CLASSIC => classic::decode_group(r).map(Membership::Classic),
         CONSUMER => consumer::decode_group(r).map(Membership::Consumer),
+        SHARE => share::decode_group(r).map(Membership::Share),
         found => Err(FormatError::Newer { what: "a group's protocol", found: u64::from(found) }),
     }
 }
@@ -125,6 +129,7 @@ fn encode_member(w: &mut Writer, member: &Member) {
     match member {
         Member::Classic(member) => classic::encode_member(w.u8(CLASSIC), member),
         Member::Consumer(member) => consumer::encode_member(w.u8(CONSUMER), member),
+        Member::Share(member) => share::encode_member(w.u8(SHARE), member),
     }
 }
 
@@ -132,6 +137,7 @@ fn decode_member(r: &mut Reader<'_>) -> Result<Member> {
     match r.u8()? {
         CLASSIC => classic::decode_member(r).map(Member::Classic),
         CONSUMER => consumer::decode_member(r).map(Member::Consumer),
+        SHARE => share::decode_member(r).map(Member::Share),
         found => Err(FormatError::Newer { what: "a member's protocol", found: u64::from(found) }),
     }
 }

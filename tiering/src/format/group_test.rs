@@ -1,4 +1,5 @@
 use coordinator::group::consumer::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+use coordinator::group::share::{ShareGroup, ShareMember};
 use coordinator::group::{ClassicGroup, ClassicMember, ClassicState};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -96,6 +97,31 @@ fn consumer_members() -> impl Strategy<Value = Member> {
     })
 }
 
+fn share_groups() -> impl Strategy<Value = Membership> {
+    let topics = btree_set(any::<[u8; 16]>().prop_map(TopicId), 0..3);
+    (any::<[i32; 2]>(), any::<u64>(), topics).prop_map(|(epochs, metadata_hash, topics)| {
+        let [group_epoch, assignment_epoch] = epochs;
+        Membership::Share(ShareGroup { group_epoch, assignment_epoch, metadata_hash, topics })
+    })
+}
+
+fn share_members() -> impl Strategy<Value = Member> {
+    let who = (option::of(name()), name(), name());
+    (who, btree_set(name(), 0..3), any::<[i32; 2]>(), assignments()).prop_map(
+        |((rack, client_id, client_host), topics, [epoch, previous_epoch], assigned)| {
+            Member::Share(ShareMember {
+                rack,
+                client_id,
+                client_host,
+                topics,
+                epoch,
+                previous_epoch,
+                assigned,
+            })
+        },
+    )
+}
+
 fn offsets() -> impl Strategy<Value = Committed> {
     (any::<i64>(), any::<i32>(), name(), any::<i64>(), option::of(any::<i64>())).prop_map(
         |(offset, leader_epoch, metadata, committed_at, expires_at)| Committed {
@@ -111,9 +137,9 @@ fn offsets() -> impl Strategy<Value = Committed> {
 /// A change of any kind.
 pub(in crate::format) fn group_changes() -> impl Strategy<Value = Change> {
     prop_oneof![
-        (prop_oneof![classic_groups(), consumer_groups()], option::of(any::<i64>()))
+        (prop_oneof![classic_groups(), consumer_groups(), share_groups()], option::of(any::<i64>()))
             .prop_map(|(membership, empty_since)| Change::Header { membership, empty_since }),
-        (name(), option::of(prop_oneof![classic_members(), consumer_members()]))
+        (name(), option::of(prop_oneof![classic_members(), consumer_members(), share_members()]))
             .prop_map(|(id, m)| Change::Member(id.into(), m)),
         (name(), option::of(assignments())).prop_map(|(id, t)| Change::Target(id.into(), t)),
         (partition_id(), option::of(offsets())).prop_map(|(id, o)| Change::Offset(id, o)),

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use coordinator::group::{Change, GroupId};
+use coordinator::share::{self as shares, SharePartitionId};
 use coordinator::{Epoch, PartitionId, ProcessId, SessionId, ShardId, TopicId, partition};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::checkpoint::{self, Groups, OwnedPartition};
+use super::checkpoint::{self, Groups, OwnedPartition, Shares};
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{Nonce, check, check_header, read_kind, version};
-use super::{FormatError, Kind, VERSION, group};
+use super::{FormatError, Kind, VERSION, group, share};
 
 /// The length of a slot's header, in bytes.
 pub const HEADER: usize = 100;
@@ -140,6 +141,15 @@ pub enum Record {
         /// What changes, in order.
         changes: Arc<[Change]>,
     },
+    /// A share partition changes.
+    Share {
+        /// The holding of the partition's shard.
+        epoch: Epoch,
+        /// The group and the partition.
+        id: SharePartitionId,
+        /// What changes, in order.
+        changes: Arc<[shares::Change]>,
+    },
     /// Producers of a partition wrote nothing for so long that they are forgotten.
     ProducersExpired {
         /// The partition.
@@ -159,6 +169,8 @@ pub enum Record {
         partitions: BTreeMap<PartitionId, OwnedPartition>,
         /// The shard's groups.
         groups: Groups,
+        /// The share partitions of the shard's partitions.
+        shares: Shares,
     },
     /// The session ends here. It stands alone in its slot.
     Close,
@@ -170,6 +182,7 @@ const GROUP: u8 = 3;
 const PRODUCERS_EXPIRED: u8 = 8;
 const RELEASE: u8 = 9;
 const CLOSE: u8 = 11;
+const SHARE: u8 = 12;
 
 /// The fewest bytes of a record: its kind and its length.
 const RECORD: usize = 5;
@@ -191,15 +204,20 @@ fn encode_record(w: &mut Writer, record: &Record) {
         Record::Group { shard, epoch, group, changes } => w.u8(GROUP).nested(|w| {
             w.u32(shard.0).u64(epoch.0).text(group).list(changes.iter(), group::encode_change);
         }),
+        Record::Share { epoch, id, changes } => w.u8(SHARE).nested(|w| {
+            w.u64(epoch.0);
+            share::encode_id(w, id);
+            w.list(changes.iter(), share::encode_change);
+        }),
         Record::ProducersExpired { partition, epoch, producers } => w.u8(PRODUCERS_EXPIRED).nested(|w| {
             put_partition(w, partition, *epoch);
             w.list(producers.iter(), |w, id| {
                 w.i64(*id);
             });
         }),
-        Record::Release { shard, epoch, partitions, groups } => w.u8(RELEASE).nested(|w| {
+        Record::Release { shard, epoch, partitions, groups, shares } => w.u8(RELEASE).nested(|w| {
             w.u32(shard.0).u64(epoch.0).list(partitions.iter(), checkpoint::encode_owned);
-            w.list(groups.iter(), group::encode);
+            w.list(groups.iter(), group::encode).list(shares.iter(), share::encode);
         }),
         Record::Close => w.u8(CLOSE).nested(|_| ()),
     };
@@ -237,6 +255,11 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
             group: r.text()?.into(),
             changes: r.list(group::CHANGE, group::decode_change)?.into(),
         },
+        SHARE => Record::Share {
+            epoch: Epoch(r.u64()?),
+            id: share::decode_id(&mut r)?,
+            changes: r.list(share::CHANGE, share::decode_change)?.into(),
+        },
         PRODUCERS_EXPIRED => {
             let (partition, epoch) = partition(&mut r)?;
             Record::ProducersExpired { partition, epoch, producers: r.list(8, |r| r.i64())? }
@@ -244,7 +267,8 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
         RELEASE => {
             let (shard, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
             let partitions = r.map(53, checkpoint::decode_owned)?;
-            Record::Release { shard, epoch, partitions, groups: r.map(group::GROUP, group::decode)? }
+            let groups = r.map(group::GROUP, group::decode)?;
+            Record::Release { shard, epoch, partitions, groups, shares: r.map(share::SHARE, share::decode)? }
         }
         CLOSE => Record::Close,
         found => return Err(FormatError::Newer { what: "an index record's kind", found: u64::from(found) }),
@@ -290,6 +314,7 @@ impl Builder {
             match record {
                 Record::Batch(BatchRecord { epoch, .. })
                 | Record::Group { epoch, .. }
+                | Record::Share { epoch, .. }
                 | Record::ProducersExpired { epoch, .. }
                 | Record::Release { epoch, .. } => *epoch = held,
                 Record::Close => {}

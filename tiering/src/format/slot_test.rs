@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::checkpoint::PartitionState;
 use super::super::group::tests::{group_changes, groups};
 use super::super::index::Position;
+use super::super::share::tests::{share_changes, share_ids, shares as some_shares};
 use super::super::testing::*;
 use super::*;
 
@@ -121,6 +122,20 @@ fn group_sample() -> Vec<Change> {
     ]
 }
 
+/// Changes of each kind but [`shares::Change::Deleted`].
+fn share_sample() -> Vec<shares::Change> {
+    let delivery = shares::Delivery::Acknowledged;
+    vec![
+        shares::Change::Begin { epoch: 3, start: 4 },
+        shares::Change::Start(5),
+        shares::Change::Records { first: 7, last: 9, delivery, deliveries: 2 },
+    ]
+}
+
+fn share_id() -> SharePartitionId {
+    SharePartitionId { group: "g".into(), partition: partition(2) }
+}
+
 fn release() -> Record {
     let mut state = PartitionState::default();
     for (_, _, _, _, appended) in &sample_batches()[1..] {
@@ -139,19 +154,22 @@ fn release() -> Record {
     let owned = OwnedPartition { state, positions: vec![at] };
     let mut groups = BTreeMap::new();
     Group::replay(&mut groups, &"g".into(), &group_sample());
+    let mut shares = Shares::new();
+    shares::State::replay(&mut shares, &share_id(), &share_sample());
     Record::Release {
         shard: ShardId(5),
         epoch: Epoch(13),
         partitions: [(partition(2), owned)].into(),
         groups,
+        shares,
     }
 }
 
 fn sample() -> Frozen {
     let expired =
         Record::ProducersExpired { partition: partition(2), epoch: Epoch(13), producers: vec![8, 9] };
-    let (partitions, groups) = Default::default();
-    let empty = Record::Release { shard: ShardId(6), epoch: Epoch(12), partitions, groups };
+    let (partitions, groups, shares) = Default::default();
+    let empty = Record::Release { shard: ShardId(6), epoch: Epoch(12), partitions, groups, shares };
     let group = |changes: Vec<Change>| Record::Group {
         shard: ShardId(5),
         epoch: Epoch(13),
@@ -159,7 +177,13 @@ fn sample() -> Frozen {
         changes: changes.into(),
     };
     let (changed, deleted) = (group(group_sample()), group(vec![Change::Deleted]));
-    slot(&sample_batches(), &[expired, changed, deleted, release(), empty])
+    let share = |changes: Vec<shares::Change>| Record::Share {
+        epoch: Epoch(13),
+        id: share_id(),
+        changes: changes.into(),
+    };
+    let (shared, unshared) = (share(share_sample()), share(vec![shares::Change::Deleted]));
+    slot(&sample_batches(), &[expired, changed, deleted, shared, unshared, release(), empty])
 }
 
 #[test]
@@ -215,7 +239,7 @@ fn seals_differ_in_their_nonce_only() {
 
 #[test]
 fn unknown_kinds_are_newer() {
-    for kind in [0, 1, 4, 5, 6, 7, 10, 12, 255] {
+    for kind in [0, 1, 4, 5, 6, 7, 10, 13, 255] {
         let index = written(|w| {
             w.u32(1).u8(kind).nested(|w| {
                 w.raw(b"whatever");
@@ -305,8 +329,10 @@ fn other_record() -> impl Strategy<Value = Record> {
         (shard(), epoch(), "[a-z]{0,4}", changes).prop_map(|(shard, epoch, group, changes)| {
             Record::Group { shard, epoch, group: group.into(), changes: changes.into() }
         }),
-        (shard(), epoch(), groups()).prop_map(|(shard, epoch, groups)| {
-            Record::Release { shard, epoch, partitions: BTreeMap::new(), groups }
+        (epoch(), share_ids(), proptest::collection::vec(share_changes(), 0..4))
+            .prop_map(|(epoch, id, changes)| Record::Share { epoch, id, changes: changes.into() }),
+        (shard(), epoch(), groups(), some_shares()).prop_map(|(shard, epoch, groups, shares)| {
+            Record::Release { shard, epoch, partitions: BTreeMap::new(), groups, shares }
         }),
     ]
 }
