@@ -155,7 +155,9 @@ async fn load(
         for record in footer.records {
             let (partition, epoch) = match &record {
                 Record::Batch(b) => (b.partition, b.epoch),
-                Record::ProducersExpired { partition, epoch, .. } => (*partition, *epoch),
+                Record::Trim { partition, epoch, .. } | Record::ProducersExpired { partition, epoch, .. } => {
+                    (*partition, *epoch)
+                }
                 Record::Release { .. } | Record::Close => continue,
             };
             let holding = (cluster.shards().of_partition(partition), epoch);
@@ -268,6 +270,14 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
                 last_offset_delta: b.appended.batch.last_offset_delta,
                 max_timestamp: b.appended.batch.max_timestamp,
             });
+        }
+        Record::Trim { partition, trimmed, .. } => {
+            let partition = recovered.entry(*partition).or_default();
+            if trimmed.log_start > partition.state.partition.log_end {
+                let path = keys::slot(grant.session, slot);
+                return Err(RecoverError::Contradiction { path, reason: "a log is trimmed beyond its end" });
+            }
+            partition.trim(trimmed);
         }
         Record::ProducersExpired { partition, producers, .. } => {
             recovered.entry(*partition).or_default().state.partition.expire(producers);

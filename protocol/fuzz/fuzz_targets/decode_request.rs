@@ -22,9 +22,11 @@ fuzz_target!(|data: &[u8]| {
     match header.request_api_key {
         ApiKey::ApiVersions => check::<ApiVersionsRequest>(body, version),
         ApiKey::CreateTopics => check::<CreateTopicsRequest>(body, version),
+        ApiKey::DeleteRecords => check::<DeleteRecordsRequest>(body, version),
         ApiKey::DeleteTopics => check::<DeleteTopicsRequest>(body, version),
         ApiKey::DescribeCluster => check::<DescribeClusterRequest>(body, version),
         ApiKey::DescribeConfigs => check::<DescribeConfigsRequest>(body, version),
+        ApiKey::DescribeLogDirs => check::<DescribeLogDirsRequest>(body, version),
         ApiKey::Fetch => check::<FetchRequest>(body, version),
         ApiKey::PeerControl => check::<PeerControlRequest>(body, version),
         ApiKey::PeerPing => check::<PeerPingRequest>(body, version),

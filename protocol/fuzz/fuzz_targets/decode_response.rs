@@ -24,9 +24,11 @@ fuzz_target!(|data: &[u8]| {
     match ApiKey::from_code(i16::from_be_bytes([*k0, *k1])) {
         Some(ApiKey::ApiVersions) => check::<ApiVersionsRequest>(data, version),
         Some(ApiKey::CreateTopics) => check::<CreateTopicsRequest>(data, version),
+        Some(ApiKey::DeleteRecords) => check::<DeleteRecordsRequest>(data, version),
         Some(ApiKey::DeleteTopics) => check::<DeleteTopicsRequest>(data, version),
         Some(ApiKey::DescribeCluster) => check::<DescribeClusterRequest>(data, version),
         Some(ApiKey::DescribeConfigs) => check::<DescribeConfigsRequest>(data, version),
+        Some(ApiKey::DescribeLogDirs) => check::<DescribeLogDirsRequest>(data, version),
         Some(ApiKey::Fetch) => check::<FetchRequest>(data, version),
         Some(ApiKey::PeerControl) => check::<PeerControlRequest>(data, version),
         Some(ApiKey::PeerPing) => check::<PeerPingRequest>(data, version),

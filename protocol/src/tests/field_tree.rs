@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use crate::Uuid;
 
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 7] = [
     "records",
     "unknown_tagged_fields",
+    // Of DescribeLogDirs 5, which they do not have.
+    "is_cordoned",
     // Of InitProducerId 6, which we do not have.
     "enable_2_pc",
     "keep_prepared_txn",

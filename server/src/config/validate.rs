@@ -215,6 +215,12 @@ impl Settings {
             rack: self.rack,
             addresses: Vec::new(),
             log,
+            retention_check_interval: span(
+                "retention-check-interval",
+                self.retention_check_interval,
+                MILLISECOND,
+                DAY,
+            )?,
             read_cache_bytes: bytes("read-cache", self.read_cache, 0, 1 << 40)? as u64,
         };
         let listeners = listeners(given("listen", self.listen)?, self.advertise, self.inter_node_listener)?;

@@ -127,6 +127,15 @@ pub struct BatchRecord {
 pub enum Record {
     /// A batch lies in the body.
     Batch(BatchRecord),
+    /// A partition begins at another offset: what lies below was deleted, or had been kept for long enough.
+    Trim {
+        /// The partition.
+        partition: PartitionId,
+        /// The holding of its shard.
+        epoch: Epoch,
+        /// What it does to the partition.
+        trimmed: partition::Trimmed,
+    },
     /// Producers of a partition wrote nothing for so long that they are forgotten.
     ProducersExpired {
         /// The partition.
@@ -149,8 +158,9 @@ pub enum Record {
     Close,
 }
 
-// 3 GROUP, 4 TXN, 5 MARKER, 6 COMPACT, 7 TRIM and 10 OBSERVED are given away in docs/formats.md.
+// 3 GROUP, 4 TXN, 5 MARKER, 6 COMPACT and 10 OBSERVED are given away in docs/formats.md.
 const BATCH: u8 = 2;
+const TRIM: u8 = 7;
 const PRODUCERS_EXPIRED: u8 = 8;
 const RELEASE: u8 = 9;
 const CLOSE: u8 = 11;
@@ -171,6 +181,10 @@ fn encode_record(w: &mut Writer, record: &Record) {
             w.optional(batch.producer, |w, p| {
                 w.i64(p.id).i16(p.epoch).i32(p.base_sequence);
             });
+        }),
+        Record::Trim { partition, epoch, trimmed } => w.u8(TRIM).nested(|w| {
+            put_partition(w, partition, *epoch);
+            w.i64(trimmed.log_start);
         }),
         Record::ProducersExpired { partition, epoch, producers } => w.u8(PRODUCERS_EXPIRED).nested(|w| {
             put_partition(w, partition, *epoch);
@@ -211,13 +225,20 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
             let appended = partition::Appended { base_offset, batch };
             Record::Batch(BatchRecord { partition, epoch, position, length, attributes, appended })
         }
+        TRIM => {
+            let ((partition, epoch), log_start) = (partition(&mut r)?, r.i64()?);
+            if log_start < 0 {
+                return Err(FormatError::Invalid("a log start is out of range"));
+            }
+            Record::Trim { partition, epoch, trimmed: partition::Trimmed { log_start } }
+        }
         PRODUCERS_EXPIRED => {
             let (partition, epoch) = partition(&mut r)?;
             Record::ProducersExpired { partition, epoch, producers: r.list(8, |r| r.i64())? }
         }
         RELEASE => {
             let (shard, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
-            Record::Release { shard, epoch, partitions: r.map(53, checkpoint::decode_owned)? }
+            Record::Release { shard, epoch, partitions: r.map(52, checkpoint::decode_owned)? }
         }
         CLOSE => Record::Close,
         found => return Err(FormatError::Newer { what: "an index record's kind", found: u64::from(found) }),
@@ -262,6 +283,7 @@ impl Builder {
         for record in &mut self.records {
             match record {
                 Record::Batch(BatchRecord { epoch, .. })
+                | Record::Trim { epoch, .. }
                 | Record::ProducersExpired { epoch, .. }
                 | Record::Release { epoch, .. } => *epoch = held,
                 Record::Close => {}

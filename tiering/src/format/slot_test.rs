@@ -1,4 +1,4 @@
-use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
+use coordinator::partition::{Appended, BatchSummary, ProducerBatch, Trimmed};
 use proptest::prelude::*;
 
 use super::super::checkpoint::PartitionState;
@@ -108,7 +108,9 @@ fn sample() -> Frozen {
     let expired =
         Record::ProducersExpired { partition: partition(2), epoch: Epoch(13), producers: vec![8, 9] };
     let empty = Record::Release { shard: ShardId(6), epoch: Epoch(12), partitions: BTreeMap::new() };
-    slot(&sample_batches(), &[expired, release(), empty])
+    let trimmed = Trimmed { log_start: 41 };
+    let trim = Record::Trim { partition: partition(2), epoch: Epoch(13), trimmed };
+    slot(&sample_batches(), &[trim, expired, release(), empty])
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn seals_differ_in_their_nonce_only() {
 
 #[test]
 fn unknown_kinds_are_newer() {
-    for kind in [0, 1, 3, 4, 5, 6, 7, 10, 12, 255] {
+    for kind in [0, 1, 3, 4, 5, 6, 10, 12, 255] {
         let index = written(|w| {
             w.u32(1).u8(kind).nested(|w| {
                 w.raw(b"whatever");
@@ -237,6 +239,16 @@ fn a_batch_outside_the_body_is_refused() {
 }
 
 #[test]
+fn a_log_starts_at_an_offset() {
+    let index = written(|w| {
+        w.u32(1).u8(TRIM).nested(|w| {
+            w.raw(&[0; 28]).i64(-1);
+        });
+    });
+    assert_eq!(whole(&with_index(&index, |_| ())), Err(FormatError::Invalid("a log start is out of range")));
+}
+
+#[test]
 fn the_hash_is_of_the_header() {
     let header = sample().header;
     let other = Header { index_crc: header.index_crc ^ 1, ..header.clone() };
@@ -245,8 +257,12 @@ fn the_hash_is_of_the_header() {
 }
 
 fn other_record() -> impl Strategy<Value = Record> {
-    (partition_id(), epoch(), proptest::collection::vec(any::<i64>(), 0..5))
-        .prop_map(|(partition, epoch, producers)| Record::ProducersExpired { partition, epoch, producers })
+    let expired = (partition_id(), epoch(), proptest::collection::vec(any::<i64>(), 0..5))
+        .prop_map(|(partition, epoch, producers)| Record::ProducersExpired { partition, epoch, producers });
+    let trim = (partition_id(), epoch(), 0..=i64::MAX).prop_map(|(partition, epoch, log_start)| {
+        Record::Trim { partition, epoch, trimmed: Trimmed { log_start } }
+    });
+    prop_oneof![expired, trim]
 }
 
 fn slots() -> impl Strategy<Value = Frozen> {
