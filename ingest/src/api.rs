@@ -8,10 +8,12 @@ mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod fetch;
 mod find_coordinator;
 mod groups;
@@ -91,10 +93,12 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::ApiVersions, 0, 4),
     served(ApiKey::CreateTopics, 2, 7),
     served(ApiKey::DeleteTopics, 1, 6),
+    served(ApiKey::DeleteRecords, 0, 2),
     served(ApiKey::InitProducerId, 0, 5),
     served(ApiKey::OffsetForLeaderEpoch, 2, 4),
     served(ApiKey::DescribeConfigs, 1, 4),
     served(ApiKey::DeleteGroups, 0, 2),
+    served(ApiKey::DescribeLogDirs, 1, 5),
     served(ApiKey::OffsetDelete, 0, 0),
     served(ApiKey::DescribeCluster, 0, 2),
     served(ApiKey::ConsumerGroupHeartbeat, 0, 1),
@@ -286,10 +290,15 @@ impl Incoming {
             ApiKey::ConsumerGroupDescribe => answer!(consumer_group_describe::answer, cluster),
             ApiKey::CreateTopics => answer!(create_topics::answer),
             ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
+            ApiKey::DeleteRecords => answer!(delete_records::answer, cluster),
             ApiKey::InitProducerId => answer!(init_producer_id::answer),
             ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
             ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
             ApiKey::PeerControl => answer!(status::control),
+            ApiKey::DescribeLogDirs => {
+                let (request, outgoing) = self.open()?;
+                outgoing.now(context, &describe_log_dirs::answer(context, &cluster, request))
+            }
             ApiKey::DescribeCluster => {
                 let (request, outgoing) = self.open()?;
                 outgoing.now(context, &describe_cluster::answer(context, &cluster, &request))

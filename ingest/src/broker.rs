@@ -7,6 +7,7 @@ mod moves;
 mod open;
 mod peers;
 mod producer_ids;
+mod retention;
 mod run;
 mod takeover;
 mod watch;

@@ -15,6 +15,7 @@ mod rotate;
 mod shards;
 mod tail;
 mod ticket;
+mod trim;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,11 +34,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended};
-pub(crate) use partition::take;
 pub use partition::{Batches, Found, Partition, Waiter};
+pub(crate) use partition::{Contents, take};
 pub use rotate::Opening;
 pub use shards::Release;
 pub use ticket::{NotLeader, Ticket};
+pub use trim::{TrimOutcome, TrimTo};
 
 use crate::metrics::Metrics;
 use open::Open;

@@ -12,7 +12,7 @@ use coordinator::ShardId;
 use coordinator::cluster::Cluster;
 use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Shard, Token, World};
 use parking_lot::{Mutex, MutexGuard};
-use tiering::format::checkpoint::Groups as Durable;
+use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;

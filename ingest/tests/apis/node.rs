@@ -59,6 +59,7 @@ pub(crate) fn config() -> BrokerConfig {
             producer_expiration: Duration::from_secs(86_400),
             groups: Default::default(),
         },
+        retention_check_interval: Duration::from_secs(300),
         read_cache_bytes: 64 << 20,
     }
 }
