@@ -231,25 +231,40 @@ impl Log {
 
     fn tick_groups(&self) {
         let mut state = self.groups.lock();
-        let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
-        let mut ticked = Vec::new();
-        for (id, held) in &mut state.shards {
-            if let Held::Serving(shard) = held
-                && shard.next_tick().is_some_and(|at| at <= now.since_start)
-            {
-                let mut effects = Vec::new();
-                self.with_world(&cluster, |world| shard.tick(now, world, &mut effects));
-                ticked.push((*id, effects));
+        self.step_all(&mut state, |shard, now, world, effects| {
+            if shard.next_tick().is_some_and(|at| at <= now.since_start) {
+                shard.tick(now, world, effects);
             }
-        }
-        for (shard, effects) in ticked {
-            self.perform(&mut state, shard, effects);
+        });
+    }
+
+    /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
+    pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
+        let mut state = self.groups.lock();
+        let before = std::mem::replace(&mut state.cluster, Arc::clone(cluster));
+        let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
+        let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
+        if !deleted.is_empty() {
+            self.step_all(&mut state, |shard, now, world, effects| {
+                shard.forget_topics(now, world, &deleted, effects);
+            });
         }
     }
 
-    /// Tells the groups what the cluster is like now.
-    pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
-        self.groups.lock().cluster = Arc::clone(cluster);
+    /// Steps every shard.
+    fn step_all(&self, state: &mut State, step: impl Fn(&mut Shard, Now, &World<'_>, &mut Vec<Effect>)) {
+        let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
+        let mut stepped = Vec::new();
+        for (id, held) in &mut state.shards {
+            if let Held::Serving(shard) = held {
+                let mut effects = Vec::new();
+                self.with_world(&cluster, |world| step(shard, now, world, &mut effects));
+                stepped.push((*id, effects));
+            }
+        }
+        for (shard, effects) in stepped.into_iter().filter(|(_, effects)| !effects.is_empty()) {
+            self.perform(state, shard, effects);
+        }
     }
 
     /// Puts what was decided into the open slot, and answers whom it concerns.
