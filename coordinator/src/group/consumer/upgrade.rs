@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::heartbeat::HeartbeatReject;
 use super::soft::Soft;
 use super::state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
-use super::{subscription, timers};
+use super::timers;
 use crate::PartitionId;
 use crate::cluster::Cluster;
 use crate::group::ConsumerProtocol;
@@ -115,12 +115,11 @@ fn upgrade(work: &Work<'_>, classic: &ClassicGroup) -> Result<Opened, &'static s
             group.targets.insert(MemberId::clone(id), assigned);
         }
     }
-    let soft = Soft::default();
-    let names = group.consumer_members().flat_map(|(_, member)| subscription::names(member, &soft)).collect();
     let epoch = classic.generation;
-    let metadata_hash = subscription::hash(&names, cluster);
+    // The hash of nothing: targets are computed whatever the new member reads, since the classic group may not have
+    // come to assign everything.
     group.membership =
-        Membership::Consumer(ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash });
+        Membership::Consumer(ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash: 0 });
     Ok(Opened::Converted(Box::new(group)))
 }
 
