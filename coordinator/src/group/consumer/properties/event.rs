@@ -58,7 +58,7 @@ pub(super) enum Event {
         fate: Fate,
     },
     Pass {
-        seconds: u64,
+        seconds: u32,
     },
     Create {
         topic: usize,
@@ -79,7 +79,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
     use Event::*;
     let who = || 0..CLIENTS;
     let fate = || prop_oneof![12 => Just(Fate::Done), 1 => Just(Fate::WriteLost), 1 => Just(Fate::ReplyLost)];
-    let seconds = prop_oneof![4 => 1..4u64, 2 => 4..12u64, 1 => 12..50u64, 1 => 61..70u64];
+    let seconds = prop_oneof![4 => 1..4u32, 2 => 4..12u32, 1 => 12..50u32, 1 => 61..70u32];
     let policy = prop_oneof![
         4 => Just(crate::group::Migration::Bidirectional),
         1 => Just(crate::group::Migration::Upgrade),
