@@ -87,7 +87,7 @@ fn of_two_syncs_of_one_member_the_last_waits() {
     assert_eq!(d.synced(last).expect("synced").assignment, "x");
 }
 
-/// KAFKA-13457: a leader whose heartbeats go on without a SyncGroup.
+/// KAFKA-12890: a leader whose heartbeats go on without a SyncGroup.
 #[test]
 fn members_that_do_not_sync_in_time_are_dropped() {
     for leader_syncs in [false, true] {

@@ -62,6 +62,10 @@ pub(super) enum Event {
         group: usize,
         clients: u8,
     },
+    /// A newcomer joins, and its group is alive but joins only after longer than the newcomer may wait.
+    Ignore {
+        group: usize,
+    },
     /// What the shard asks for is held back from now on: nothing is durable, nobody hears anything.
     Hold,
     /// Some of what is held back is done.
@@ -105,6 +109,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
             Live { group, clients, time: Duration::from_secs(time) }
         }),
         6 => (0..2usize, any::<u8>()).prop_map(|(group, clients)| Settle { group, clients }),
+        1 => (0..2usize).prop_map(|group| Ignore { group }),
         2 => Just(Hold),
         3 => (0..6usize).prop_map(Deliver),
         2 => Just(Crash),

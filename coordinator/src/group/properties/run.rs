@@ -134,6 +134,11 @@ impl Run {
             Event::Pass(time) => self.pass(time),
             Event::Live { group, clients, time } => self.live(group, clients, time),
             Event::Settle { group, clients } => self.settle(group, clients),
+            Event::Ignore { group } => {
+                let who = group * CLIENTS + 2;
+                self.happen(&Event::Join { who, restart: true, list: 0, patience: 2 });
+                self.live(group, !(1 << 2), Duration::from_secs(310));
+            }
             Event::Hold => self.holding = true,
             Event::Deliver(count) => self.deliver(count),
             Event::Crash => self.crash(),
@@ -204,7 +209,7 @@ impl Run {
         self.seen.effects(&effects);
         replies::check(self, &effects);
         state::check(self, &before, &effects);
-        timers::check(self, &before);
+        timers::check(self);
         History::check(self, &before, cause, &effects);
         Offsets::check(self, &before, cause, &effects);
         self.held.extend(effects);
@@ -258,7 +263,7 @@ impl Run {
         Offsets::crashed(self);
         let before = Before::new(&self.shard);
         state::check(self, &before, &[]);
-        timers::check(self, &before);
+        timers::check(self);
     }
 
     /// Whoever still waits is refused in the end.

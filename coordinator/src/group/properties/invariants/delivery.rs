@@ -58,7 +58,7 @@ pub(in super::super) fn told(run: &mut Run, id: &GroupId, request: &Request, rep
     }
 }
 
-/// KIP-62: a generation has one leader that assigns. KIP-814: one that returns to it does not.
+/// The classic protocol: a generation has one leader that assigns. KIP-814: one that returns to it does not.
 fn told_joined(run: &mut Run, id: &GroupId, joined: &Joined) {
     let durable = run.durable.get(id).expect("the group is durable");
     let classic = durable.classic().expect("a classic group");

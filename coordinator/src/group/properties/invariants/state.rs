@@ -45,7 +45,7 @@ fn replayed_writes_are_the_state(run: &mut Run, before: &Before, effects: &[Effe
     }
 }
 
-/// KIP-62: one member leads, whenever there is one.
+/// The classic protocol: one member leads, whenever there is one.
 fn leader_is_a_member(id: &str, group: &Group) {
     let leader = group.classic().and_then(|classic| classic.leader.as_ref());
     assert_eq!(leader.is_some(), !group.members.is_empty(), "{id} {group:?}");
