@@ -126,7 +126,8 @@ pub(super) fn act(run: &mut Run, who: usize, fate: Fate) {
 /// A heartbeat of whose reply the client does not know.
 pub(super) fn astray(run: &mut Run, who: usize, by: i32) {
     let client = &run.clients[who];
-    if client.classic || client.id.is_empty() {
+    // A member that says that it is away has given everything back.
+    if client.classic || client.id.is_empty() || client.epoch + by == -2 {
         return;
     }
     let heartbeat = ConsumerHeartbeat {
