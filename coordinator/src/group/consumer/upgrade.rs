@@ -116,10 +116,11 @@ fn upgrade(work: &Work<'_>, classic: &ClassicGroup) -> Result<Opened, &'static s
         }
     }
     let epoch = classic.generation;
-    // The hash of nothing: targets are computed whatever the new member reads, since the classic group may not have
+    // No hash of anything: targets are computed whatever the new member reads, since the classic group may not have
     // come to assign everything.
+    let metadata_hash = u64::MAX;
     group.membership =
-        Membership::Consumer(ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash: 0 });
+        Membership::Consumer(ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash });
     Ok(Opened::Converted(Box::new(group)))
 }
 

@@ -69,7 +69,9 @@ impl Client {
         self.step = Step::Join;
     }
 
-    fn heartbeat(&self) -> ConsumerHeartbeat {
+    /// What it says. Whoever says everything is told everything, so that it forgets what it was told before: by
+    /// what it says that it owns, the group may give the rest to others.
+    fn heartbeat(&mut self) -> ConsumerHeartbeat {
         let (topics, regex) = READS[self.reads];
         let mut heartbeat =
             ConsumerHeartbeat { instance: self.instance.map(str::to_owned), ..at(&self.id, self.epoch) };
@@ -80,6 +82,7 @@ impl Client {
             heartbeat.regex = Some(regex.unwrap_or_default().to_owned());
             heartbeat.assignor = self.assignor.map(str::to_owned);
             heartbeat.owned = Some(self.owned.clone());
+            self.given = None;
         }
         heartbeat
     }
