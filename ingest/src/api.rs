@@ -3,15 +3,20 @@
 //! One file per API turns a decoded request into a response. Only here and below do wire types meet domain
 //! types. How frames are read and written belongs to [`crate::connection`].
 
+mod alter_share_group_offsets;
 mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
+mod delete_share_group_offsets;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_share_group_offsets;
 mod fetch;
 mod find_coordinator;
 mod groups;
@@ -29,6 +34,11 @@ mod offset_for_leader_epoch;
 mod peer;
 mod produce;
 mod records;
+mod share_acknowledge;
+mod share_fetch;
+mod share_group_describe;
+mod share_group_heartbeat;
+mod share_offsets;
 mod status;
 mod sync_group;
 mod topics;
@@ -46,7 +56,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Broker, Stopping};
+use crate::broker::{Broker, Stopping, Tie};
 use crate::connection::Remote;
 use crate::log::Permit;
 use crate::metrics::Metrics;
@@ -91,14 +101,23 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::ApiVersions, 0, 4),
     served(ApiKey::CreateTopics, 2, 7),
     served(ApiKey::DeleteTopics, 1, 6),
+    served(ApiKey::DeleteRecords, 0, 2),
     served(ApiKey::InitProducerId, 0, 5),
     served(ApiKey::OffsetForLeaderEpoch, 2, 4),
     served(ApiKey::DescribeConfigs, 1, 4),
+    served(ApiKey::DescribeLogDirs, 1, 5),
     served(ApiKey::DeleteGroups, 0, 2),
     served(ApiKey::OffsetDelete, 0, 0),
     served(ApiKey::DescribeCluster, 0, 2),
     served(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     served(ApiKey::ConsumerGroupDescribe, 0, 1),
+    served(ApiKey::ShareGroupHeartbeat, 1, 1),
+    served(ApiKey::ShareGroupDescribe, 1, 1),
+    served(ApiKey::ShareFetch, 1, 2),
+    served(ApiKey::ShareAcknowledge, 1, 2),
+    served(ApiKey::DescribeShareGroupOffsets, 0, 1),
+    served(ApiKey::AlterShareGroupOffsets, 0, 0),
+    served(ApiKey::DeleteShareGroupOffsets, 0, 0),
 ];
 
 /// What handlers need besides their request.
@@ -111,6 +130,8 @@ pub(crate) struct Context {
     pub(crate) listener: Arc<str>,
     /// Done when the node is about to stop: nothing should wait any more.
     pub(crate) stop: CancellationToken,
+    /// What ends with the connection.
+    pub(crate) tie: Tie,
 }
 
 /// What becomes of a request.
@@ -202,7 +223,11 @@ impl Incoming {
         match self.header.request_api_key {
             // An unknown version is answered, too.
             ApiKey::ApiVersions => true,
-            ApiKey::PeerPing | ApiKey::PeerWitness | ApiKey::PeerStatus | ApiKey::PeerControl => version == 0,
+            ApiKey::PeerPing
+            | ApiKey::PeerWitness
+            | ApiKey::PeerStatus
+            | ApiKey::PeerControl
+            | ApiKey::PeerShares => version == 0,
             key => SERVED.iter().any(|s| s.key == key && (s.lowest..=s.highest).contains(&version)),
         }
     }
@@ -223,7 +248,7 @@ impl Incoming {
 
     /// Whether the answer may take as long as the client likes.
     pub(crate) fn is_patient(&self) -> bool {
-        matches!(self.key(), ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup)
+        matches!(self.key(), ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::ShareFetch)
     }
 
     /// Handles the request. `permit` is for the memory that its bytes take.
@@ -284,12 +309,28 @@ impl Incoming {
                 answer!(consumer_group_heartbeat::answer, version, client_id)
             }
             ApiKey::ConsumerGroupDescribe => answer!(consumer_group_describe::answer, cluster),
+            ApiKey::ShareGroupHeartbeat => {
+                let client_id = self.header.client_id.clone();
+                answer!(share_group_heartbeat::answer, client_id)
+            }
+            ApiKey::ShareGroupDescribe => answer!(share_group_describe::answer, cluster),
+            ApiKey::ShareFetch => answer!(share_fetch::answer, cluster, version),
+            ApiKey::ShareAcknowledge => answer!(share_acknowledge::answer, cluster, version),
+            ApiKey::DescribeShareGroupOffsets => answer!(describe_share_group_offsets::answer, cluster),
+            ApiKey::AlterShareGroupOffsets => answer!(alter_share_group_offsets::answer, cluster),
+            ApiKey::DeleteShareGroupOffsets => answer!(delete_share_group_offsets::answer, cluster),
+            ApiKey::PeerShares => answer!(share_offsets::answer),
             ApiKey::CreateTopics => answer!(create_topics::answer),
             ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
+            ApiKey::DeleteRecords => answer!(delete_records::answer, cluster),
             ApiKey::InitProducerId => answer!(init_producer_id::answer),
             ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
             ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
             ApiKey::PeerControl => answer!(status::control),
+            ApiKey::DescribeLogDirs => {
+                let (request, outgoing) = self.open()?;
+                outgoing.now(context, &describe_log_dirs::answer(context, &cluster, request))
+            }
             ApiKey::DescribeCluster => {
                 let (request, outgoing) = self.open()?;
                 outgoing.now(context, &describe_cluster::answer(context, &cluster, &request))

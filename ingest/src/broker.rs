@@ -7,7 +7,9 @@ mod moves;
 mod open;
 mod peers;
 mod producer_ids;
+mod retention;
 mod run;
+mod shares;
 mod takeover;
 mod watch;
 
@@ -28,10 +30,12 @@ use uuid::Uuid;
 pub use config::BrokerConfig;
 pub use open::OpenError;
 pub(crate) use peers::owners;
+pub(crate) use shares::Tie;
 
 use crate::log::{Log, NotLeader, Partition};
 use crate::metrics::Metrics;
 use crate::peer::Connect;
+use crate::share_sessions::Sessions;
 use producer_ids::ProducerIds;
 
 /// A node whose store has not answered for this long counts as down, and says so.
@@ -112,6 +116,7 @@ pub struct Broker {
     /// Whether the node gives its shards away because it is about to stop.
     leaving: channel::Sender<bool>,
     load: load::Load,
+    share_sessions: Sessions,
 }
 
 impl Broker {
@@ -131,6 +136,7 @@ impl Broker {
             acted_on: channel::Sender::new(Epoch(0)),
             leaving: channel::Sender::new(false),
             load: load::Load::default(),
+            share_sessions: Sessions::default(),
         })
     }
 

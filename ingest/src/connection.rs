@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Answer, Context, Incoming, Refusal, Reply};
-use crate::broker::Broker;
+use crate::broker::{Broker, Tie};
 use frames::{Frame, FrameError, Frames, Limits};
 pub(crate) use quiet::Quiet;
 pub use remote::Remote;
@@ -83,7 +83,8 @@ pub async fn serve(
     let metrics = Arc::clone(broker.metrics());
     // One of its own, so that connections don't share a lock.
     let stop = stop.child_token();
-    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone() };
+    let tie = Tie::new(&broker);
+    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone(), tie };
     let (queue, due) = mpsc::channel(QUEUE);
     let mut reading = pin!(requests(Frames::new(read, limits), &context, queue));
     let mut writing = pin!(replies::write(write, due, idle, &metrics));

@@ -12,3 +12,4 @@ pub mod log;
 pub mod metrics;
 pub mod peer;
 pub mod rates;
+mod share_sessions;

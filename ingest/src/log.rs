@@ -13,8 +13,10 @@ mod open;
 mod partition;
 mod rotate;
 mod shards;
+mod share;
 mod tail;
 mod ticket;
+mod trim;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,11 +35,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended};
-pub(crate) use partition::take;
 pub use partition::{Batches, Found, Partition, Waiter};
+pub(crate) use partition::{Contents, take};
 pub use rotate::Opening;
 pub use shards::Release;
+pub use share::Decided;
 pub use ticket::{NotLeader, Ticket};
+pub use trim::{TrimOutcome, TrimTo};
 
 use crate::metrics::Metrics;
 use open::Open;
@@ -65,6 +69,8 @@ pub struct LogConfig {
     pub rotate_bytes: u64,
     /// What holds for every group that nothing else was set for.
     pub groups: coordinator::group::Settings,
+    /// What holds for the share partitions of every group that nothing else was set for.
+    pub shares: coordinator::share::Settings,
     /// Idle producers are forgotten after this long (`producer.id.expiration.ms`, one day).
     pub producer_expiration: Duration,
 }

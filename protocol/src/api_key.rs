@@ -129,6 +129,7 @@ api_keys! {
     PeerWitness = 32001, Some(0);
     PeerStatus = 32002, Some(0);
     PeerControl = 32003, Some(0);
+    PeerShares = 32004, Some(0);
 }
 
 impl ApiKey {

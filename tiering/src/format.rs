@@ -7,10 +7,10 @@ pub mod checkpoint;
 mod codec;
 pub mod entry;
 pub mod envelope;
-mod group;
+pub mod group;
 pub mod index;
 pub mod keys;
-mod share;
+pub mod share;
 pub mod slot;
 pub mod snapshot;
 #[cfg(test)]

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use coordinator::cluster::{Cluster, Grant, HoldingEnd};
-use coordinator::group::Group;
-use coordinator::share;
 use coordinator::{Epoch, PartitionId, SessionId, ShardId};
 use object_store::path::Path;
 use thiserror::Error;
 
-use crate::format::checkpoint::{Checkpoint, Groups, OwnedPartition, Shares};
+use crate::format::checkpoint::{Checkpoint, OwnedPartition};
+use crate::format::group::{self, Groups};
 use crate::format::index::Position;
 use crate::format::keys;
+use crate::format::share::{self, Shares};
 use crate::format::slot::{Footer, Record};
 use crate::mutant::{self, Mutant};
 use crate::session::{Footers, Sealed, SessionError, last_checkpoint};
@@ -182,7 +182,9 @@ async fn load(
             let of = |partition| cluster.shards().of_partition(partition);
             let holding = match &record {
                 Record::Batch(b) => (of(b.partition), b.epoch),
-                Record::ProducersExpired { partition, epoch, .. } => (of(*partition), *epoch),
+                Record::Trim { partition, epoch, .. } | Record::ProducersExpired { partition, epoch, .. } => {
+                    (of(*partition), *epoch)
+                }
                 Record::Group { shard, epoch, .. } => (*shard, *epoch),
                 Record::Share { epoch, id, .. } => (of(id.partition), *epoch),
                 Record::Release { .. } | Record::Close => continue,
@@ -302,13 +304,21 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
                 max_timestamp: b.appended.batch.max_timestamp,
             });
         }
+        Record::Trim { partition, trimmed, .. } => {
+            let partition = recovered.partitions.entry(*partition).or_default();
+            if trimmed.log_start > partition.state.partition.log_end {
+                let path = keys::slot(grant.session, slot);
+                return Err(RecoverError::Contradiction { path, reason: "a log is trimmed beyond its end" });
+            }
+            partition.trim(trimmed);
+        }
         Record::ProducersExpired { partition, producers, .. } => {
             recovered.partitions.entry(*partition).or_default().state.partition.expire(producers);
         }
         Record::Group { shard, group, changes, .. } => {
-            Group::replay(recovered.groups.entry(*shard).or_default(), group, changes);
+            group::replay(recovered.groups.entry(*shard).or_default(), group, changes);
         }
-        Record::Share { id, changes, .. } => share::State::replay(&mut recovered.shares, id, changes),
+        Record::Share { id, changes, .. } => share::replay(&mut recovered.shares, id, changes),
         Record::Release { .. } | Record::Close => {}
     }
     Ok(())

@@ -1,7 +1,6 @@
 //! What may happen to a group durably.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::state::{Assignment, Committed, Group, GroupId, Member, MemberId, Membership};
 use crate::PartitionId;
@@ -54,11 +53,11 @@ impl Group {
     }
 
     /// Applies changes to one of many groups.
-    pub fn replay(groups: &mut BTreeMap<GroupId, Arc<Self>>, id: &GroupId, changes: &[Change]) {
+    pub fn replay(groups: &mut BTreeMap<GroupId, Self>, id: &GroupId, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::Deleted => drop(groups.remove(id)),
-                change => Arc::make_mut(groups.entry(GroupId::clone(id)).or_default()).apply(change),
+                change => groups.entry(GroupId::clone(id)).or_default().apply(change),
             }
         }
     }

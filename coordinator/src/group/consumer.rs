@@ -36,3 +36,5 @@ pub(super) use timers::{begin, due};
 
 #[cfg(test)]
 mod lab;
+#[cfg(test)]
+mod properties;

@@ -1,9 +1,8 @@
 //! What may happen to a share partition durably.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::state::{Batch, Delivery, SharePartitionId, State};
+use super::state::{Batch, Delivery, State};
 
 /// A share partition changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,16 +45,12 @@ impl State {
         }
     }
 
-    /// Applies changes to one of many share partitions.
-    pub fn replay(
-        parts: &mut BTreeMap<SharePartitionId, Arc<Self>>,
-        id: &SharePartitionId,
-        changes: &[Change],
-    ) {
+    /// Takes changes to a share partition that may come and go by them.
+    pub fn replay(state: &mut Option<Self>, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Deleted => drop(parts.remove(id)),
-                change => Arc::make_mut(parts.entry(id.clone()).or_default()).apply(change),
+                Change::Deleted => *state = None,
+                change => state.get_or_insert_default().apply(change),
             }
         }
     }

@@ -380,17 +380,16 @@ impl World {
         expired.into_iter().for_each(|offset| self.give_back(offset));
     }
 
-    fn replay(writes: &[Arc<[Change]>]) -> BTreeMap<SharePartitionId, Arc<State>> {
-        let mut parts = BTreeMap::new();
-        writes.iter().for_each(|changes| State::replay(&mut parts, &id(), changes));
-        parts
+    fn replay(writes: &[Arc<[Change]>]) -> State {
+        let mut state = None;
+        writes.iter().for_each(|changes| State::replay(&mut state, changes));
+        state.expect("it has begun")
     }
 
     fn crash(&mut self, keep: usize) {
         self.writes.truncate((self.durable + keep).min(self.writes.len()));
         self.durable = self.writes.len();
-        let mut parts = Self::replay(&self.writes);
-        let state = parts.remove(&id()).expect("it has begun");
+        let state = Self::replay(&self.writes);
         self.promised.retain(|(writes, _)| *writes <= self.durable);
         self.start = state.start;
         self.records.clear();
@@ -405,12 +404,11 @@ impl World {
                 *offset < state.start || self.records.get(offset).is_some_and(|record| record.settled);
             assert!(settled, "it was told that {offset} is settled");
         }
-        self.shard = Shard::new(BTreeMap::from([(id(), state)]));
+        self.shard = Shard::new(BTreeMap::from([(id(), Arc::new(state))]));
     }
 
     fn check(&mut self) {
-        let replayed = Self::replay(&self.writes).remove(&id()).expect("it has begun");
-        assert_eq!(*replayed, *self.state(), "replay rebuilds the state");
+        assert_eq!(Self::replay(&self.writes), *self.state(), "replay rebuilds the state");
         let mut again = State::default();
         self.state().changes().for_each(|change| again.apply(&change));
         assert_eq!(again, *self.state(), "a checkpoint's changes make the state");

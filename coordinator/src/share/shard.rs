@@ -47,6 +47,12 @@ impl Shard {
         from.take_while(move |id| id.group == *group)
     }
 
+    /// Forgets share partitions whose topics were deleted. Nothing is written: the topics' deletion is.
+    pub fn forget(&mut self, gone: impl Fn(&SharePartitionId) -> bool) {
+        self.parts.retain(|id, _| !gone(id));
+        self.due.retain(|(_, id)| !gone(id));
+    }
+
     /// When [`Shard::tick`] is due next.
     pub fn next_tick(&self) -> Option<Duration> {
         self.due.first().map(|(at, _)| *at)

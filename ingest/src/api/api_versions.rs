@@ -29,7 +29,7 @@ pub(super) fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Re
 }
 
 /// The features that are there and on (KIP-584), by name and highest level.
-const FEATURES: [(&str, i16); 1] = [("group.version", 1)];
+const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("share.version", 1)];
 
 /// The first version that may say that a feature is supported from level 0 on (KAFKA-17492).
 const FROM_ZERO: i16 = 4;

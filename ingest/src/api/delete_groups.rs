@@ -7,7 +7,7 @@ use protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 use protocol::{ErrorCode, Str};
 
 use super::groups::{ask, code};
-use super::{Context, Errors};
+use super::{Context, Errors, delete_share_group_offsets};
 
 pub(super) async fn answer(context: &Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let one = async |group_id: Str| {
@@ -19,6 +19,7 @@ pub(super) async fn answer(context: &Context, request: DeleteGroupsRequest) -> D
 }
 
 async fn delete(context: &Context, group: &str) -> Result<(), ErrorCode> {
+    delete_share_group_offsets::before_deletion(context, group).await?;
     match ask(context, group, Request::Delete).await? {
         Reply::Done(done) => done.map_err(|reject| code(&reject)),
         _ => Err(ErrorCode::UnknownServerError),

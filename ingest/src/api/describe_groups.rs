@@ -45,7 +45,9 @@ fn describe(id: &str, version: i16, group: Option<&Group>) -> DescribedGroup {
     };
     let Some(group) = group else { return dead(&format!("Group {id} not found.")) };
     match &group.membership {
-        Membership::Consumer(_) => dead(&format!("Group {id} is not a classic group.")),
+        Membership::Consumer(_) | Membership::Share(_) => {
+            dead(&format!("Group {id} is not a classic group."))
+        }
         Membership::Classic(classic) => DescribedGroup {
             group_state: Str::from_static(group.state()),
             protocol_type: classic.protocol_type.as_deref().map(Str::from).unwrap_or_default(),

@@ -42,6 +42,7 @@ fn protocol_type(group: &Group) -> &str {
     match &group.membership {
         Membership::Classic(classic) => classic.protocol_type.as_deref().unwrap_or_default(),
         Membership::Consumer(_) => "consumer",
+        Membership::Share(_) => "share",
     }
 }
 

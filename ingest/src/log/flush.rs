@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::partition::Trimmed;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use thiserror::Error;
@@ -52,6 +53,7 @@ pub enum Ended {
 struct InFlight {
     slot: Frozen,
     pending: Vec<Pending>,
+    trims: Vec<(Arc<Partition>, Trimmed)>,
     stub: Stub,
     /// Held until the slot is committed or lost.
     _permits: Vec<Permit>,
@@ -168,6 +170,7 @@ impl Log {
         InFlight {
             slot,
             pending: std::mem::take(&mut open.pending),
+            trims: std::mem::take(&mut open.trims),
             stub,
             _permits: std::mem::take(&mut open.permits),
             capture,
@@ -185,7 +188,7 @@ impl Log {
 
     /// A slot, and every one before it, is confirmed.
     fn commit(self: &Arc<Self>, put: InFlight) {
-        let InFlight { slot, pending, stub, capture, frozen_at, .. } = put;
+        let InFlight { slot, pending, trims, stub, capture, frozen_at, .. } = put;
         let mut batches: Vec<(Arc<Partition>, usize)> = Vec::new();
         let count = pending.len();
         let (session, n) = (slot.header.session, slot.header.n);
@@ -195,6 +198,9 @@ impl Log {
                 _ => batches.push((Arc::clone(&partition), 1)),
             }
             partition.commit((session, epoch), n, batch);
+        }
+        for (partition, trimmed) in trims {
+            partition.trim(trimmed);
         }
         stub.commit();
         self.parts.metrics.slot_committed(slot.header.object_len(), count, frozen_at.elapsed());

@@ -7,17 +7,18 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::ShardId;
 use coordinator::cluster::Cluster;
 use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Shard, Token, World};
 use parking_lot::{Mutex, MutexGuard};
-use tiering::format::checkpoint::Groups as Durable;
+use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::{Log, NotLeader, Ticket};
+use super::{Log, NotLeader, Ticket, share};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
 use crate::log::flush::at;
 
@@ -62,18 +63,30 @@ pub(super) struct State {
     writes: BTreeMap<GroupId, Ticket>,
     waiting: BTreeMap<Token, oneshot::Sender<Decided>>,
     next: Token,
+    /// The share partitions are behind the same lock.
+    pub(super) shares: share::State,
 }
 
 impl Groups {
     pub(super) fn new(cluster: Arc<Cluster>) -> Self {
-        let (shards, writes, waiting) = Default::default();
-        let state = Mutex::new(State { cluster, shards, writes, waiting, next: 0 });
+        let (shards, writes, waiting, shares) = Default::default();
+        let state = Mutex::new(State { cluster, shards, writes, waiting, next: 0, shares });
         Self { state, earlier: Notify::new(), start: Instant::now() }
     }
 
     /// Before the open slot is locked, never after.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// [`Now::since_start`].
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Something is due earlier than was known.
+    pub(super) fn due_earlier(&self) {
+        self.earlier.notify_one();
     }
 }
 
@@ -91,6 +104,7 @@ impl State {
 
     /// Forgets a shard, or all of them. Whoever waits learns that the groups are elsewhere.
     pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
+        self.shares.drop_shards(&gone);
         let mut effects = Vec::new();
         let of_them: Vec<_> = self.shards.keys().copied().filter(|shard| gone(*shard)).collect();
         for shard in of_them {
@@ -103,6 +117,7 @@ impl State {
 
     /// Decides nothing more in a shard.
     pub(super) fn freeze(&mut self, shard: ShardId) {
+        self.shares.freeze(shard);
         let Some(held) = self.shards.get_mut(&shard) else { return };
         let frozen = Held::Frozen(held.durable());
         if let Held::Serving(shard) = std::mem::replace(held, frozen) {
@@ -121,18 +136,18 @@ impl State {
         }
     }
 
-    fn first_due(&self) -> Option<std::time::Duration> {
+    fn first_due(&self) -> Option<Duration> {
         let serving = self.shards.values().filter_map(|held| match held {
             Held::Serving(shard) => shard.next_tick(),
             Held::Frozen(_) => None,
         });
-        serving.min()
+        serving.chain(self.shares.first_due()).min()
     }
 }
 
 impl Log {
     fn group_time(&self) -> Now {
-        Now { since_start: self.groups.start.elapsed(), wall: self.parts.clock.now_ms() }
+        Now { since_start: self.groups.now(), wall: self.parts.clock.now_ms() }
     }
 
     /// Serves the groups of a shard from now on.
@@ -148,6 +163,7 @@ impl Log {
     pub(super) fn thaw_groups(&self, state: &mut State) {
         let frozen = |(shard, held): (&ShardId, &Held)| matches!(held, Held::Frozen(_)).then_some(*shard);
         let frozen: Vec<_> = state.shards.iter().filter_map(frozen).collect();
+        state.shares.thaw();
         for shard in frozen {
             let groups = state.durable_of(shard);
             self.insert_groups(state, shard, groups);
@@ -207,6 +223,14 @@ impl Log {
         Ok(group)
     }
 
+    /// A group as it is decided now, which is not to be told.
+    pub fn peek_group(&self, id: &str) -> Option<Arc<Group>> {
+        match self.groups.lock().shards.get(&self.shards.of_group(id)) {
+            Some(Held::Serving(serving)) => serving.group(id).cloned(),
+            _ => None,
+        }
+    }
+
     /// Every group that is served here, as it is decided now.
     pub fn all_groups(&self) -> Vec<(GroupId, Arc<Group>)> {
         let state = self.groups.lock();
@@ -231,25 +255,42 @@ impl Log {
 
     fn tick_groups(&self) {
         let mut state = self.groups.lock();
-        let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
-        let mut ticked = Vec::new();
-        for (id, held) in &mut state.shards {
-            if let Held::Serving(shard) = held
-                && shard.next_tick().is_some_and(|at| at <= now.since_start)
-            {
-                let mut effects = Vec::new();
-                self.with_world(&cluster, |world| shard.tick(now, world, &mut effects));
-                ticked.push((*id, effects));
+        self.step_all(&mut state, |shard, now, world, effects| {
+            if shard.next_tick().is_some_and(|at| at <= now.since_start) {
+                shard.tick(now, world, effects);
             }
-        }
-        for (shard, effects) in ticked {
-            self.perform(&mut state, shard, effects);
+        });
+        self.tick_shares(&mut state);
+    }
+
+    /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
+    pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
+        let mut state = self.groups.lock();
+        let before = std::mem::replace(&mut state.cluster, Arc::clone(cluster));
+        let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
+        let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
+        if !deleted.is_empty() {
+            state.shares.forget(|id| deleted.contains(&id.partition.topic));
+            self.step_all(&mut state, |shard, now, world, effects| {
+                shard.forget_topics(now, world, &deleted, effects);
+            });
         }
     }
 
-    /// Tells the groups what the cluster is like now.
-    pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
-        self.groups.lock().cluster = Arc::clone(cluster);
+    /// Steps every shard.
+    fn step_all(&self, state: &mut State, step: impl Fn(&mut Shard, Now, &World<'_>, &mut Vec<Effect>)) {
+        let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
+        let mut stepped = Vec::new();
+        for (id, held) in &mut state.shards {
+            if let Held::Serving(shard) = held {
+                let mut effects = Vec::new();
+                self.with_world(&cluster, |world| step(shard, now, world, &mut effects));
+                stepped.push((*id, effects));
+            }
+        }
+        for (shard, effects) in stepped.into_iter().filter(|(_, effects)| !effects.is_empty()) {
+            self.perform(state, shard, effects);
+        }
     }
 
     /// Puts what was decided into the open slot, and answers whom it concerns.

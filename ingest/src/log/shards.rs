@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use coordinator::cluster::{Cluster, SessionState};
 use coordinator::{Epoch, SessionId, ShardId};
 use tiering::format::checkpoint::{OwnedPartition, PartitionState};
+use tiering::format::share::Shares;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 use tiering::recover::Recovered;
@@ -31,10 +32,15 @@ impl Log {
         held: &[(ShardId, Holding)],
         mut recovered: Recovered,
     ) {
+        let mut shares: BTreeMap<ShardId, Shares> = BTreeMap::new();
+        for (id, state) in recovered.shares {
+            shares.entry(self.shards.of_partition(id.partition)).or_default().insert(id, state);
+        }
         for (shard, holding) in held {
             let Holding { epoch, leader_epoch } = *holding;
             open.shards.insert(*shard, Held { epoch, leader_epoch, frozen: false });
             self.insert_groups(groups, *shard, recovered.groups.remove(shard).unwrap_or_default());
+            groups.shares.insert(*shard, shares.remove(shard).unwrap_or_default());
         }
         for (id, owned) in recovered.partitions {
             let shard = self.shards.of_partition(id);
@@ -159,8 +165,8 @@ impl Log {
         }
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
-            let groups = groups.durable_of(shard);
-            open.builder.push(Record::Release { shard, epoch, partitions, groups });
+            let (shares, groups) = (groups.shares.durable_of(shard), groups.durable_of(shard));
+            open.builder.push(Record::Release { shard, epoch, partitions, groups, shares });
         }
         let (session, end, committed) = (open.session, open.n + 1, open.barrier());
         open.urgent = true;

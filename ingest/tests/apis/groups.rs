@@ -13,9 +13,9 @@ use protocol::messages::offset_fetch::{
 };
 use protocol::messages::sync_group::SyncGroupRequestAssignment;
 use protocol::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest,
-    JoinGroupResponse, LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest,
-    OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
+    DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, FindCoordinatorRequest,
+    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, ListGroupsRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
 };
 use protocol::{ErrorCode, Str};
 use tokio::time::{Instant, sleep};
@@ -249,6 +249,20 @@ async fn offsets_are_committed_fetched_and_deleted() {
     let request = OffsetDeleteRequest { group_id: GROUP.into(), topics: vec![topic] };
     let deleted = client.ask(0, &request).await;
     assert_eq!((deleted.error_code, deleted.topics[0].partitions[0].error_code), (0, 0));
+    assert_eq!(committed(&mut client, "t").await.expect("a group").committed_offset, -1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_topic_takes_its_offsets_along() {
+    let (_node, mut client) = node().await;
+    assert_eq!(commit(&mut client, None, "t", 5).await, ErrorCode::None);
+    let delete =
+        DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
+    assert_eq!(client.ask(3, &delete).await.responses[0].error_code, 0);
+    let all = OffsetFetchRequestGroup { group_id: GROUP.into(), topics: None, ..Default::default() };
+    let request = OffsetFetchRequest { groups: vec![all], ..Default::default() };
+    assert!(client.ask(9, &request).await.groups[0].topics.is_empty());
+    client.create_topic("t", 2, &[]).await;
     assert_eq!(committed(&mut client, "t").await.expect("a group").committed_offset, -1);
 }
 

@@ -58,7 +58,9 @@ pub(crate) fn config() -> BrokerConfig {
             rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
             groups: Default::default(),
+            shares: Default::default(),
         },
+        retention_check_interval: Duration::from_secs(300),
         read_cache_bytes: 64 << 20,
     }
 }

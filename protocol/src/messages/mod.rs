@@ -9,11 +9,13 @@ pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod create_topics;
 pub mod delete_groups;
+pub mod delete_records;
 pub mod delete_share_group_offsets;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
 pub mod describe_share_group_offsets;
 pub mod fetch;
 pub mod find_coordinator;
@@ -29,6 +31,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod peer;
+pub mod peer_shares;
 pub mod produce;
 pub mod share_acknowledge;
 pub mod share_fetch;
@@ -42,11 +45,13 @@ pub use consumer_group_describe::{ConsumerGroupDescribeRequest, ConsumerGroupDes
 pub use consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 pub use create_topics::{CreateTopicsRequest, CreateTopicsResponse};
 pub use delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
+pub use delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
 pub use delete_share_group_offsets::{DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse};
 pub use delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 pub use describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 pub use describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
+pub use describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 pub use describe_share_group_offsets::{DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse};
 pub use fetch::{FetchRequest, FetchResponse};
 pub use find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
@@ -65,6 +70,7 @@ pub use peer::{
     PeerControlRequest, PeerControlResponse, PeerPingRequest, PeerPingResponse, PeerStatusRequest,
     PeerStatusResponse, PeerWitnessRequest, PeerWitnessResponse,
 };
+pub use peer_shares::{PeerSharesRequest, PeerSharesResponse};
 pub use produce::{ProduceRequest, ProduceResponse};
 pub use share_acknowledge::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
 pub use share_fetch::{ShareFetchRequest, ShareFetchResponse};

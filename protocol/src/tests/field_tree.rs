@@ -7,7 +7,12 @@ use std::collections::BTreeMap;
 use crate::Uuid;
 
 /// Fields that are left out of every message.
-const LEFT_OUT: [&str; 2] = ["records", "unknown_tagged_fields"];
+const LEFT_OUT: [&str; 3] = [
+    "records",
+    "unknown_tagged_fields",
+    // Of DescribeLogDirs 5, which they do not have.
+    "is_cordoned",
+];
 
 /// Fields that only one of the two has, by message.
 const OF_ONE_SIDE: [(&str, &str); 10] = [

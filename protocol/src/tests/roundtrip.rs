@@ -56,6 +56,8 @@ fn peers() {
     check::<PeerControlResponse>();
     check::<PeerPingRequest>();
     check::<PeerPingResponse>();
+    check::<PeerSharesRequest>();
+    check::<PeerSharesResponse>();
     check::<PeerStatusRequest>();
     check::<PeerStatusResponse>();
     check::<PeerWitnessRequest>();
@@ -99,6 +101,7 @@ fn frames() {
         ask(version, &request, &MetadataResponse::default());
     }
     ask(0, &PeerPingRequest::default(), &PeerPingResponse { cluster_id: "c".into(), ..Default::default() });
+    ask(0, &PeerSharesRequest::default(), &PeerSharesResponse { error_code: 42, ..Default::default() });
     ask(0, &PeerWitnessRequest::default(), &PeerWitnessResponse { reached: true, ..Default::default() });
     ask(0, &PeerStatusRequest::default(), &PeerStatusResponse { version: "1".into(), ..Default::default() });
     ask(0, &PeerControlRequest::default(), &PeerControlResponse { error_code: 102, ..Default::default() });

@@ -2,18 +2,17 @@
 //! shard can be taken out of it alone.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use coordinator::group::{Group, GroupId};
-use coordinator::partition::{EpochStart, LeaderEpochs, Partition, Producer, ProducerEntry};
-use coordinator::share::{SharePartitionId, State};
+use coordinator::partition::{EpochStart, LeaderEpochs, Partition, Producer, ProducerEntry, Trimmed};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId};
 
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{self, Nonce};
+use super::group::{self, Groups};
 use super::index::{self, Position};
-use super::{FormatError, Kind, group, share};
+use super::share::{self, Shares};
+use super::{FormatError, Kind};
 
 /// Slots of one holding in which a partition has records that are in no segment yet, and where their
 /// positions are listed.
@@ -31,6 +30,10 @@ pub struct Tenure {
     pub first_offset: i64,
     /// The largest timestamp in them (ms since 1970).
     pub max_timestamp: i64,
+    /// The bytes of its batches in them.
+    pub bytes: u64,
+    /// When their positions were listed (ms since 1970): for retention, the age of records without timestamps.
+    pub listed_at: i64,
     /// The index object that lists the positions: its session and number.
     pub index: (SessionId, u64),
 }
@@ -53,11 +56,24 @@ pub struct OwnedPartition {
     pub positions: Vec<Position>,
 }
 
-/// The groups of a shard.
-pub type Groups = BTreeMap<GroupId, Arc<Group>>;
+impl OwnedPartition {
+    /// Takes a trim: what lies below the log start as a whole is no longer named.
+    pub fn trim(&mut self, event: &Trimmed) {
+        let PartitionState { partition, tenures } = &mut self.state;
+        partition.apply_trim(event);
+        let end = self.positions.first().map_or(partition.log_end, |first| first.base_offset);
+        trim_tenures(tenures, end, partition.log_start);
+        let gone = self.positions.partition_point(|position| position.last_offset() < partition.log_start);
+        self.positions.drain(..gone);
+    }
+}
 
-/// The share partitions of a shard's partitions.
-pub type Shares = BTreeMap<SharePartitionId, Arc<State>>;
+/// Forgets tenures that lie below `log_start` as a whole. The last one ends at offset `end`.
+pub fn trim_tenures(tenures: &mut Vec<Tenure>, end: i64, log_start: i64) {
+    let ends = tenures.iter().skip(1).map(|next| next.first_offset).chain([end]);
+    let gone = ends.take(tenures.len()).take_while(|end| *end <= log_start).count();
+    tenures.drain(..gone);
+}
 
 /// A shard's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,7 +155,7 @@ impl Checkpoint {
                 match section {
                     PARTITIONS => {
                         let mut r = r.nested("partitions of a checkpoint")?;
-                        shard.partitions = r.map(49, decode_partition)?;
+                        shard.partitions = r.map(48, decode_partition)?;
                         r.end()?;
                     }
                     GROUPS => {
@@ -191,9 +207,6 @@ fn encode_partition(w: &mut Writer, (id, state): (&PartitionId, &PartitionState)
     w.list(p.leader_epochs.entries().iter(), |w, e| {
         w.i32(e.leader_epoch).i64(e.first_offset);
     });
-    w.optional(p.max_timestamp, |w, (timestamp, offset)| {
-        w.i64(timestamp).i64(offset);
-    });
     w.list(p.producers.iter(), |w, (id, producer)| {
         w.i64(*id).i16(producer.epoch).i64(producer.last_append);
         w.list(producer.entries.iter(), |w, e| {
@@ -202,7 +215,7 @@ fn encode_partition(w: &mut Writer, (id, state): (&PartitionId, &PartitionState)
     });
     w.list(state.tenures.iter(), |w, t| {
         w.u64(t.epoch.0).raw(t.session.as_bytes()).u64(t.first_slot).u64(t.end_slot).i64(t.first_offset);
-        w.i64(t.max_timestamp).raw(t.index.0.as_bytes()).u64(t.index.1);
+        w.i64(t.max_timestamp).u64(t.bytes).i64(t.listed_at).raw(t.index.0.as_bytes()).u64(t.index.1);
     });
 }
 
@@ -212,7 +225,6 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
     let epochs = r.list(12, |r| Ok(EpochStart { leader_epoch: r.i32()?, first_offset: r.i64()? }))?;
     let leader_epochs =
         LeaderEpochs::from_entries(epochs).ok_or(FormatError::Invalid("leader epochs do not ascend"))?;
-    let max_timestamp = r.optional(|r| Ok((r.i64()?, r.i64()?)))?;
     let producers = r.map(22, |r| {
         let (id, epoch, last_append) = (r.i64()?, r.i16()?, r.i64()?);
         let entries: VecDeque<_> = r
@@ -230,7 +242,7 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
         }
         Ok((id, Producer { epoch, last_append, entries }))
     })?;
-    let tenures = r.list(80, |r| {
+    let tenures = r.list(96, |r| {
         Ok(Tenure {
             epoch: Epoch(r.u64()?),
             session: SessionId(r.array()?),
@@ -238,6 +250,8 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
             end_slot: r.u64()?,
             first_offset: r.i64()?,
             max_timestamp: r.i64()?,
+            bytes: r.u64()?,
+            listed_at: r.i64()?,
             index: (SessionId(r.array()?), r.u64()?),
         })
     })?;
@@ -247,7 +261,7 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
     if log_start < 0 || log_end < log_start {
         return Err(FormatError::Invalid("a partition's offsets are out of range"));
     }
-    let partition = Partition { log_start, log_end, leader_epochs, producers, max_timestamp };
+    let partition = Partition { log_start, log_end, leader_epochs, producers };
     Ok((id, PartitionState { partition, tenures }))
 }
 

@@ -31,6 +31,19 @@ pub(super) const CHANGE: usize = 5;
 /// The fewest bytes of a group: the length of its name, and the number of its changes.
 pub(super) const GROUP: usize = 8;
 
+/// The groups of a shard. A checkpoint that is being written shares them with whoever goes on changing them.
+pub type Groups = BTreeMap<GroupId, Arc<Group>>;
+
+/// Applies what a GROUP record says.
+pub fn replay(groups: &mut Groups, id: &GroupId, changes: &[Change]) {
+    for change in changes {
+        match change {
+            Change::Deleted => drop(groups.remove(id)),
+            change => Arc::make_mut(groups.entry(GroupId::clone(id)).or_default()).apply(change),
+        }
+    }
+}
+
 /// A group as a list of the changes that make it.
 pub(super) fn encode(w: &mut Writer, (id, group): (&GroupId, &Arc<Group>)) {
     let changes: Vec<_> = group.changes().collect();
@@ -41,9 +54,9 @@ pub(super) fn encode(w: &mut Writer, (id, group): (&GroupId, &Arc<Group>)) {
 pub(super) fn decode(r: &mut Reader<'_>) -> Result<(GroupId, Arc<Group>)> {
     let id = GroupId::from(r.text()?);
     let changes = r.list(CHANGE, decode_change)?;
-    let mut groups = BTreeMap::new();
-    Group::replay(&mut groups, &id, &changes);
-    let group: Arc<Group> = groups.remove(&id).ok_or(FormatError::Invalid("a group is made of nothing"))?;
+    let mut groups = Groups::new();
+    replay(&mut groups, &id, &changes);
+    let group = groups.remove(&id).ok_or(FormatError::Invalid("a group is made of nothing"))?;
     if !group.changes().eq(changes) {
         return Err(FormatError::Invalid("a group is not made in its one way"));
     }

@@ -152,7 +152,7 @@ pub(in crate::format) fn groups() -> impl Strategy<Value = BTreeMap<GroupId, Arc
     vec((name(), vec(group_changes(), 1..6)), 0..4).prop_map(|written| {
         let mut groups = BTreeMap::new();
         for (id, changes) in written {
-            Group::replay(&mut groups, &id.into(), &changes);
+            replay(&mut groups, &id.into(), &changes);
         }
         groups
     })

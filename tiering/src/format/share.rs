@@ -20,6 +20,20 @@ pub(super) const CHANGE: usize = 5;
 /// The fewest bytes of a share partition: its group's name, its partition, and the number of its changes.
 pub(super) const SHARE: usize = 28;
 
+/// The share partitions of a shard's partitions, or of many shards. A checkpoint that is being written shares them
+/// with whoever goes on changing them.
+pub type Shares = BTreeMap<SharePartitionId, Arc<State>>;
+
+/// Applies what a SHARE record says.
+pub fn replay(shares: &mut Shares, id: &SharePartitionId, changes: &[Change]) {
+    for change in changes {
+        match change {
+            Change::Deleted => drop(shares.remove(id)),
+            change => Arc::make_mut(shares.entry(id.clone()).or_default()).apply(change),
+        }
+    }
+}
+
 /// Whose it is.
 pub(super) fn encode_id(w: &mut Writer, id: &SharePartitionId) {
     w.text(&id.group).raw(id.partition.topic.as_bytes()).i32(id.partition.index);
@@ -43,10 +57,9 @@ pub(super) fn encode(w: &mut Writer, (id, state): (&SharePartitionId, &Arc<State
 pub(super) fn decode(r: &mut Reader<'_>) -> Result<(SharePartitionId, Arc<State>)> {
     let id = decode_id(r)?;
     let changes = r.list(CHANGE, decode_change)?;
-    let mut parts = BTreeMap::new();
-    State::replay(&mut parts, &id, &changes);
-    let state: Arc<State> =
-        parts.remove(&id).ok_or(FormatError::Invalid("a share partition is made of nothing"))?;
+    let mut shares = Shares::new();
+    replay(&mut shares, &id, &changes);
+    let state = shares.remove(&id).ok_or(FormatError::Invalid("a share partition is made of nothing"))?;
     if !state.changes().eq(changes) {
         return Err(FormatError::Invalid("a share partition is not made in its one way"));
     }

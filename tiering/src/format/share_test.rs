@@ -3,7 +3,6 @@ use proptest::prelude::*;
 
 use super::super::testing::{partition_id, written};
 use super::*;
-use crate::format::checkpoint::Shares;
 
 fn deliveries() -> impl Strategy<Value = Delivery> {
     prop_oneof![Just(Delivery::Available), Just(Delivery::Acknowledged), Just(Delivery::Archived)]
@@ -36,8 +35,8 @@ pub(in crate::format) fn shares() -> impl Strategy<Value = Shares> {
     vec(one, 0..4).prop_map(|all| {
         let mut shares = Shares::new();
         for (id, epoch, start, changes) in all {
-            State::replay(&mut shares, &id, &[Change::Begin { epoch, start }]);
-            State::replay(&mut shares, &id, &changes);
+            replay(&mut shares, &id, &[Change::Begin { epoch, start }]);
+            replay(&mut shares, &id, &changes);
         }
         shares
     })

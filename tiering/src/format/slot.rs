@@ -13,10 +13,12 @@ use coordinator::share::{self as shares, SharePartitionId};
 use coordinator::{Epoch, PartitionId, ProcessId, SessionId, ShardId, TopicId, partition};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::checkpoint::{self, Groups, OwnedPartition, Shares};
+use super::checkpoint::{self, OwnedPartition};
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{Nonce, check, check_header, read_kind, version};
-use super::{FormatError, Kind, VERSION, group, share};
+use super::group::{self, Groups};
+use super::share::{self, Shares};
+use super::{FormatError, Kind, VERSION};
 
 /// The length of a slot's header, in bytes.
 pub const HEADER: usize = 100;
@@ -150,6 +152,15 @@ pub enum Record {
         /// What changes, in order.
         changes: Arc<[shares::Change]>,
     },
+    /// A partition begins at another offset: what lies below was deleted, or had been kept for long enough.
+    Trim {
+        /// The partition.
+        partition: PartitionId,
+        /// The holding of its shard.
+        epoch: Epoch,
+        /// What it does to the partition.
+        trimmed: partition::Trimmed,
+    },
     /// Producers of a partition wrote nothing for so long that they are forgotten.
     ProducersExpired {
         /// The partition.
@@ -176,9 +187,10 @@ pub enum Record {
     Close,
 }
 
-// 4 TXN, 5 MARKER, 6 COMPACT, 7 TRIM and 10 OBSERVED are given away in docs/formats.md.
+// 4 TXN, 5 MARKER, 6 COMPACT and 10 OBSERVED are given away in docs/formats.md.
 const BATCH: u8 = 2;
 const GROUP: u8 = 3;
+const TRIM: u8 = 7;
 const PRODUCERS_EXPIRED: u8 = 8;
 const RELEASE: u8 = 9;
 const CLOSE: u8 = 11;
@@ -208,6 +220,10 @@ fn encode_record(w: &mut Writer, record: &Record) {
             w.u64(epoch.0);
             share::encode_id(w, id);
             w.list(changes.iter(), share::encode_change);
+        }),
+        Record::Trim { partition, epoch, trimmed } => w.u8(TRIM).nested(|w| {
+            put_partition(w, partition, *epoch);
+            w.i64(trimmed.log_start);
         }),
         Record::ProducersExpired { partition, epoch, producers } => w.u8(PRODUCERS_EXPIRED).nested(|w| {
             put_partition(w, partition, *epoch);
@@ -260,13 +276,20 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
             id: share::decode_id(&mut r)?,
             changes: r.list(share::CHANGE, share::decode_change)?.into(),
         },
+        TRIM => {
+            let ((partition, epoch), log_start) = (partition(&mut r)?, r.i64()?);
+            if log_start < 0 {
+                return Err(FormatError::Invalid("a log start is out of range"));
+            }
+            Record::Trim { partition, epoch, trimmed: partition::Trimmed { log_start } }
+        }
         PRODUCERS_EXPIRED => {
             let (partition, epoch) = partition(&mut r)?;
             Record::ProducersExpired { partition, epoch, producers: r.list(8, |r| r.i64())? }
         }
         RELEASE => {
             let (shard, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
-            let partitions = r.map(53, checkpoint::decode_owned)?;
+            let partitions = r.map(52, checkpoint::decode_owned)?;
             let groups = r.map(group::GROUP, group::decode)?;
             Record::Release { shard, epoch, partitions, groups, shares: r.map(share::SHARE, share::decode)? }
         }
@@ -315,6 +338,7 @@ impl Builder {
                 Record::Batch(BatchRecord { epoch, .. })
                 | Record::Group { epoch, .. }
                 | Record::Share { epoch, .. }
+                | Record::Trim { epoch, .. }
                 | Record::ProducersExpired { epoch, .. }
                 | Record::Release { epoch, .. } => *epoch = held,
                 Record::Close => {}

@@ -1,5 +1,5 @@
-use coordinator::group::{ClassicGroup, ClassicMember, ClassicState, Committed, Group, Member, Membership};
-use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
+use coordinator::group::{ClassicGroup, ClassicMember, ClassicState, Committed, Member, Membership};
+use coordinator::partition::{Appended, BatchSummary, ProducerBatch, Trimmed};
 use proptest::prelude::*;
 
 use super::super::checkpoint::PartitionState;
@@ -153,9 +153,9 @@ fn release() -> Record {
     };
     let owned = OwnedPartition { state, positions: vec![at] };
     let mut groups = BTreeMap::new();
-    Group::replay(&mut groups, &"g".into(), &group_sample());
+    group::replay(&mut groups, &"g".into(), &group_sample());
     let mut shares = Shares::new();
-    shares::State::replay(&mut shares, &share_id(), &share_sample());
+    share::replay(&mut shares, &share_id(), &share_sample());
     Record::Release {
         shard: ShardId(5),
         epoch: Epoch(13),
@@ -183,7 +183,9 @@ fn sample() -> Frozen {
         changes: changes.into(),
     };
     let (shared, unshared) = (share(share_sample()), share(vec![shares::Change::Deleted]));
-    slot(&sample_batches(), &[expired, changed, deleted, shared, unshared, release(), empty])
+    let trimmed = Trimmed { log_start: 41 };
+    let trim = Record::Trim { partition: partition(2), epoch: Epoch(13), trimmed };
+    slot(&sample_batches(), &[trim, expired, changed, deleted, shared, unshared, release(), empty])
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn seals_differ_in_their_nonce_only() {
 
 #[test]
 fn unknown_kinds_are_newer() {
-    for kind in [0, 1, 4, 5, 6, 7, 10, 13, 255] {
+    for kind in [0, 1, 4, 5, 6, 10, 13, 255] {
         let index = written(|w| {
             w.u32(1).u8(kind).nested(|w| {
                 w.raw(b"whatever");
@@ -312,6 +314,16 @@ fn a_batch_outside_the_body_is_refused() {
 }
 
 #[test]
+fn a_log_starts_at_an_offset() {
+    let index = written(|w| {
+        w.u32(1).u8(TRIM).nested(|w| {
+            w.raw(&[0; 28]).i64(-1);
+        });
+    });
+    assert_eq!(whole(&with_index(&index, |_| ())), Err(FormatError::Invalid("a log start is out of range")));
+}
+
+#[test]
 fn the_hash_is_of_the_header() {
     let header = sample().header;
     let other = Header { index_crc: header.index_crc ^ 1, ..header.clone() };
@@ -321,20 +333,21 @@ fn the_hash_is_of_the_header() {
 
 fn other_record() -> impl Strategy<Value = Record> {
     let shard = || (0..9u32).prop_map(ShardId);
+    let expired = (partition_id(), epoch(), proptest::collection::vec(any::<i64>(), 0..5))
+        .prop_map(|(partition, epoch, producers)| Record::ProducersExpired { partition, epoch, producers });
+    let trim = (partition_id(), epoch(), 0..=i64::MAX).prop_map(|(partition, epoch, log_start)| {
+        Record::Trim { partition, epoch, trimmed: Trimmed { log_start } }
+    });
     let changes = proptest::collection::vec(group_changes(), 0..4);
-    prop_oneof![
-        (partition_id(), epoch(), proptest::collection::vec(any::<i64>(), 0..5)).prop_map(
-            |(partition, epoch, producers)| Record::ProducersExpired { partition, epoch, producers }
-        ),
-        (shard(), epoch(), "[a-z]{0,4}", changes).prop_map(|(shard, epoch, group, changes)| {
-            Record::Group { shard, epoch, group: group.into(), changes: changes.into() }
-        }),
-        (epoch(), share_ids(), proptest::collection::vec(share_changes(), 0..4))
-            .prop_map(|(epoch, id, changes)| Record::Share { epoch, id, changes: changes.into() }),
-        (shard(), epoch(), groups(), some_shares()).prop_map(|(shard, epoch, groups, shares)| {
-            Record::Release { shard, epoch, partitions: BTreeMap::new(), groups, shares }
-        }),
-    ]
+    let group = (shard(), epoch(), "[a-z]{0,4}", changes).prop_map(|(shard, epoch, group, changes)| {
+        Record::Group { shard, epoch, group: group.into(), changes: changes.into() }
+    });
+    let release = (shard(), epoch(), groups(), some_shares()).prop_map(|(shard, epoch, groups, shares)| {
+        Record::Release { shard, epoch, partitions: BTreeMap::new(), groups, shares }
+    });
+    let share = (epoch(), share_ids(), proptest::collection::vec(share_changes(), 0..4))
+        .prop_map(|(epoch, id, changes)| Record::Share { epoch, id, changes: changes.into() });
+    prop_oneof![expired, trim, group, share, release]
 }
 
 fn slots() -> impl Strategy<Value = Frozen> {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{downgrade, progress, subscription, timers};
 use crate::group::change::Change;
-use crate::group::classic;
 use crate::group::state::{MemberId, Membership};
 use crate::group::work::Work;
 
@@ -19,12 +18,10 @@ pub(super) fn fence(work: &mut Work<'_>, ids: Vec<MemberId>) {
         timers::cancel(work, &id);
         work.change(Change::Member(id, None));
     }
-    let mut group = progress::header(work);
     if downgrades {
-        downgrade::downgrade(work, &group);
-        classic::prepare(work);
-        return;
+        return downgrade::downgrade(work, true);
     }
+    let mut group = progress::header(work);
     group.group_epoch += 1;
 
     let used = work.group().consumer_members().filter_map(|(_, member)| member.regex.clone()).collect();

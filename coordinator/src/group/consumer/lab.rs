@@ -57,6 +57,18 @@ fn read_partitions(text: &str) -> Option<TopicPartitions> {
     words(text).map(topic).collect()
 }
 
+/// What becomes of a step's effects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Everything that was asked for.
+    #[default]
+    Done,
+    /// The owner dies before anything is durable.
+    WriteLost,
+    /// It dies once all is durable, and before anybody is answered.
+    ReplyLost,
+}
+
 pub(super) struct Lab {
     pub(super) shard: Shard,
     pub(super) now: Now,
@@ -68,6 +80,8 @@ pub(super) struct Lab {
     pub(super) changes: Vec<Change>,
     pub(super) replies: BTreeMap<Token, Reply>,
     pub(super) tokens: Token,
+    /// Of the next step.
+    pub(super) fate: Fate,
     topics: u8,
     fresh: u32,
 }
@@ -85,6 +99,7 @@ impl Lab {
             changes: Vec::new(),
             replies: BTreeMap::new(),
             tokens: 0,
+            fate: Fate::Done,
             topics: 0,
             fresh: 0,
         };
@@ -140,8 +155,11 @@ impl Lab {
         let mut effects = Vec::new();
         act(&mut self.shard, self.now, &world, &mut effects);
         self.changes.clear();
+        let fate = std::mem::take(&mut self.fate);
         for effect in effects {
             match effect {
+                Effect::Write { .. } if fate == Fate::WriteLost => {}
+                Effect::Reply { .. } if fate != Fate::Done => {}
                 Effect::Write { group, changes } => {
                     Group::replay(&mut self.written, &group, &changes);
                     self.changes.extend(changes.iter().cloned());
@@ -151,6 +169,9 @@ impl Lab {
                     assert!(self.replies.insert(token, reply).is_none(), "{token} is answered twice");
                 }
             }
+        }
+        if fate != Fate::Done {
+            self.crash();
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::heartbeat::HeartbeatReject;
 use super::soft::Soft;
 use super::state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
-use super::{subscription, timers};
+use super::timers;
 use crate::PartitionId;
 use crate::cluster::Cluster;
 use crate::group::ConsumerProtocol;
@@ -115,10 +115,10 @@ fn upgrade(work: &Work<'_>, classic: &ClassicGroup) -> Result<Opened, &'static s
             group.targets.insert(MemberId::clone(id), assigned);
         }
     }
-    let soft = Soft::default();
-    let names = group.consumer_members().flat_map(|(_, member)| subscription::names(member, &soft)).collect();
     let epoch = classic.generation;
-    let metadata_hash = subscription::hash(&names, cluster);
+    // No hash of anything: targets are computed whatever the new member reads, since the classic group may not have
+    // come to assign everything.
+    let metadata_hash = u64::MAX;
     group.membership =
         Membership::Consumer(ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash });
     Ok(Opened::Converted(Box::new(group)))

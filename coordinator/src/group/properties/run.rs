@@ -209,7 +209,7 @@ impl Run {
         self.seen.effects(&effects);
         replies::check(self, &effects);
         state::check(self, &before, &effects);
-        timers::check(self, &before);
+        timers::check(self);
         History::check(self, &before, cause, &effects);
         Offsets::check(self, &before, cause, &effects);
         self.held.extend(effects);
@@ -263,7 +263,7 @@ impl Run {
         Offsets::crashed(self);
         let before = Before::new(&self.shard);
         state::check(self, &before, &[]);
-        timers::check(self, &before);
+        timers::check(self);
     }
 
     /// Whoever still waits is refused in the end.

@@ -117,7 +117,7 @@ fn advance(
     }
 }
 
-/// With targets that are not up to date the members are to rebalance as a classic group.
+/// The member is to be in a classic group. It has its target if that is up to date.
 fn advance_and_downgrade(
     work: &mut Work<'_>,
     id: &MemberId,
@@ -131,10 +131,7 @@ fn advance_and_downgrade(
     let stale = group.assignment_epoch < group.group_epoch;
     let member = if stale { member } else { progress::settle(work, id, member, changed, Some(owned)) };
     let member = progress::put(work, id, member);
-    downgrade::downgrade(work, &group);
-    if stale {
-        crate::group::classic::prepare(work);
-    }
+    downgrade::downgrade(work, false);
     member
 }
 

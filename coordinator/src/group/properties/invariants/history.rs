@@ -25,6 +25,7 @@ impl History {
             let after = run.shard.group(id).cloned();
             let (was, is) = (before.group(id), after.as_deref());
             generations_go_on(id, was, is);
+            leader_has_joined(id, was, is, effects);
             assignments_are_the_leaders(id, is);
             if let Some(was) = was {
                 nobody_is_removed_before_its_time(run, id, was, &before.groups[id].1, is, cause);
@@ -67,6 +68,20 @@ fn generations_go_on(id: &str, was: Option<&Group>, is: Option<&Group>) {
         }
         _ => {}
     }
+}
+
+/// Whoever leads a new generation is there to assign: it is told so as the generation begins.
+fn leader_has_joined(id: &str, was: Option<&Group>, is: Option<&Group>, effects: &[Effect]) {
+    let Some(is) = is.and_then(Group::classic) else { return };
+    let was = was.and_then(Group::classic).map(|was| (was.state, was.generation));
+    if is.state != ClassicState::CompletingRebalance || was == Some((is.state, is.generation)) {
+        return;
+    }
+    let is_told = |effect: &Effect| match effect {
+        Effect::Reply { reply: Reply::Join(Ok(joined)), .. } => Some(&joined.member) == is.leader.as_ref(),
+        _ => false,
+    };
+    assert!(effects.iter().any(is_told), "{id} {is:?}");
 }
 
 /// In a Stable group everyone has what its leader sent in this generation, for whoever has the member's name.

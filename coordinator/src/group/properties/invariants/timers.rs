@@ -1,13 +1,12 @@
 //! Each timer is for something, and whatever is waited for has a timer.
 
 use super::super::run::Run;
-use super::Before;
 use crate::group::ClassicState;
 use crate::group::timer::Timer;
 use crate::group::work::Entry;
 
 /// All of them.
-pub(in super::super) fn check(run: &Run, _: &Before) {
+pub(in super::super) fn check(run: &Run) {
     for (id, timer, at) in run.shard.timers.all() {
         let entry = run.shard.groups.get(id);
         assert!(at > run.now.since_start, "{id} {timer:?} is overdue");

@@ -1,0 +1,300 @@
+//! Getting records for a member, waiting for some if there are none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::PartitionId;
+use coordinator::share::{
+    Acquire, AcquireMode, Acquired, AutoOffsetReset, NextFetch, Reply, Request as ShareRequest,
+    SharePartitionId,
+};
+use protocol::messages::ShareFetchRequest;
+use protocol::messages::share_fetch::AcquiredRecords;
+use protocol::{ErrorCode, Records};
+use tiering::read::FetchError;
+use tiering::store::ErrorKind;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::read::{Bounds, Look, ReadBatch};
+use super::{Failed, not_leader};
+use crate::api::fetch::MAX_BYTES;
+use crate::api::list_offsets::by_time;
+use crate::api::topics::{TopicRef, View, uuid};
+use crate::api::{Context, PATIENCE};
+use crate::broker::Led;
+use crate::log::{NotLeader, Waiter};
+use crate::share_sessions::Holder;
+
+/// Records that a member got.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// Whole batches; only what was acquired of them counts.
+    pub(super) records: Records,
+    pub(super) acquired: Vec<AcquiredRecords>,
+}
+
+/// A member's wish for records.
+pub(super) struct Acquiring<'a> {
+    pub(super) context: &'a Context,
+    pub(super) view: &'a View,
+    pub(super) holder: &'a Holder,
+    pub(super) request: &'a ShareFetchRequest,
+    pub(super) mode: AcquireMode,
+}
+
+/// A partition that is read.
+struct Target {
+    id: SharePartitionId,
+    led: Result<Led, Failed>,
+    /// The log start and the high watermark when it was last looked at.
+    seen: (i64, i64),
+}
+
+/// What is to be read of a partition.
+type Plan = Option<(Bounds, Look)>;
+
+impl Acquiring<'_> {
+    /// What is acquired of these partitions, and why nothing is of others. Those with nothing to tell are left out.
+    pub(super) async fn acquire(
+        &self,
+        partitions: Vec<PartitionId>,
+        deadline: Instant,
+    ) -> Vec<(PartitionId, Result<Given, Failed>)> {
+        let max_records = u32::try_from(self.request.max_records).unwrap_or(0);
+        let budget = usize::try_from(self.request.max_bytes).unwrap_or(0).min(MAX_BYTES);
+        let mut targets: Vec<_> = partitions.into_iter().map(|partition| self.target(partition)).collect();
+        if targets.is_empty() || max_records == 0 || budget == 0 {
+            return failures(targets);
+        }
+        let enough = usize::try_from(self.request.min_bytes).unwrap_or(0).min(budget);
+        loop {
+            let waiter = Waiter::new(1);
+            let watching = Watching::new(&targets, &waiter);
+            let plans = self.plan(&mut targets, budget, max_records).await;
+            let bytes = plans.iter().flatten().fold(0usize, |sum, (_, look)| sum.saturating_add(look.len()));
+            let failed = targets.iter().any(|target| target.led.is_err());
+            let over = failed || self.context.stop.is_cancelled() || Instant::now() >= deadline;
+            if over || (bytes > 0 && bytes >= enough) {
+                let given = self.give(&mut targets, plans, max_records).await;
+                if over || given.iter().any(|(_, given)| given.is_err()) || !given.is_empty() {
+                    return given.into_iter().chain(failures(targets)).collect();
+                }
+                // Others were faster.
+                continue;
+            }
+            if watching.is_complete(&targets) {
+                tokio::select! {
+                    biased;
+                    // After this, the loop ends with what there is.
+                    _ = timeout_at(deadline, waiter.woken()) => {}
+                    () = self.context.stop.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    fn target(&self, partition: PartitionId) -> Target {
+        let topic = TopicRef::Id(uuid(partition.topic));
+        let led = self.view.lead(&self.context.broker, topic, partition.index);
+        let id = SharePartitionId { group: Arc::clone(&self.holder.group), partition };
+        Target { id, led: led.map(|(_, led)| led).map_err(Failed::from), seen: (-1, -1) }
+    }
+
+    /// Looks at each partition. Every one may have its part of the bytes, as with Kafka.
+    async fn plan(&self, targets: &mut [Target], budget: usize, max_records: u32) -> Vec<Plan> {
+        let bytes = (budget / targets.len().max(1)).max(1);
+        let mut plans = Vec::with_capacity(targets.len());
+        for target in targets {
+            let plan = match self.next(target).await {
+                Ok(Some((led, offset))) => {
+                    let bounds = Bounds { offset, bytes, records: max_records };
+                    Some((bounds, Look::at(&led, bounds)))
+                }
+                Ok(None) => None,
+                Err(failed) => {
+                    target.led = Err(failed);
+                    None
+                }
+            };
+            plans.push(plan);
+        }
+        plans
+    }
+
+    /// Where a partition is to be read, if anywhere.
+    async fn next(&self, target: &mut Target) -> Result<Option<(Led, i64)>, Failed> {
+        let Ok(led) = target.led.clone() else { return Ok(None) };
+        let lost = |_: NotLeader| self.lost(&target.id);
+        target.seen = led.partition.range();
+        loop {
+            match led.log.share_next(&target.id).map_err(lost)? {
+                NextFetch::At(offset) => return Ok(Some((led, offset))),
+                NextFetch::Full => return Ok(None),
+                NextFetch::NotBegun => {
+                    let begun = timeout(PATIENCE, self.begin(&led, &target.id)).await;
+                    begun.unwrap_or_else(|_| Err(lost(NotLeader)))?;
+                }
+            }
+        }
+    }
+
+    /// Gives a share partition its start.
+    async fn begin(&self, led: &Led, id: &SharePartitionId) -> Result<(), Failed> {
+        let start = match led.log.share_settings(&id.group).auto_offset_reset {
+            AutoOffsetReset::Latest => led.partition.high_watermark(),
+            AutoOffsetReset::Earliest => led.partition.log_start(),
+            AutoOffsetReset::ByDuration(back) => self.since(led, back).await?,
+        };
+        let begun = led.log.share(id, ShareRequest::Begin(start)).map_err(|_| self.lost(id))?;
+        begun.told().await.map(drop).map_err(|_| self.lost(id))
+    }
+
+    /// The first record that is no older; the end, if all are.
+    async fn since(&self, led: &Led, back: Duration) -> Result<i64, Failed> {
+        let back = i64::try_from(back.as_millis()).unwrap_or(i64::MAX);
+        let since = self.context.broker.clock().now_ms().saturating_sub(back);
+        let end = led.partition.high_watermark();
+        match by_time::first(led, since).await {
+            Ok(found) => Ok(found.map_or(end, |found| found.offset)),
+            Err(error) => {
+                let partition = led.partition.id();
+                tracing::warn!(%error, %partition, since, "a timestamp could not be looked up");
+                Err(not_leader(self.view, partition))
+            }
+        }
+    }
+
+    /// Reads what is planned, and acquires of it what the member may have.
+    async fn give(
+        &self,
+        targets: &mut [Target],
+        plans: Vec<Plan>,
+        max_records: u32,
+    ) -> Vec<(PartitionId, Result<Given, Failed>)> {
+        let patience = Instant::now() + PATIENCE;
+        let mut left = max_records;
+        let mut given = Vec::new();
+        for (target, plan) in targets.iter().zip(plans) {
+            let (Some((bounds, look)), Ok(led)) = (plan, &target.led) else { continue };
+            if left == 0 {
+                break;
+            }
+            let bounds = Bounds { records: left, ..bounds };
+            let read = match timeout_at(patience, look.read(led, bounds)).await {
+                Ok(Ok(batches)) => self.take(led, &target.id, bounds, batches).await,
+                Ok(Err(error)) => Err(self.failure(&error, led, bounds.offset)),
+                Err(_) => Err(self.lost(&target.id)),
+            };
+            match read {
+                Ok((_, 0)) => {}
+                Ok((records, count)) => {
+                    left = left.saturating_sub(count);
+                    given.push((target.id.partition, Ok(records)));
+                }
+                Err(failed) => given.push((target.id.partition, Err(failed))),
+            }
+        }
+        given
+    }
+
+    /// Acquires records of these batches; answers how many they are, too.
+    async fn take(
+        &self,
+        led: &Led,
+        id: &SharePartitionId,
+        bounds: Bounds,
+        batches: Vec<ReadBatch>,
+    ) -> Result<(Given, u32), Failed> {
+        if batches.is_empty() {
+            return Ok((Given::default(), 0));
+        }
+        let wanted = Acquire {
+            member: Arc::clone(&self.holder.member),
+            mode: self.mode,
+            max_records: bounds.records,
+            batch_size: u32::try_from(self.request.batch_size).unwrap_or(0),
+            fetch_offset: bounds.offset,
+            batches: batches.iter().map(|batch| (batch.first, batch.last)).collect(),
+        };
+        let decided = led.log.share(id, ShareRequest::Acquire(wanted)).map_err(|_| self.lost(id))?;
+        let told = timeout(PATIENCE, decided.told()).await.unwrap_or(Err(NotLeader));
+        let Ok(Reply::Acquired(acquired)) = told else { return Err(self.lost(id)) };
+        let count: i64 = acquired.iter().map(|range| range.last - range.first + 1).sum();
+        let records: Records = overlapping(batches, &acquired).collect();
+        led.partition.was_read(records.len());
+        self.context.broker.metrics().fetched_tail(records.len());
+        let acquired = acquired.into_iter().map(|range| AcquiredRecords {
+            first_offset: range.first,
+            last_offset: range.last,
+            delivery_count: i16::try_from(range.deliveries).unwrap_or(i16::MAX),
+        });
+        Ok((Given { records, acquired: acquired.collect() }, u32::try_from(count).unwrap_or(u32::MAX)))
+    }
+
+    fn lost(&self, id: &SharePartitionId) -> Failed {
+        let exists = self.context.broker.cluster().is_some_and(|c| c.topic(id.partition.topic).is_some());
+        if exists { not_leader(self.view, id.partition) } else { Failed::of(ErrorCode::UnknownTopicId) }
+    }
+
+    /// A missing object is never "empty": the client asks again.
+    fn failure(&self, error: &FetchError, led: &Led, offset: i64) -> Failed {
+        let partition = led.partition.id();
+        let missing = matches!(error, FetchError::Read(error) if error.is_not_found());
+        if missing || error.kind() == ErrorKind::Retry {
+            tracing::warn!(%error, %partition, offset, "records could not be read; the client retries");
+            return not_leader(self.view, partition);
+        }
+        tracing::error!(%error, %partition, offset, "records can't be read");
+        Failed::of(ErrorCode::KafkaStorageError)
+    }
+}
+
+/// Why nothing was done with partitions.
+fn failures(targets: Vec<Target>) -> Vec<(PartitionId, Result<Given, Failed>)> {
+    let failed = |target: Target| Some((target.id.partition, Err(target.led.err()?)));
+    targets.into_iter().filter_map(failed).collect()
+}
+
+/// The slices of batches of which something was acquired.
+fn overlapping(batches: Vec<ReadBatch>, acquired: &[Acquired]) -> impl Iterator<Item = bytes::Bytes> {
+    let is_wanted = |batch: &ReadBatch| {
+        let at = acquired.partition_point(|range| range.last < batch.first);
+        acquired.get(at).is_some_and(|range| range.first <= batch.last)
+    };
+    batches.into_iter().filter(is_wanted).flat_map(|batch| batch.slices).collect::<Vec<_>>().into_iter()
+}
+
+/// Share partitions that wake a waiter, until this is dropped.
+struct Watching<'a> {
+    watched: Vec<(Led, SharePartitionId)>,
+    waiter: &'a Arc<Waiter>,
+}
+
+impl<'a> Watching<'a> {
+    /// Watches, from before they are looked at.
+    fn new(targets: &[Target], waiter: &'a Arc<Waiter>) -> Self {
+        let watched = targets.iter().filter_map(|target| {
+            let led = target.led.as_ref().ok()?.clone();
+            led.log.watch_share(&target.id, waiter);
+            Some((led, target.id.clone()))
+        });
+        Self { watched: watched.collect(), waiter }
+    }
+
+    /// Watches for commits, too; false if there has been one since the partitions were looked at.
+    fn is_complete(&self, targets: &[Target]) -> bool {
+        targets.iter().all(|target| match &target.led {
+            Ok(led) => led.partition.watch(self.waiter, target.seen),
+            Err(_) => true,
+        })
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        for (led, id) in &self.watched {
+            led.log.unwatch_share(id, self.waiter);
+            led.partition.unwatch(self.waiter);
+        }
+    }
+}

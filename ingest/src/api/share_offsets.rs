@@ -1,0 +1,243 @@
+//! The offsets of share groups lie with the partitions' owners: what a group's coordinator asks of them, and what
+//! an owner answers (`docs/formats.md`, "Peers").
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use coordinator::cluster::{Cluster, Session};
+use coordinator::group::GroupId;
+use coordinator::share::{Request as ShareRequest, SharePartitionId};
+use coordinator::{PartitionId, SessionId, TopicId};
+use futures::future::join_all;
+use protocol::messages::peer_shares::{ALTER, DELETE, DESCRIBE, PeerShareOutcome, PeerSharePartition};
+use protocol::messages::{PeerSharesRequest, PeerSharesResponse};
+use protocol::{ErrorCode, Str};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::topics::uuid;
+use super::{Context, Errors, PATIENCE};
+use crate::broker::Broker;
+use crate::log::NotLeader;
+
+/// How long another node has to answer.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// The pause before owners that could not be asked are asked again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// How many partitions are asked about at a time, so that an answer stays small.
+const AT_ONCE: usize = 1000;
+
+/// What is wanted of share partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Their offsets.
+    Describe,
+    /// That they begin elsewhere, in this epoch of the group.
+    Alter(i32),
+    /// That they are forgotten.
+    Delete,
+}
+
+/// What became of a share partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The first offset that is not settled; −1 if the group never read the partition.
+    pub(super) start: i64,
+    /// The partition's leader epoch.
+    pub(super) leader_epoch: i32,
+    /// Records that are not settled; −1 if the group never read the partition.
+    pub(super) lag: i64,
+}
+
+/// Asks the owners of partitions, each with its new start where there is one. Partitions that nobody leads, or
+/// whose owners can't be asked in time, have failed.
+pub(super) async fn ask_owners(
+    context: &Context,
+    group: &str,
+    action: Action,
+    partitions: BTreeMap<PartitionId, i64>,
+) -> BTreeMap<PartitionId, Result<Outcome, ErrorCode>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut left = partitions;
+    let mut outcomes = BTreeMap::new();
+    while let Some(cluster) = context.broker.cluster().filter(|_| !left.is_empty()) {
+        let answered = join_all(by_owner(&cluster, &left).into_iter().map(|(session, partitions)| {
+            let session = cluster.session(session);
+            ask_owner(&context.broker, session, group, action, partitions)
+        }));
+        for (partition, outcome) in answered.await.into_iter().flatten() {
+            if outcome != Err(ErrorCode::NotLeaderOrFollower) {
+                left.remove(&partition);
+            }
+            outcomes.insert(partition, outcome);
+        }
+        left.retain(|partition, _| cluster.topic(partition.topic).is_some());
+        if Instant::now() >= deadline || context.stop.is_cancelled() {
+            break;
+        }
+        if !left.is_empty() {
+            sleep(AGAIN).await;
+        }
+    }
+    for (partition, _) in left {
+        outcomes.entry(partition).or_insert(Err(ErrorCode::NotLeaderOrFollower));
+    }
+    outcomes
+}
+
+/// Partitions by the session that leads them, in parts that can be asked about at a time. Those that nobody leads
+/// are left out.
+fn by_owner(
+    cluster: &Cluster,
+    partitions: &BTreeMap<PartitionId, i64>,
+) -> Vec<(SessionId, Vec<(PartitionId, i64)>)> {
+    let mut owners: BTreeMap<SessionId, Vec<(PartitionId, i64)>> = BTreeMap::new();
+    for (&partition, &start) in partitions {
+        if let Some((session, _)) = cluster.leader(partition) {
+            owners.entry(session.id).or_default().push((partition, start));
+        }
+    }
+    let parts = owners.into_iter().flat_map(|(owner, partitions)| {
+        partitions.chunks(AT_ONCE).map(|part| (owner, part.to_vec())).collect::<Vec<_>>()
+    });
+    parts.collect()
+}
+
+async fn ask_owner(
+    broker: &Broker,
+    session: Option<&Session>,
+    group: &str,
+    action: Action,
+    partitions: Vec<(PartitionId, i64)>,
+) -> Vec<(PartitionId, Result<Outcome, ErrorCode>)> {
+    let own = session.is_some_and(|session| session.process == broker.process());
+    if own {
+        return act(broker, group, action, partitions).await;
+    }
+    let failed = |partitions: Vec<(PartitionId, i64)>| {
+        partitions.into_iter().map(|(p, _)| (p, Err(ErrorCode::NotLeaderOrFollower))).collect()
+    };
+    let Some(session) = session else { return failed(partitions) };
+    match ask_peer(broker, session, group, action, &partitions).await {
+        Ok(outcomes) => partitions.into_iter().map(|(partition, _)| partition).zip(outcomes).collect(),
+        Err(error) => {
+            tracing::debug!(%error, session = %session.id, "a partition's owner could not be asked");
+            failed(partitions)
+        }
+    }
+}
+
+async fn ask_peer(
+    broker: &Broker,
+    session: &Session,
+    group: &str,
+    action: Action,
+    partitions: &[(PartitionId, i64)],
+) -> io::Result<Vec<Result<Outcome, ErrorCode>>> {
+    let (action, group_epoch) = match action {
+        Action::Describe => (DESCRIBE, 0),
+        Action::Alter(epoch) => (ALTER, epoch),
+        Action::Delete => (DELETE, 0),
+    };
+    let named = partitions.iter().map(|(partition, start_offset)| PeerSharePartition {
+        topic_id: uuid(partition.topic),
+        partition_index: partition.index,
+        start_offset: *start_offset,
+    });
+    let partitions = named.collect::<Vec<_>>();
+    let count = partitions.len();
+    let request = PeerSharesRequest { group_id: Str::from(group), action, group_epoch, partitions };
+    let answer = broker.ask_node(session, &request, WITHIN).await?;
+    if answer.error_code != 0 || answer.partitions.len() != count {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let outcome = |told: PeerShareOutcome| match ErrorCode::from_code(told.error_code) {
+        Some(ErrorCode::None) => {
+            Ok(Outcome { start: told.start_offset, leader_epoch: told.leader_epoch, lag: told.lag })
+        }
+        code => Err(code.unwrap_or(ErrorCode::UnknownServerError)),
+    };
+    Ok(answer.partitions.into_iter().map(outcome).collect())
+}
+
+/// Does what is wanted of partitions that this node leads.
+async fn act(
+    broker: &Broker,
+    group: &str,
+    action: Action,
+    partitions: Vec<(PartitionId, i64)>,
+) -> Vec<(PartitionId, Result<Outcome, ErrorCode>)> {
+    let group = GroupId::from(group);
+    let each = partitions.into_iter().map(|(partition, start)| {
+        let id = SharePartitionId { group: GroupId::clone(&group), partition };
+        async move {
+            let outcome = timeout(PATIENCE, act_on(broker, &id, action, start)).await;
+            (partition, outcome.unwrap_or(Err(NotLeader)).map_err(|_| ErrorCode::NotLeaderOrFollower))
+        }
+    });
+    join_all(each).await
+}
+
+async fn act_on(
+    broker: &Broker,
+    id: &SharePartitionId,
+    action: Action,
+    start: i64,
+) -> Result<Outcome, NotLeader> {
+    let led = broker.lead(id.partition)?;
+    let leader_epoch = led.partition.leader_epoch();
+    let request = match action {
+        Action::Describe => {
+            let (state, confirmed) = led.log.share_state(id)?;
+            confirmed.committed().await?;
+            let Some(state) = state else { return Ok(Outcome { start: -1, leader_epoch, lag: -1 }) };
+            let (log_start, end) = led.partition.range();
+            let lag = (end - state.start.max(log_start) - state.settled()).max(0);
+            return Ok(Outcome { start: state.start, leader_epoch, lag });
+        }
+        // What begins nowhere begins anew with the next fetch.
+        Action::Alter(_) if start < 0 => ShareRequest::Delete,
+        Action::Alter(epoch) => ShareRequest::Alter { epoch, start },
+        Action::Delete => ShareRequest::Delete,
+    };
+    led.log.share(id, request)?.told().await?;
+    Ok(Outcome { start, leader_epoch, lag: -1 })
+}
+
+/// What an owner answers to another node.
+pub(super) async fn answer(context: &Context, request: PeerSharesRequest) -> PeerSharesResponse {
+    let action = match request.action {
+        DESCRIBE => Action::Describe,
+        ALTER => Action::Alter(request.group_epoch),
+        DELETE => Action::Delete,
+        _ => {
+            let error_code = ErrorCode::InvalidRequest.code();
+            return PeerSharesResponse { error_code, ..Default::default() };
+        }
+    };
+    let partitions = request.partitions.into_iter().map(|p| {
+        (PartitionId { topic: TopicId(*p.topic_id.as_bytes()), index: p.partition_index }, p.start_offset)
+    });
+    let outcomes = act(&context.broker, &request.group_id, action, partitions.collect()).await;
+    let told = |(_, outcome): (PartitionId, Result<Outcome, ErrorCode>)| match outcome {
+        Ok(Outcome { start, leader_epoch, lag }) => {
+            PeerShareOutcome { error_code: 0, start_offset: start, leader_epoch, lag }
+        }
+        Err(code) => PeerShareOutcome { error_code: code.code(), ..Default::default() },
+    };
+    PeerSharesResponse { error_code: 0, partitions: outcomes.into_iter().map(told).collect() }
+}
+
+/// Kafka's message for an error.
+pub(super) fn message(code: ErrorCode) -> Option<Str> {
+    (code != ErrorCode::None).then(|| Str::from_static(code.message()))
+}
+
+impl Errors for PeerSharesResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+        self.partitions.iter().for_each(|p| each(p.error_code));
+    }
+}

@@ -1,0 +1,258 @@
+//! The share partitions of the partitions that the session holds.
+//!
+//! They lie behind the lock of the groups, which is taken before that of the open slot: a step and the place of
+//! what it writes are one. What is told of a share partition waits until all that it wrote is committed (I10);
+//! a rejection, until a slot is that was begun after it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::ShardId;
+use coordinator::share::{
+    Effect, NextFetch, Reply, Request, Settings, Shard, SharePartitionId, State as SharePartition,
+};
+use tiering::format::share::Shares;
+use tiering::format::slot::Record;
+
+use super::{Log, NotLeader, Ticket, Waiter, groups};
+
+/// The share partitions of one shard.
+enum Held {
+    Serving(Shard),
+    /// Nothing more is decided: the shard is about to be released, or is.
+    Frozen(Shares),
+}
+
+impl Held {
+    fn durable(&self) -> Shares {
+        match self {
+            Self::Serving(shard) => {
+                shard.parts().map(|(id, state)| (id.clone(), Arc::clone(state))).collect()
+            }
+            Self::Frozen(shares) => shares.clone(),
+        }
+    }
+}
+
+/// What a session has of share partitions.
+#[derive(Default)]
+pub(super) struct State {
+    shards: BTreeMap<ShardId, Held>,
+    /// By share partition: the last slot that it wrote to, while that is not committed.
+    writes: BTreeMap<SharePartitionId, Ticket>,
+    /// Who waits for records.
+    waiters: BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>,
+}
+
+impl State {
+    /// What a checkpoint holds of these shards.
+    pub(super) fn durable(&self) -> BTreeMap<ShardId, Shares> {
+        let durable = self.shards.iter().map(|(shard, held)| (*shard, held.durable()));
+        durable.filter(|(_, shares)| !shares.is_empty()).collect()
+    }
+
+    /// What a RELEASE holds of a shard.
+    pub(super) fn durable_of(&self, shard: ShardId) -> Shares {
+        self.shards.get(&shard).map(Held::durable).unwrap_or_default()
+    }
+
+    /// Serves a shard from now on.
+    pub(super) fn insert(&mut self, shard: ShardId, shares: Shares) {
+        self.shards.insert(shard, Held::Serving(Shard::new(shares)));
+    }
+
+    /// Forgets shards. Whoever waits for records of theirs looks again.
+    pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
+        self.shards.retain(|shard, _| !gone(*shard));
+        self.wake_all();
+    }
+
+    /// Decides nothing more in a shard. What is in hand is in nobody's hands with its next owner.
+    pub(super) fn freeze(&mut self, shard: ShardId) {
+        if let Some(held) = self.shards.get_mut(&shard) {
+            *held = Held::Frozen(held.durable());
+            self.wake_all();
+        }
+    }
+
+    /// Serves again what was frozen and has not gone.
+    pub(super) fn thaw(&mut self) {
+        for held in self.shards.values_mut() {
+            if let Held::Frozen(shares) = held {
+                *held = Held::Serving(Shard::new(std::mem::take(shares)));
+            }
+        }
+    }
+
+    /// Forgets the share partitions that `gone` names.
+    pub(super) fn forget(&mut self, gone: impl Fn(&SharePartitionId) -> bool) {
+        for held in self.shards.values_mut() {
+            match held {
+                Held::Serving(shard) => shard.forget(&gone),
+                Held::Frozen(shares) => shares.retain(|id, _| !gone(id)),
+            }
+        }
+    }
+
+    /// When something is due.
+    pub(super) fn first_due(&self) -> Option<Duration> {
+        let serving = self.shards.values().filter_map(|held| match held {
+            Held::Serving(shard) => shard.next_tick(),
+            Held::Frozen(_) => None,
+        });
+        serving.min()
+    }
+
+    fn serving(&mut self, shard: ShardId) -> Result<&mut Shard, NotLeader> {
+        match self.shards.get_mut(&shard) {
+            Some(Held::Serving(serving)) => Ok(serving),
+            _ => Err(NotLeader),
+        }
+    }
+
+    fn wake_all(&self) {
+        self.waiters.values().flatten().for_each(|waiter| waiter.wake());
+    }
+}
+
+/// What was decided, and the slot after whose commit it may be told; none if it may be at once.
+#[derive(Debug)]
+pub struct Decided {
+    reply: Reply,
+    after: Option<Ticket>,
+}
+
+impl Decided {
+    /// Waits until it may be told.
+    pub async fn told(self) -> Result<Reply, NotLeader> {
+        if let Some(after) = self.after {
+            after.committed().await?;
+        }
+        Ok(self.reply)
+    }
+}
+
+impl Log {
+    /// What holds for the share partitions of a group.
+    pub fn share_settings(&self, _group: &str) -> Settings {
+        self.parts.config.shares.clone()
+    }
+
+    /// Asks a share partition. Fails if its partition is not this session's.
+    pub fn share(&self, id: &SharePartitionId, request: Request) -> Result<Decided, NotLeader> {
+        let log_start = self.lead(id.partition)?.log_start();
+        let settings = self.share_settings(&id.group);
+        let shard = self.shards.of_partition(id.partition);
+        let mut groups = self.groups.lock();
+        let now = self.groups.now();
+        let serving = groups.shares.serving(shard)?;
+        let due = serving.next_tick();
+        let mut effects = Vec::new();
+        serving.request((now, log_start), &settings, (id, 0), request, &mut effects);
+        if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
+            self.groups.due_earlier();
+        }
+        self.perform_shares(&mut groups, shard, effects)?.ok_or(NotLeader)
+    }
+
+    /// Where a share partition is to be read next.
+    pub fn share_next(&self, id: &SharePartitionId) -> Result<NextFetch, NotLeader> {
+        let log_start = self.lead(id.partition)?.log_start();
+        let settings = self.share_settings(&id.group);
+        let mut groups = self.groups.lock();
+        let serving = groups.shares.serving(self.shards.of_partition(id.partition))?;
+        Ok(serving.next_fetch(&settings, id, log_start))
+    }
+
+    /// A share partition as it is decided now, which may be told once the ticket is done; none if there is none.
+    pub fn share_state(
+        &self,
+        id: &SharePartitionId,
+    ) -> Result<(Option<Arc<SharePartition>>, Ticket), NotLeader> {
+        let mut groups = self.groups.lock();
+        let serving = groups.shares.serving(self.shards.of_partition(id.partition))?;
+        Ok((serving.part(id).cloned(), self.barrier()?))
+    }
+
+    /// Wakes `waiter` when there may be records of a share partition that a member may have, until it is taken
+    /// back.
+    pub fn watch_share(&self, id: &SharePartitionId, waiter: &Arc<Waiter>) {
+        let mut groups = self.groups.lock();
+        groups.shares.waiters.entry(id.clone()).or_default().push(Arc::clone(waiter));
+    }
+
+    /// Takes a waiter back.
+    pub fn unwatch_share(&self, id: &SharePartitionId, waiter: &Arc<Waiter>) {
+        let mut groups = self.groups.lock();
+        if let Some(waiters) = groups.shares.waiters.get_mut(id) {
+            waiters.retain(|w| !Arc::ptr_eq(w, waiter));
+            if waiters.is_empty() {
+                groups.shares.waiters.remove(id);
+            }
+        }
+    }
+
+    /// Takes back what was in hand for too long.
+    pub(super) fn tick_shares(&self, groups: &mut groups::State) {
+        let now = self.groups.now();
+        let settings = |group: &str| self.share_settings(group);
+        let mut ticked = Vec::new();
+        for (id, held) in &mut groups.shares.shards {
+            if let Held::Serving(shard) = held
+                && shard.next_tick().is_some_and(|at| at <= now)
+            {
+                let mut effects = Vec::new();
+                shard.tick(now, &settings, &mut effects);
+                ticked.push((*id, effects));
+            }
+        }
+        for (shard, effects) in ticked {
+            // Of a session that has ended nothing is wanted any more.
+            let _ = self.perform_shares(groups, shard, effects);
+        }
+    }
+
+    /// Puts what was decided into the open slot; answers the reply, if there is one.
+    fn perform_shares(
+        &self,
+        groups: &mut groups::State,
+        shard: ShardId,
+        effects: Vec<Effect>,
+    ) -> Result<Option<Decided>, NotLeader> {
+        let state = &mut groups.shares;
+        let mut open = self.open.lock();
+        let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
+        // A session that has ended takes along what was decided. Its share partitions are about to be dropped.
+        let held = held.filter(|_| !open.ended).ok_or(NotLeader)?;
+        let was_wanted = open.is_wanted();
+        let mut decided = None;
+        for effect in effects {
+            match effect {
+                Effect::Write { id, changes } => {
+                    open.written += changes.len() as u64;
+                    open.builder.push(Record::Share { epoch: held.epoch, id: id.clone(), changes });
+                    state.writes.insert(id, open.stub.ticket());
+                }
+                Effect::Wake(id) => {
+                    state.waiters.get(&id).into_iter().flatten().for_each(|waiter| waiter.wake());
+                }
+                Effect::Reply { id, reply, .. } => {
+                    let after = if reply.needs_barrier() {
+                        Some(open.barrier())
+                    } else {
+                        state.writes.get(&id).filter(|write| write.is_pending()).cloned()
+                    };
+                    decided = Some(Decided { reply, after });
+                }
+            }
+        }
+        let wanted = open.is_wanted() && !was_wanted;
+        drop(open);
+        if wanted {
+            self.changed.notify_one();
+        }
+        state.writes.retain(|_, write| write.is_pending());
+        Ok(decided)
+    }
+}
