@@ -14,6 +14,7 @@ mod pipeline;
 mod produce;
 mod protocol_errors;
 mod settings;
+mod share_groups;
 mod status;
 mod store;
 mod topics;
