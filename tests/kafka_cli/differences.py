@@ -1,0 +1,52 @@
+"""Why the two sides may print different text: every rule that the comparison applies, and nothing else.
+
+`NORMALISED` are values that no two clusters share: ids, ports, times, measurements. `ALLOWED` are those in
+which Tidelog is meant to differ from Kafka; docs/kafka-support.md shows that table. A rule replaces what it matches
+on both sides; an empty replacement of a whole line takes the line out.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    name: str
+    pattern: str
+    """A regular expression with `re.MULTILINE`."""
+    replacement: str
+    why: str
+    tools: str = ""
+    """Applies to commands that match this, from their beginning; empty for all."""
+
+    def applied(self, command: str, text: str) -> str:
+        if self.tools and not re.match(self.tools, command):
+            return text
+        return re.sub(self.pattern, self.replacement, text, flags=re.MULTILINE)
+
+
+NORMALISED = (
+    Rule("usage", r"\n(err\|)?Option +Description(.|\n)*", "\nUSAGE\n", "the tool's own help, after a wrong option"),
+    Rule("stack frames", r"^(err\|)\s*(at .*|\.\.\. \d+ more)\n", "", "where in the tool an exception was thrown"),
+    Rule("logged stack frames", r" at [\w.$/]+(\.<init>|\.<clinit>)?\([^)]*\)| \.\.\. \d+ more", "", "the same in a log"),
+    Rule("log levels", r"^log\|(WARN|INFO|DEBUG) .*\n", "", "warnings depend on timing: only errors are compared"),
+    Rule("address", r"/?(127\.0\.0\.1|localhost|/127\.0\.0\.1)(:\d+)+", "ADDRESS", "each node has a port of its own"),
+    Rule("id", r"(?<![\w-])(?=[\w-]*[A-Z])[\w-]{22}(?![\w-])", "ID", "topic, cluster and member ids are random"),
+    Rule("uuid", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID", "ids of classic members are random"),
+    Rule("client number", r"\b(consumer|producer|adminclient|console-share-consumer|console-consumer)-([\w.-]*?)-?\d+\b",
+         r"\1-\2-N", "clients number themselves, and name groups at random"),
+    Rule("time", r"\b1[6-9]\d{11}\b", "TIME", "milliseconds of the day the test runs"),
+    Rule("date", r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,:]\d{3}Z?", "DATE", "the same as text"),
+    Rule("measurement", r"\b\d+[.,]\d+\b|\b\d+(?= ms)", "NUMBER", "throughput and latency", "kafka-(producer|consumer)-perf"),
+    Rule("perf columns", r"(?<=, )-?\d+(?=,|$)", "NUMBER", "milliseconds and rates", "kafka-consumer-perf"),
+    Rule("width", r"(?<=\S)[ \t]{2,}| +$|\t+$", " ", "columns are as wide as the ids in them"),
+    Rule("ends", r" +$", "", "the same at the end of a line"),
+)
+
+ALLOWED: tuple[Rule, ...] = ()
+
+
+def markdown() -> str:
+    """The allowed differences as docs/kafka-support.md has them."""
+    rows = [f"| {rule.name} | {rule.why} |" for rule in ALLOWED]
+    return "\n".join(["| where the tools print something else | why |", "|---|---|", *rows])

@@ -1,0 +1,195 @@
+"""One of the two clusters as a scenario sees it, and the steps that the scenario takes there."""
+
+import json
+import shlex
+import threading
+from dataclasses import dataclass, field
+
+from harness.java_tools import JavaTools, Outcome, Running
+from harness.process import Failed, wait_until
+from kafka_cli.tools import MAIN_CLASSES
+
+LONGEST_WAIT_SECONDS = 30
+
+
+class Broken(Exception):
+    """A scenario cannot go on: what it prepares, or waits for, did not come."""
+
+
+@dataclass
+class Step:
+    """One call of a tool whose result is compared."""
+
+    command: str
+    outcome: Outcome
+    unordered: bool = False
+    only: str | None = None
+    unmet: list[str] = field(default_factory=list)
+    """What the scenario expects of this call on either side and did not find."""
+
+    @property
+    def text(self) -> str:
+        return self.outcome.text
+
+    @property
+    def everything(self) -> str:
+        return self.outcome.text + "\n" + self.outcome.stderr
+
+    def _expect(self, met: bool, what: str) -> "Step":
+        if not met:
+            self.unmet.append(f"{self.command}\n  expected {what}")
+        return self
+
+    def ok(self) -> "Step":
+        return self._expect(self.outcome.status == 0, f"status 0, got {self.outcome.status}")
+
+    def fails(self, *texts: str) -> "Step":
+        self._expect(self.outcome.status != 0, "a status other than 0")
+        return self.prints(*texts)
+
+    def prints(self, *texts: str) -> "Step":
+        for text in texts:
+            self._expect(text in self.everything, f"to print {text!r}")
+        return self
+
+    def lacks(self, *texts: str) -> "Step":
+        for text in texts:
+            self._expect(text not in self.everything, f"not to print {text!r}")
+        return self
+
+
+class Side:
+    """A cluster and the tools to use on it. Names are the same on both sides and new in each run."""
+
+    def __init__(self, name: str, bootstrap: str, tools: JavaTools, tag: str):
+        self.name, self.bootstrap, self.tools, self.tag = name, bootstrap, tools, tag
+        self.steps: list[Step] = []
+        self.stopping = threading.Event()
+
+    def named(self, name: str) -> str:
+        """A name for a topic or group that no other scenario or run has."""
+        return f"{self.tag}-{name}"
+
+    def _call(self, tool: str, arguments, at: tuple[str, ...] | None = None) -> tuple[str, list[str]]:
+        words = [str(word) for word in arguments]
+        if "--bootstrap-server" not in words:
+            # Tools with a sub-command take the address behind it.
+            place = 1 if tool in ("kafka-cluster",) else 0
+            words[place:place] = ["--bootstrap-server", self.bootstrap]
+        return MAIN_CLASSES[tool], words
+
+    def run(self, tool: str, *arguments, stdin: bytes = b"", unordered: bool = False,
+            only: str | None = None, timeout: float = 60) -> Step:
+        """Runs a tool and keeps what it printed for the comparison. `unordered`: the order of lines
+        means nothing. `only`: lines without this text belong to others."""
+        main, words = self._call(tool, arguments)
+        shown = " ".join([tool, *(shlex.quote(str(word)) for word in arguments)])
+        try:
+            outcome = self.tools.run(main, *words, stdin=stdin, timeout=timeout)
+        except AssertionError as hung:
+            raise Broken(f"{shown}\n  {hung}") from None
+        step = Step(shown, outcome, unordered, only)
+        self.steps.append(step)
+        return step
+
+    def run_hidden(self, tool: str, *arguments, hide: str, **options) -> Step:
+        """As `run`, with an argument that differs between the sides."""
+        step = self.run(tool, *arguments, **options)
+        step.command = step.command.replace(hide, "...")
+        return step
+
+    def quiet(self, tool: str, *arguments, stdin: bytes = b"") -> Outcome:
+        """Runs a tool whose output is not compared, be it to prepare or to ask."""
+        main, words = self._call(tool, arguments)
+        return self.tools.run(main, *words, stdin=stdin, timeout=60)
+
+    def prepare(self, tool: str, *arguments, stdin: bytes = b"") -> str:
+        """As `quiet`; the scenario ends unless it succeeds."""
+        outcome = self.quiet(tool, *arguments, stdin=stdin)
+        if outcome.status != 0:
+            raise Broken(f"{tool} {' '.join(map(str, arguments))}\n  status {outcome.status}: "
+                         f"{outcome.text}\n{outcome.stderr}")
+        return outcome.text
+
+    def until(self, condition, what: str, timeout: float = LONGEST_WAIT_SECONDS):
+        def held():
+            if self.stopping.is_set():
+                raise Broken(f"stopped while waiting for {what}")
+            return condition()
+
+        try:
+            return wait_until(held, what, timeout, interval=0.1)
+        except Failed as gave_up:
+            raise Broken(str(gave_up)) from None
+
+    def topic(self, name: str, *arguments, partitions: int = 1) -> str:
+        """Creates a topic and waits until it can be described with its leaders."""
+        topic = self.named(name)
+        self.prepare("kafka-topics", "--create", "--topic", topic, "--partitions", partitions, *arguments)
+
+        def led() -> bool:
+            found = self.quiet("kafka-topics", "--describe", "--topic", topic).text
+            return found.count("Leader: ") == partitions and "Leader: none" not in found
+
+        self.until(led, f"{topic} to be led")
+        return topic
+
+    def produce(self, topic: str, *lines: str, **options) -> None:
+        """One record a line; an option `key_value=True` splits them at the first tab."""
+        more = ("--reader-property", "parse.key=true") if options.get("key_value") else ()
+        self.prepare("kafka-console-producer", "--topic", topic, *more,
+                     stdin="".join(line + "\n" for line in lines).encode())
+
+    def member(self, group: str, topic: str, *arguments, protocol: str = "classic") -> "Member":
+        main, words = self._call("kafka-verifiable-consumer", (
+            "--topic", topic, "--group-id", group, "--group-protocol", protocol, *arguments))
+        return Member(self, self.tools.start(main, *words), group)
+
+
+class Member:
+    """A group's member that goes on in the background, until the `with` block is left."""
+
+    def __init__(self, side: Side, running: Running, group: str):
+        self.side, self.running, self.group = side, running, group
+
+    def __enter__(self) -> "Member":
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.running.stop()
+
+    def events(self, name: str) -> list[dict]:
+        lines = [line for line in self.running.output().splitlines() if line.startswith("{")]
+        return [event for event in map(json.loads, lines) if event["name"] == name]
+
+    def until(self, condition, what: str):
+        def alive():
+            if condition():
+                return True
+            if self.running.ended():
+                outcome = self.running.wait()
+                raise Broken(f"a member of {self.group} ended: {outcome.text}{outcome.stderr}")
+            return False
+
+        return self.side.until(alive, what)
+
+    def until_assigned(self, partitions: int) -> "Member":
+        def assigned() -> bool:
+            found = self.events("partitions_assigned")
+            return bool(found) and len(found[-1]["partitions"]) == partitions
+
+        self.until(assigned, f"{partitions} partitions to be assigned in {self.group}")
+        return self
+
+    def until_committed(self, records: int) -> "Member":
+        """Waits until it has consumed so many records and committed all of them."""
+
+        def committed() -> bool:
+            ends: dict = {}
+            for event in self.events("offsets_committed"):
+                if event["success"]:
+                    ends |= {each["partition"]: each["offset"] for each in event["offsets"]}
+            return sum(ends.values()) >= records
+
+        self.until(committed, f"{records} records to be committed in {self.group}")
+        return self
