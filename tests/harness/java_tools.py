@@ -100,6 +100,7 @@ class JavaTools:
             self.child = subprocess.Popen(
                 [need("java", "Apache Kafka's tools"), "-Xmx512m", "-XX:+UseSerialGC",
                  "-XX:TieredStopAtLevel=1", "-XX:+DisplayVMOutputToStderr",
+                 "--add-opens", "java.base/java.lang=ALL-UNNAMED",
                  f"-Dlog4j2.configurationFile={logging}", "-cp", classpath(), str(SOURCE)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )

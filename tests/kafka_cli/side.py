@@ -2,8 +2,10 @@
 
 import json
 import shlex
+import tempfile
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.java_tools import JavaTools, Outcome, Running
 from harness.process import Failed, wait_until
@@ -134,11 +136,33 @@ class Side:
         self.until(led, f"{topic} to be led")
         return topic
 
-    def produce(self, topic: str, *lines: str, **options) -> None:
-        """One record a line; an option `key_value=True` splits them at the first tab."""
-        more = ("--reader-property", "parse.key=true") if options.get("key_value") else ()
-        self.prepare("kafka-console-producer", "--topic", topic, *more,
+    def file(self, name: str, text: str) -> str:
+        """A file for a tool, at a path that is the same on both sides."""
+        path = Path(tempfile.gettempdir()) / f"kafka-cli-{self.named(name)}"
+        path.write_text(text)
+        return str(path)
+
+    def produce(self, topic: str, *lines: str) -> None:
+        """A record a line, `key=value` or a value; a key decides the partition as it does everywhere."""
+        keyed = any("=" in line for line in lines)
+        parsed = ("--reader-property", "parse.key=true", "--reader-property", "key.separator==") if keyed else ()
+        self.prepare("kafka-console-producer", "--topic", topic, *parsed,
                      stdin="".join(line + "\n" for line in lines).encode())
+
+    def six_keyed(self, name: str) -> str:
+        """A topic of two partitions with four and two records."""
+        topic = self.topic(name, partitions=2)
+        self.produce(topic, "a=1", "b=2", "c=3", "d=4", "e=5", "f=6")
+        return topic
+
+    def consume(self, group: str, topic: str, records: int, protocol: str = "classic") -> None:
+        """Has a group consume and commit from the beginning, and leaves it without members."""
+        self.prepare("kafka-verifiable-consumer", "--topic", topic, "--group-id", group, "--group-protocol", protocol,
+                     "--max-messages", records, "--reset-policy", "earliest")
+
+    def until_state(self, group: str, state: str, tool: str = "kafka-consumer-groups") -> None:
+        self.until(lambda: state in self.quiet(tool, "--describe", "--state", "--group", group).text.split(),
+                   f"group {group} to be {state}")
 
     def member(self, group: str, topic: str, *arguments, protocol: str = "classic") -> "Member":
         main, words = self._call("kafka-verifiable-consumer", (
@@ -158,9 +182,17 @@ class Member:
     def __exit__(self, *_exception) -> None:
         self.running.stop()
 
-    def events(self, name: str) -> list[dict]:
-        lines = [line for line in self.running.output().splitlines() if line.startswith("{")]
-        return [event for event in map(json.loads, lines) if event["name"] == name]
+    def events(self, *names: str) -> list[dict]:
+        lines = [line for line in self.running.output().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [event for event in map(json.loads, lines) if event["name"] in names]
+
+    def owned(self) -> set:
+        """The partitions it has by what it was given and what was taken from it."""
+        mine: set = set()
+        for event in self.events("partitions_assigned", "partitions_revoked"):
+            changed = {(each["topic"], each["partition"]) for each in event["partitions"]}
+            mine = mine | changed if event["name"] == "partitions_assigned" else mine - changed
+        return mine
 
     def until(self, condition, what: str):
         def alive():
@@ -174,11 +206,7 @@ class Member:
         return self.side.until(alive, what)
 
     def until_assigned(self, partitions: int) -> "Member":
-        def assigned() -> bool:
-            found = self.events("partitions_assigned")
-            return bool(found) and len(found[-1]["partitions"]) == partitions
-
-        self.until(assigned, f"{partitions} partitions to be assigned in {self.group}")
+        self.until(lambda: len(self.owned()) == partitions, f"{partitions} partitions to be assigned in {self.group}")
         return self
 
     def until_committed(self, records: int) -> "Member":

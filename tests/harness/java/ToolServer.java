@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -44,6 +45,7 @@ public class ToolServer {
         /** The status the tool ended with; some catch what ends them, print it, and end once more. */
         volatile Integer ended;
         volatile boolean inHooks;
+        final ClassLoader loader = new Fresh();
 
         Run(byte[] in) {
             this.in = new ByteArrayInputStream(in);
@@ -57,6 +59,20 @@ public class ToolServer {
             }
             inHooks = true;
             due.forEach(Runnable::run);
+            plainHooks().forEach(hook -> {
+                hook.start();
+                joined(hook);
+            });
+        }
+
+        /** Hooks that the tool gave to the JVM itself and not to Kafka's `Exit`. */
+        private List<Thread> plainHooks() {
+            synchronized (hooksOwner) {
+                List<Thread> mine = plain.keySet().stream()
+                    .filter(hook -> hook.getContextClassLoader() == loader).toList();
+                mine.forEach(plain::remove);
+                return mine;
+            }
         }
 
         /** Whether a process would be gone by now, or at its shutdown hooks at most. */
@@ -102,6 +118,9 @@ public class ToolServer {
     /** The run that a thread belongs to; threads that a tool starts inherit it. */
     static final InheritableThreadLocal<Run> current = new InheritableThreadLocal<>();
     static final Map<String, Run> running = new ConcurrentHashMap<>();
+    /** The JVM's own list of hooks; reached into by `--add-opens java.base/java.lang=ALL-UNNAMED`. */
+    static final Class<?> hooksOwner = hooksOwner();
+    static final Map<Thread, Thread> plain = jvmHooks();
 
     public static void main(String[] unused) throws Exception {
         Exit.setExitProcedure((status, message) -> end(status));
@@ -162,10 +181,9 @@ public class ToolServer {
     }
 
     static int callMain(Run run, String name, String[] arguments) {
-        ClassLoader loader = new Fresh();
-        Thread.currentThread().setContextClassLoader(loader);
+        Thread.currentThread().setContextClassLoader(run.loader);
         try {
-            loader.loadClass(name).getMethod("main", String[].class).invoke(null, (Object) arguments);
+            run.loader.loadClass(name).getMethod("main", String[].class).invoke(null, (Object) arguments);
             return run.ended == null ? 0 : run.ended;
         } catch (InvocationTargetException e) {
             if (e.getCause() instanceof Ended) {
@@ -176,6 +194,33 @@ public class ToolServer {
         } catch (ReflectiveOperationException e) {
             e.printStackTrace();
             return 127;
+        }
+    }
+
+    static Class<?> hooksOwner() {
+        try {
+            return Class.forName("java.lang.ApplicationShutdownHooks");
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    static Map<Thread, Thread> jvmHooks() {
+        try {
+            Field hooks = hooksOwner.getDeclaredField("hooks");
+            hooks.setAccessible(true);
+            return (Map<Thread, Thread>) hooks.get(null);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    static void joined(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
