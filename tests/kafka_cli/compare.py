@@ -14,10 +14,11 @@ from kafka_cli.side import Broken, Side, Step
 
 def shown(step: Step) -> list[str]:
     """A step as lines that can be compared."""
-    errors = [line for line in step.outcome.stderr.splitlines() if not line.startswith(LOG_PREFIX)]
-    logged = [line for line in step.outcome.stderr.splitlines() if line.startswith(LOG_PREFIX)]
-    printed = [line for line in step.text.splitlines() if step.only is None or step.only in line]
-    text = "\n".join([*printed, *(f"err|{line}" for line in errors), *dict.fromkeys(sorted(logged)), ""])
+    stdout, stderr = ([line for line in text.splitlines() if step.only is None or step.only in line]
+                      for text in (step.text, step.outcome.stderr))
+    errors = [line for line in stderr if not line.startswith(LOG_PREFIX)]
+    logged = [line for line in stderr if line.startswith(LOG_PREFIX)]
+    text = "\n".join([*stdout, *(f"err|{line}" for line in errors), *dict.fromkeys(sorted(logged)), ""])
     for rule in (*NORMALISED, *ALLOWED):
         text = rule.applied(step.command, text)
     lines = [line for line in text.splitlines() if line not in ("", "err|")]

@@ -169,6 +169,10 @@ class Side:
             "--topic", topic, "--group-id", group, "--group-protocol", protocol, *arguments))
         return Member(self, self.tools.start(main, *words), group)
 
+    def share_member(self, group: str, topic: str) -> "Member":
+        main, words = self._call("kafka-verifiable-share-consumer", ("--topic", topic, "--group-id", group))
+        return Member(self, self.tools.start(main, *words), group)
+
 
 class Member:
     """A group's member that goes on in the background, until the `with` block is left."""

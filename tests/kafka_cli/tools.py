@@ -21,4 +21,5 @@ MAIN_CLASSES = {
     "kafka-topics": _TOOLS + "TopicCommand",
     "kafka-verifiable-consumer": _TOOLS + "VerifiableConsumer",
     "kafka-verifiable-producer": _TOOLS + "VerifiableProducer",
+    "kafka-verifiable-share-consumer": _TOOLS + "VerifiableShareConsumer",
 }
