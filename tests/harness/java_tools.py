@@ -73,12 +73,23 @@ class Running:
             self.tools.ask("stop", self.number.encode())
         return self.wait(timeout)
 
+    def _end(self) -> str:
+        """Ends one that hangs, the JVM with it if it must be; returns what can be said about it."""
+        for verb in ("stop", "interrupt"):
+            self.tools.ask(verb, self.number.encode())
+            with suppress(TookTooLong, EOFError):
+                _status, stdout, stderr = self.answer.result(5)
+                return "\n".join(_decode(part).decode(errors="replace") for part in (stdout, stderr))
+        self.tools.end_a_hang()
+        return self.tools.errors_tail()
+
     def wait(self, timeout: float = 60) -> Outcome:
         try:
             status, stdout, stderr = self.answer.result(timeout)
-        except (TookTooLong, EOFError):
-            self.tools.end_a_hang()
-            raise AssertionError(f"{self.what} did not come back:\n{self.tools.errors_tail()}") from None
+        except EOFError:
+            raise AssertionError(f"{self.what} ended its JVM:\n{self.tools.errors_tail()}") from None
+        except TookTooLong:
+            raise AssertionError(f"{self.what} did not come back in {timeout:.0f} s:\n{self._end()}") from None
         return Outcome(int(status), _decode(stdout), _decode(stderr).decode(errors="replace"))
 
 

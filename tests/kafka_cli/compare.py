@@ -18,13 +18,11 @@ def shown(step: Step) -> list[str]:
                       for text in (step.text, step.outcome.stderr))
     errors = [line for line in stderr if not line.startswith(LOG_PREFIX)]
     logged = [line for line in stderr if line.startswith(LOG_PREFIX)]
-    text = "\n".join([*stdout, *(f"err|{line}" for line in errors), *dict.fromkeys(sorted(logged)), ""])
+    text = "\n".join([f"status {step.outcome.status}", *stdout, *(f"err|{line}" for line in errors), *dict.fromkeys(sorted(logged)), ""])
     for rule in (*NORMALISED, *ALLOWED):
-        text = rule.applied(step.command, text)
-    lines = [line for line in text.splitlines() if line not in ("", "err|")]
-    if step.unordered:
-        lines.sort()
-    return [f"$ {step.command}", f"status {step.outcome.status}", *lines, ""]
+        text = rule.applied(step.command, text, step.differs)
+    status, *lines = [line for line in text.splitlines() if line not in ("", "err|")]
+    return [f"$ {step.command}", status, *(sorted(lines) if step.unordered else lines), ""]
 
 
 @dataclass

@@ -18,9 +18,11 @@ class Rule:
     why: str
     tools: str = ""
     """Applies to commands that match this, from their beginning; empty for all."""
+    on_request: bool = False
+    """Applies only where a scenario names it."""
 
-    def applied(self, command: str, text: str) -> str:
-        if self.tools and not re.match(self.tools, command):
+    def applied(self, command: str, text: str, differs: str | None = None) -> str:
+        if (self.tools and not re.match(self.tools, command)) or (self.on_request and differs != self.name):
             return text
         return re.sub(self.pattern, self.replacement, text, flags=re.MULTILINE)
 
@@ -44,11 +46,31 @@ NORMALISED = (
     Rule("date", r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,:]\d{3}Z?", "DATE", "the same as text"),
     Rule("measurement", r"\b\d+[.,]\d+\b|\b\d+(?= ms)", "NUMBER", "throughput and latency", "kafka-(producer|consumer)-perf"),
     Rule("perf columns", r"(?<=, )-?\d+(?=,|$)", "NUMBER", "milliseconds and rates", "kafka-consumer-perf"),
+    Rule("port", r"(?<=^1 127\.0\.0\.1 )\d+", "PORT", "as above", "kafka-cluster"),
     Rule("width", r"(?<=\S)[ \t]{2,}| +$|\t+$", " ", "columns are as wide as the ids in them"),
     Rule("ends", r" +$", "", "the same at the end of a line"),
 )
 
-ALLOWED: tuple[Rule, ...] = ()
+ALLOWED = (
+    Rule("cluster-wide min.insync.replicas", r"(?<=Configs: )min\.insync\.replicas=1,?|DYNAMIC_DEFAULT_BROKER_CONFIG:min"
+         r"\.insync\.replicas=1, (?=DEFAULT_CONFIG)|^ +min\.insync\.replicas=1 .*synonyms=\{DYNAMIC_DEFAULT_BROKER"
+         r"_CONFIG:min\.insync\.replicas=1\}\n", "",
+         "Kafka sets it by itself with eligible leader replicas (KIP-966), and shows it with every topic. "
+         "Tidelog has no replicas to be in sync", "kafka-(topics|configs)"),
+    Rule("topics with overrides", r"^Topic: .*Configs: *\n", "", "so with Kafka every topic counts as one",
+         "kafka-topics --describe --topics-with-overrides"),
+    Rule("replication factor", r"(.|\n)+", "TAKEN OR REFUSED\n", "any factor from 1 is taken: "
+         "the object store replicates, and a factor above the number of nodes promises nothing less", on_request=True),
+    Rule("tiered storage", r": (Tiered Storage functionality is disabled|invalid value \"true\").*", ": REFUSED",
+         "`remote.storage.enable=true` is refused with the same error, in words that tell why", "kafka-(topics|configs)"),
+    Rule("features of the quorum", r"^Feature: (eligible\.leader\.replicas\.version|kraft\.version|metadata\.version) .*\n",
+         "", "Tidelog has no controller quorum", "kafka-features"),
+    Rule("state of share groups", r"^\t\w+ShareGroupState(Summary)?\(8\d\): .*\n", "",
+         "APIs that only Kafka's brokers use among themselves, though they list them", "kafka-broker-api-versions"),
+    Rule("start of a share group", r"^(\S+ \S+ \d+ (?:\S+ )?)\d+ (\d+)$", r"\1START \2",
+         "Kafka shows the start offset that it last wrote, which may lie before records that are settled",
+         on_request=True),
+)
 
 
 def markdown() -> str:

@@ -26,6 +26,7 @@ class Step:
     outcome: Outcome
     unordered: bool = False
     only: str | None = None
+    differs: str | None = None
     unmet: list[str] = field(default_factory=list)
     """What the scenario expects of this call on either side and did not find."""
 
@@ -81,16 +82,17 @@ class Side:
         return MAIN_CLASSES[tool], words
 
     def run(self, tool: str, *arguments, stdin: bytes = b"", unordered: bool = False,
-            only: str | None = None, timeout: float = 60) -> Step:
+            only: str | None = None, differs: str | None = None, timeout: float = 60) -> Step:
         """Runs a tool and keeps what it printed for the comparison. `unordered`: the order of lines
-        means nothing. `only`: lines without this text belong to others."""
+        means nothing. `only`: lines without this text belong to others. `differs`: the name of a rule
+        of `differences.py` that is only applied on request."""
         main, words = self._call(tool, arguments)
         shown = " ".join([tool, *(shlex.quote(str(word)) for word in arguments)])
         try:
             outcome = self.tools.run(main, *words, stdin=stdin, timeout=timeout)
         except AssertionError as hung:
             raise Broken(f"{shown}\n  {hung}") from None
-        step = Step(shown, outcome, unordered, only)
+        step = Step(shown, outcome, unordered, only, differs)
         self.steps.append(step)
         return step
 

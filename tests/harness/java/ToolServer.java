@@ -24,7 +24,8 @@ import org.apache.kafka.common.utils.Exit;
  *
  * A line of standard input is a request: a number, a verb, and what the verb takes, each in Base64, an empty one as a
  * dash. "run CLASS STDIN ARGUMENT..." is answered when the tool has ended, "peek NUMBER" at once with what the run of
- * that number has printed so far, "stop NUMBER" when the shutdown hooks of that run, as by SIGTERM, have been run.
+ * that number has printed so far, "stop NUMBER" when the shutdown hooks of that run, as by SIGTERM, have been run, and
+ * "interrupt NUMBER" at once, for a run that hangs.
  * An answer is the request's number, the exit status (or "running"), standard output and standard error.
  */
 public class ToolServer {
@@ -45,6 +46,7 @@ public class ToolServer {
         /** The status the tool ended with; some catch what ends them, print it, and end once more. */
         volatile Integer ended;
         volatile boolean inHooks;
+        volatile Thread main;
         final ClassLoader loader = new Fresh();
 
         Run(byte[] in) {
@@ -153,11 +155,16 @@ public class ToolServer {
             if (run != null) {
                 switch (verb) {
                     case "run" -> {
+                        run.main = Thread.currentThread();
                         answer = run.answer(call(run, parts));
                         running.remove(number);
                     }
                     case "stop" -> {
                         run.runHooks();
+                        answer = run.answer("running");
+                    }
+                    case "interrupt" -> {
+                        run.main.interrupt();
                         answer = run.answer("running");
                     }
                     default -> answer = run.answer("running");

@@ -37,8 +37,8 @@ def every_broker(side: Side) -> None:
 
 @scenario
 def wrong_changes(side: Side) -> None:
-    for config in ("node.id=3", "log.cleaner.threads=abc", "log.cleaner.threads=0", "broker.rack=x",
-                   "log.retention.ms=-5", "listeners=nonsense"):
+    for config in ("node.id=3", "log.cleaner.threads=abc", "broker.rack=x", "num.io.threads=-1",
+                   "listeners=nonsense"):
         side.run(TOOL, "--alter", *BROKER, "--add-config", config).fails()
     side.run(TOOL, "--alter", *ALL_BROKERS, "--add-config", "node.id=3").fails()
     side.run(TOOL, "--describe", "--entity-type", "brokers", "--entity-name", "9").ok().prints("The broker '9' doesn't exist")
@@ -49,7 +49,7 @@ def wrong_changes(side: Side) -> None:
 def loggers(side: Side) -> None:
     name = "org.apache.kafka.clients.NetworkClient"
     side.run(TOOL, "--describe", *LOGGERS, only="  root=").ok()
-    for arguments in (("--add-config", "root=DEBUG"), ("--delete-config", "root"), ("--add-config", f"{name}=LOUD"),
+    for arguments in (("--add-config", "root=WARN"), ("--delete-config", "root"), ("--add-config", f"{name}=LOUD"),
                       ("--add-config", "root=LOUD"), ("--add-config", "nope=DEBUG")):
         side.run(TOOL, "--alter", *LOGGERS, *arguments)
-    side.run(TOOL, "--describe", "--entity-type", "broker-loggers", only="  root=")
+    side.run(TOOL, "--describe", "--entity-type", "broker-loggers")

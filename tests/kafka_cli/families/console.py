@@ -55,9 +55,8 @@ def partitions_and_offsets(side: Side) -> None:
 
 @scenario
 def groups(side: Side) -> None:
-    topic = side.six_keyed("t")
     for protocol in PROTOCOLS:
-        group = side.named(protocol)
+        group, topic = side.named(protocol), side.six_keyed(f"for-{protocol}")
         chosen = ("--group", group, "--command-property", f"group.protocol={protocol}")
         read(side, topic, "--from-beginning", "--max-messages", 6, *chosen, *ENOUGH, unordered=True).ok()
         side.until_state(group, "Empty")

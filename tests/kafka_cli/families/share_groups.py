@@ -19,13 +19,17 @@ def topic_of(side: Side, records: int) -> str:
     return topic
 
 
-def until_start(side: Side, group: str, offset: int) -> None:
-    """Waits until the group's first unsettled record is that one."""
-    def started() -> bool:
+def until_settled(side: Side, group: str) -> None:
+    """Waits until the group has no lag."""
+    def settled() -> bool:
         lines = side.quiet(TOOL, "--describe", "--group", group).text.splitlines()
-        return any(line.split()[3:4] == [str(offset)] for line in lines)
+        return any(line.split()[-1:] == ["0"] for line in lines)
 
-    side.until(started, f"group {group} to start at {offset}")
+    side.until(settled, f"group {group} to have settled all records")
+
+
+def describe(side: Side, group: str, *view: str) -> None:
+    side.run(TOOL, "--describe", "--group", group, *view, differs="start of a share group").ok()
 
 
 @scenario
@@ -35,10 +39,10 @@ def consume(side: Side) -> None:
     side.run(CONSUMER, "--topic", topic, "--group", group, "--max-messages", 4, "--timeout-ms", 20000,
              "--formatter-property", "print.key=true", "--formatter-property", "print.offset=true",
              "--formatter-property", "print.delivery=true").ok().prints("Delivery:1")
-    until_start(side, group, 4)
+    until_settled(side, group)
     side.until_state(group, "Empty", TOOL)
     for view in VIEWS:
-        side.run(TOOL, "--describe", "--group", group, *view).ok()
+        describe(side, group, *view)
     side.produce(topic, "one more")
     side.run(CONSUMER, "--topic", topic, "--group", group, "--max-messages", 1, "--timeout-ms", 20000).ok().prints("one more")
     side.run("kafka-consumer-groups", "--describe", "--group", group).prints("is not a consumer group")
@@ -52,7 +56,7 @@ def release_and_reject(side: Side) -> None:
            "--formatter-property", "print.delivery=true")
     side.run(CONSUMER, *one, "--release").ok().prints("Delivery:1")
     side.run(CONSUMER, *one, "--reject").ok().prints("Delivery:2")
-    until_start(side, group, 2)
+    until_settled(side, group)
     side.run(CONSUMER, "--topic", topic, "--group", group, "--timeout-ms", 1500).prints("Processed a total of 0")
     side.run(CONSUMER, *one, "--release", "--reject").fails()
 
@@ -63,10 +67,10 @@ def live(side: Side) -> None:
     from_the_beginning(side, group)
     with side.share_member(group, topic) as member:
         member.until(lambda: sum(event["count"] for event in member.events("records_consumed")) == 3, "3 records")
-        until_start(side, group, 3)
+        until_settled(side, group)
         side.until_state(group, "Stable", TOOL)
         for view in VIEWS:
-            side.run(TOOL, "--describe", "--group", group, *view).ok()
+            describe(side, group, *view)
         side.run(TOOL, "--list", "--state", only=side.tag).ok().prints("Stable")
         side.run("kafka-groups", "--list", "--share", only=side.tag).ok().prints(group)
         side.run(TOOL, "--delete", "--group", group).prints("could not be deleted")

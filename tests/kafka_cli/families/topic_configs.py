@@ -46,6 +46,7 @@ def alter(side: Side) -> None:
     change("--delete-config", "retention.ms")
     change("--delete-config", "nope")
     change("--add-config", "retention.ms=5", "--delete-config", "cleanup.policy,max.message.bytes")
+    change("--add-config", "cleanup.policy=")
     change("--add-config-file", side.file("configs", "retention.bytes=77\ncompression.type=zstd\n"))
     side.run("kafka-topics", "--describe", "--topic", topic).ok()
     side.run(TOOL, "--describe", "--all", *entity(topic)).ok()
@@ -55,7 +56,7 @@ def alter(side: Side) -> None:
 def alter_wrongly(side: Side) -> None:
     topic = side.topic("t", "--config", "retention.ms=7000")
     for config in ("nope=1", "retention.ms=abc", "retention.ms=", "retention.ms", "retention.ms=-5",
-                   "cleanup.policy=shred", "cleanup.policy=[compact,shred]", "cleanup.policy=",
+                   "cleanup.policy=shred", "cleanup.policy=[compact,shred]",
                    "min.insync.replicas=0", "compression.type=nope", "segment.bytes=1", "segment.ms=0",
                    "message.timestamp.type=Sometimes", "min.compaction.lag.ms=9,max.compaction.lag.ms=3",
                    "retention.ms=1,nope=1", "remote.storage.enable=true", "unclean.leader.election.enable=maybe"):

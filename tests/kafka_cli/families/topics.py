@@ -93,7 +93,7 @@ def bad_shapes(side: Side) -> None:
                       ("--replica-assignment", "7"), ("--replica-assignment", "1:1"),
                       ("--replica-assignment", "1,1:2"), ("--partitions", 2, "--replica-assignment", "1")):
         side.run(TOOL, "--create", "--topic", topic, *arguments).fails()
-    side.run(TOOL, "--create", "--topic", topic, "--replication-factor", 2)
+    side.run(TOOL, "--create", "--topic", topic, "--replication-factor", 2, differs="replication factor")
     side.run(TOOL, "--create", "--topic", side.named("many"), "--partitions", 100_000).fails()
 
 
