@@ -19,20 +19,9 @@ from harness.toolbox import need
 SOURCE = Path(__file__).parent / "java" / "ToolServer.java"
 TOOLS = "org.apache.kafka.tools."
 LOG_PREFIX = "log|"
-LOGGING = f"""\
-status = error
-appenders = err
-appender.err.type = Console
-appender.err.name = err
-appender.err.target = SYSTEM_ERR
-appender.err.follow = true
-appender.err.layout.type = PatternLayout
-appender.err.layout.pattern = {LOG_PREFIX}%p %c{{1}} %replace{{%m %ex}}{{\\\\s+}}{{ }}%n
-rootLogger.level = warn
-rootLogger.appenderRefs = err
-rootLogger.appenderRef.err.ref = err
-"""
-"""As Kafka's own `tools-log4j2.yaml`: warnings go to standard error, here of the tool that logs, each on a line."""
+"""Begins each line that a tool logs, on its standard error."""
+LOGGING = "status = error\nrootLogger.level = warn\n"
+"""No appender: the tool server brings one."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +101,9 @@ class JavaTools:
                 [need("java", "Apache Kafka's tools"), "-Xmx512m", "-XX:+UseSerialGC",
                  "-XX:TieredStopAtLevel=1", "-XX:+DisplayVMOutputToStderr",
                  "--add-opens", "java.base/java.lang=ALL-UNNAMED",
-                 f"-Dlog4j2.configurationFile={logging}", "-cp", classpath(), str(SOURCE)],
+                 f"-Dlog4j2.configurationFile={logging}",
+                 "-Dlog4j2.contextSelector=org.apache.logging.log4j.core.selector.BasicContextSelector",
+                 "-cp", classpath(), str(SOURCE)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )
         self.waiting = {}

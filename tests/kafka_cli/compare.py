@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass, field
 
 from harness.java_tools import LOG_PREFIX
-from kafka_cli.differences import ALLOWED, NORMALISED
+from kafka_cli.differences import AFTER_ALL, ALLOWED, NORMALISED
 from kafka_cli.scenarios import Scenario
 from kafka_cli.side import Broken, Side, Step
 
@@ -19,7 +19,7 @@ def shown(step: Step) -> list[str]:
     errors = [line for line in stderr if not line.startswith(LOG_PREFIX)]
     logged = [line for line in stderr if line.startswith(LOG_PREFIX)]
     text = "\n".join([f"status {step.outcome.status}", *stdout, *(f"err|{line}" for line in errors), *dict.fromkeys(sorted(logged)), ""])
-    for rule in (*NORMALISED, *ALLOWED):
+    for rule in (*NORMALISED, *ALLOWED, AFTER_ALL):
         text = rule.applied(step.command, text, step.differs)
     status, *lines = [line for line in text.splitlines() if line not in ("", "err|")]
     return [f"$ {step.command}", status, *(sorted(lines) if step.unordered else lines), ""]

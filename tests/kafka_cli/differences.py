@@ -38,6 +38,7 @@ NORMALISED = (
     Rule("client number", r"\b(consumer-(?:[\w.]+-)+|adminclient-|producer-|console-(?:share-)?consumer-)\d+(?=-UUID|[\s,:'\]]|$)",
          r"\1N", "clients number themselves, and name groups at random"),
     Rule("sets", r"(?<=Valid states are: ).*", "...", "the tool prints a set, in any order"),
+    Rule("timeout", r"(?<=TimeoutException: ).*", "...", "how often the tool had tried", "kafka-delete-records"),
     Rule("sizes", r'"size":\d+', '"size":SIZE', "as producers happened to batch records", "kafka-log-dirs"),
     Rule("directory", r'"logDir":"[^"]*"', '"logDir":"PATH"', "where each keeps its data", "kafka-log-dirs"),
     Rule("throughput", r'"avg_throughput":[\d.E]+', '"avg_throughput":NUMBER', "as fast as it went", "kafka-verifiable"),
@@ -46,9 +47,8 @@ NORMALISED = (
     Rule("date", r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,:]\d{3}Z?", "DATE", "the same as text"),
     Rule("measurement", r"\b\d+[.,]\d+\b|\b\d+(?= ms)", "NUMBER", "throughput and latency", "kafka-(producer|consumer)-perf"),
     Rule("perf columns", r"(?<=, )-?\d+(?=,|$)", "NUMBER", "milliseconds and rates", "kafka-consumer-perf"),
-    Rule("port", r"(?<=^1 127\.0\.0\.1 )\d+", "PORT", "as above", "kafka-cluster"),
-    Rule("width", r"(?<=\S)[ \t]{2,}| +$|\t+$", " ", "columns are as wide as the ids in them"),
-    Rule("ends", r" +$", "", "the same at the end of a line"),
+    Rule("port", r"^(1 +127\.0\.0\.1 +)\d+", r"\1PORT", "the same in a column of its own", "kafka-cluster"),
+    Rule("width", r"(?<=\S)[ \t]{2,}", " ", "columns are as wide as the ids in them"),
 )
 
 ALLOWED = (
@@ -71,6 +71,8 @@ ALLOWED = (
          "Kafka shows the start offset that it last wrote, which may lie before records that are settled",
          on_request=True),
 )
+
+AFTER_ALL = Rule("ends of lines", r"[ \t]+$", "", "what the rules above may leave, and padding")
 
 
 def markdown() -> str:

@@ -4,8 +4,11 @@ A line here is a promise. `tests/kafka_cli.py` plays the rest, too.
 """
 
 SERVED = (
+    "console/partitions-and-offsets",
     "offsets/by-timestamp",
     "offsets/selections",
+    "performance/producer-perf",
+    "performance/verifiable-producer",
     "topics/bad-configs",
     "topics/delete",
     "topics/describe-unknown",

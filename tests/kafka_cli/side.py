@@ -2,16 +2,12 @@
 
 import json
 import shlex
-import tempfile
-import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.java_tools import JavaTools, Outcome, Running
 from harness.process import Failed, wait_until
 from kafka_cli.tools import MAIN_CLASSES
 
-LONGEST_WAIT_SECONDS = 30
 
 
 class Broken(Exception):
@@ -64,10 +60,11 @@ class Step:
 class Side:
     """A cluster and the tools to use on it. Names are the same on both sides and new in each run."""
 
-    def __init__(self, name: str, bootstrap: str, tools: JavaTools, tag: str):
+    def __init__(self, name: str, bootstrap: str, tools: JavaTools, tag: str, patience: float = 30):
+        """`patience`: seconds until something that does not come has a scenario broken off."""
         self.name, self.bootstrap, self.tools, self.tag = name, bootstrap, tools, tag
+        self.patience = patience
         self.steps: list[Step] = []
-        self.stopping = threading.Event()
 
     def named(self, name: str) -> str:
         """A name for a topic or group that no other scenario or run has."""
@@ -115,14 +112,9 @@ class Side:
                          f"{outcome.text}\n{outcome.stderr}")
         return outcome.text
 
-    def until(self, condition, what: str, timeout: float = LONGEST_WAIT_SECONDS):
-        def held():
-            if self.stopping.is_set():
-                raise Broken(f"stopped while waiting for {what}")
-            return condition()
-
+    def until(self, condition, what: str):
         try:
-            return wait_until(held, what, timeout, interval=0.1)
+            return wait_until(condition, what, self.patience, interval=0.1)
         except Failed as gave_up:
             raise Broken(str(gave_up)) from None
 
@@ -140,8 +132,10 @@ class Side:
 
     def file(self, name: str, text: str) -> str:
         """A file for a tool, at a path that is the same on both sides."""
-        path = Path(tempfile.gettempdir()) / f"kafka-cli-{self.named(name)}"
-        path.write_text(text)
+        path = self.tools.directory / self.named(name)
+        written = path.with_name(f"{path.name}.{self.name}")
+        written.write_text(text)
+        written.replace(path)
         return str(path)
 
     def produce(self, topic: str, *lines: str) -> None:

@@ -17,6 +17,13 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.apache.kafka.common.utils.Exit;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.core.LogEvent;
+import org.apache.logging.log4j.core.LoggerContext;
+import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.Property;
+import org.apache.logging.log4j.core.layout.PatternLayout;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs the main methods of Kafka's tools in one JVM, several at a time, each as in a JVM of its own: with its own
@@ -87,6 +94,29 @@ public class ToolServer {
         }
     }
 
+    /** Logs to the standard error of the tool that logs, a line each, as Kafka's own tools-log4j2.yaml does. */
+    static final class Log extends AbstractAppender {
+        /** log4j's own console appender shares a buffer, and mixes what several threads log. */
+        private Log(PatternLayout layout) {
+            super("tool", null, layout, false, Property.EMPTY_ARRAY);
+        }
+
+        static void begin() {
+            LoggerFactory.getLogger(ToolServer.class);
+            LoggerContext context = LoggerContext.getContext(false);
+            Log log = new Log(PatternLayout.newBuilder()
+                .withPattern("log|%p %c{1} %replace{%m %ex}{\\s+}{ }%n").build());
+            log.start();
+            context.getConfiguration().getRootLogger().addAppender(log, Level.WARN, null);
+            context.updateLoggers();
+        }
+
+        @Override
+        public void append(LogEvent event) {
+            System.err.print(getLayout().toSerializable(event));
+        }
+    }
+
     /** Defines the tools' own classes anew, so that a run does not see what another left in static fields. */
     static final class Fresh extends ClassLoader {
         Fresh() {
@@ -125,6 +155,7 @@ public class ToolServer {
     static final Map<Thread, Thread> plain = jvmHooks();
 
     public static void main(String[] unused) throws Exception {
+        Log.begin();
         Exit.setExitProcedure((status, message) -> end(status));
         Exit.setHaltProcedure((status, message) -> end(status));
         Exit.setShutdownHookAdder((name, hook) -> {

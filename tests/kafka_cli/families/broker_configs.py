@@ -13,6 +13,7 @@ LOGGERS = ("--entity-type", "broker-loggers", "--entity-name", "1")
 def one_broker(side: Side) -> None:
     side.run(TOOL, "--describe", *BROKER).ok()
     side.run(TOOL, "--alter", *BROKER, "--add-config", "log.cleaner.threads=2,message.max.bytes=2000000").ok()
+    side.until(lambda: " log.cleaner.threads=2 " in side.quiet(TOOL, "--describe", *BROKER).text, "the change to be made")
     side.run(TOOL, "--describe", *BROKER).ok().prints("DYNAMIC_BROKER_CONFIG:log.cleaner.threads=2")
     side.run(TOOL, "--describe", "--broker", "1").ok()
     side.run(TOOL, "--alter", *BROKER, "--delete-config", "log.cleaner.threads,message.max.bytes").ok()

@@ -11,9 +11,16 @@ def producer_perf(side: Side) -> None:
     for arguments in (("--record-size", 500), ("--payload-file", payloads)):
         side.run("kafka-producer-perf-test", "--topic", topic, "--num-records", 1000, *arguments, "--throughput", -1,
                  "--command-property", "acks=all").ok().prints("1000 records sent")
+    side.run("kafka-producer-perf-test", "--topic", topic, "--num-records", 1, "--throughput", -1).fails()
+
+
+@scenario
+def transactional_producer_perf(side: Side) -> None:
+    topic = side.topic("t")
     side.run("kafka-producer-perf-test", "--topic", topic, "--num-records", 100, "--record-size", 100,
              "--throughput", 1000, "--transaction-duration-ms", 50).ok().prints("100 records sent")
-    side.run("kafka-producer-perf-test", "--topic", topic, "--num-records", 1, "--throughput", -1).fails()
+    side.run("kafka-console-consumer", "--topic", topic, "--from-beginning", "--isolation-level", "read_committed",
+             "--max-messages", 100, "--timeout-ms", 20000, only="Processed").ok().prints("a total of 100")
 
 
 @scenario
