@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from harness.java_tools import LOG_PREFIX
 from kafka_cli.differences import AFTER_ALL, ALLOWED, NORMALISED
 from kafka_cli.scenarios import Scenario
-from kafka_cli.side import Broken, Side, Step
+from kafka_cli.side import Side
+from kafka_cli.step import Broken, Step
 
 
 def shown(step: Step) -> list[str]:
     """A step as lines that can be compared."""
     stdout, stderr = ([line for line in text.splitlines() if step.only is None or step.only in line]
                       for text in (step.text, step.outcome.stderr))
-    errors = [line for line in stderr if not line.startswith(LOG_PREFIX)]
-    logged = [line for line in stderr if line.startswith(LOG_PREFIX)]
-    text = "\n".join([f"status {step.outcome.status}", *stdout, *(f"err|{line}" for line in errors), *dict.fromkeys(sorted(logged)), ""])
+    errors = [f"err|{line}" for line in stderr if not line.startswith(LOG_PREFIX)]
+    # Several threads of a tool log, in any order, and as often as they try.
+    logged = dict.fromkeys(sorted(line for line in stderr if line.startswith(LOG_PREFIX)))
+    text = "\n".join([f"status {step.outcome.status}", *stdout, *errors, *logged, ""])
     for rule in (*NORMALISED, *ALLOWED, AFTER_ALL):
         text = rule.applied(step.command, text, step.differs)
     status, *lines = [line for line in text.splitlines() if line not in ("", "err|")]

@@ -9,6 +9,7 @@ SERVED = (
     "offsets/selections",
     "performance/producer-perf",
     "performance/verifiable-producer",
+    "topic-configs/describe",
     "topics/bad-configs",
     "topics/delete",
     "topics/describe-unknown",

@@ -1,60 +1,12 @@
-"""One of the two clusters as a scenario sees it, and the steps that the scenario takes there."""
+"""One of the two clusters as a scenario sees it."""
 
-import json
 import shlex
-from dataclasses import dataclass, field
 
-from harness.java_tools import JavaTools, Outcome, Running
+from harness.java_tools import JavaTools, Outcome
 from harness.process import Failed, wait_until
+from kafka_cli.member import Member
+from kafka_cli.step import Broken, Step
 from kafka_cli.tools import MAIN_CLASSES
-
-
-
-class Broken(Exception):
-    """A scenario cannot go on: what it prepares, or waits for, did not come."""
-
-
-@dataclass
-class Step:
-    """One call of a tool whose result is compared."""
-
-    command: str
-    outcome: Outcome
-    unordered: bool = False
-    only: str | None = None
-    differs: str | None = None
-    unmet: list[str] = field(default_factory=list)
-    """What the scenario expects of this call on either side and did not find."""
-
-    @property
-    def text(self) -> str:
-        return self.outcome.text
-
-    @property
-    def everything(self) -> str:
-        return self.outcome.text + "\n" + self.outcome.stderr
-
-    def _expect(self, met: bool, what: str) -> "Step":
-        if not met:
-            self.unmet.append(f"{self.command}\n  expected {what}")
-        return self
-
-    def ok(self) -> "Step":
-        return self._expect(self.outcome.status == 0, f"status 0, got {self.outcome.status}")
-
-    def fails(self, *texts: str) -> "Step":
-        self._expect(self.outcome.status != 0, "a status other than 0")
-        return self.prints(*texts)
-
-    def prints(self, *texts: str) -> "Step":
-        for text in texts:
-            self._expect(text in self.everything, f"to print {text!r}")
-        return self
-
-    def lacks(self, *texts: str) -> "Step":
-        for text in texts:
-            self._expect(text not in self.everything, f"not to print {text!r}")
-        return self
 
 
 class Side:
@@ -160,64 +112,11 @@ class Side:
         self.until(lambda: state in self.quiet(tool, "--describe", "--state", "--group", group).text.split(),
                    f"group {group} to be {state}")
 
-    def member(self, group: str, topic: str, *arguments, protocol: str = "classic") -> "Member":
+    def member(self, group: str, topic: str, *arguments, protocol: str = "classic") -> Member:
         main, words = self._call("kafka-verifiable-consumer", (
             "--topic", topic, "--group-id", group, "--group-protocol", protocol, *arguments))
         return Member(self, self.tools.start(main, *words), group)
 
-    def share_member(self, group: str, topic: str) -> "Member":
+    def share_member(self, group: str, topic: str) -> Member:
         main, words = self._call("kafka-verifiable-share-consumer", ("--topic", topic, "--group-id", group))
         return Member(self, self.tools.start(main, *words), group)
-
-
-class Member:
-    """A group's member that goes on in the background, until the `with` block is left."""
-
-    def __init__(self, side: Side, running: Running, group: str):
-        self.side, self.running, self.group = side, running, group
-
-    def __enter__(self) -> "Member":
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self.running.stop()
-
-    def events(self, *names: str) -> list[dict]:
-        lines = [line for line in self.running.output().splitlines() if line.startswith("{") and line.endswith("}")]
-        return [event for event in map(json.loads, lines) if event["name"] in names]
-
-    def owned(self) -> set:
-        """The partitions it has by what it was given and what was taken from it."""
-        mine: set = set()
-        for event in self.events("partitions_assigned", "partitions_revoked"):
-            changed = {(each["topic"], each["partition"]) for each in event["partitions"]}
-            mine = mine | changed if event["name"] == "partitions_assigned" else mine - changed
-        return mine
-
-    def until(self, condition, what: str):
-        def alive():
-            if condition():
-                return True
-            if self.running.ended():
-                outcome = self.running.wait()
-                raise Broken(f"a member of {self.group} ended: {outcome.text}{outcome.stderr}")
-            return False
-
-        return self.side.until(alive, what)
-
-    def until_assigned(self, partitions: int) -> "Member":
-        self.until(lambda: len(self.owned()) == partitions, f"{partitions} partitions to be assigned in {self.group}")
-        return self
-
-    def until_committed(self, records: int) -> "Member":
-        """Waits until it has consumed so many records and committed all of them."""
-
-        def committed() -> bool:
-            ends: dict = {}
-            for event in self.events("offsets_committed"):
-                if event["success"]:
-                    ends |= {each["partition"]: each["offset"] for each in event["offsets"]}
-            return sum(ends.values()) >= records
-
-        self.until(committed, f"{records} records to be committed in {self.group}")
-        return self

@@ -6,7 +6,8 @@ from kafka_cli import differences
 from kafka_cli.compare import Played, Verdict, play, shown
 from kafka_cli.scenarios import Scenario, all_scenarios, chosen
 from kafka_cli.served import SERVED
-from kafka_cli.side import Broken, Side, Step
+from kafka_cli.side import Side
+from kafka_cli.step import Broken, Step
 
 
 def step(stdout: str, stderr: str = "", status: int = 0, command: str = "kafka-topics --list", **options) -> Step:
