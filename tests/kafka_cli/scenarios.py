@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Callable
 
 from kafka_cli import families
@@ -39,11 +40,10 @@ def family_names() -> list[str]:
 
 
 def chosen(only: list[str], without: list[str] = ()) -> list[Scenario]:
-    """Scenarios by family, `family/name`, or a beginning of that; all if none is named."""
+    """Scenarios by family, or by `family/name`, which may have asterisks; all if none is named."""
 
     def named(each: Scenario, names) -> bool:
-        return any(name == each.family or str(each).startswith(name + "/") or
-                   ("/" in name and str(each).startswith(name)) for name in names)
+        return any(name == each.family or fnmatchcase(str(each), name) for name in names)
 
     found = [each for each in all_scenarios() if not only or named(each, only)]
     for name in [*only, *without]:

@@ -1,5 +1,7 @@
 """The comparison itself: it must hide what may differ, and nothing else."""
 
+import pytest
+
 from harness.java_tools import Outcome
 from harness.stages import REPO
 from kafka_cli import differences
@@ -96,6 +98,17 @@ def test_every_request_for_a_rule_names_one():
 
 def test_what_is_served_is_known():
     assert chosen(list(SERVED)) and len(set(map(str, all_scenarios()))) == len(all_scenarios())
+
+
+def test_scenarios_are_chosen_by_family_name_and_pattern():
+    def names(*only: str, without=()) -> list[str]:
+        return [str(each) for each in chosen(only, without)]
+
+    assert names("topics/delete") == ["topics/delete"]
+    assert names("topics") == names("topics/*") and "topics/delete" in names("topics")
+    assert names("topics", without=["topics/[!d]*", "topics/describe*"]) == ["topics/delete"]
+    with pytest.raises(LookupError, match="nonsense"):
+        names("topics", "nonsense")
 
 
 def test_the_documentation_has_the_table_of_differences():
