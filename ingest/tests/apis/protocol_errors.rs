@@ -42,9 +42,11 @@ async fn what_is_served() {
             (18, 0, 4),
             (19, 2, 7),
             (20, 1, 6),
+            (21, 0, 2),
             (22, 0, 5),
             (23, 2, 4),
             (32, 1, 4),
+            (35, 1, 5),
             (60, 0, 2),
         ];
         assert_eq!((response.error_code, versions(&response)), (0, expected.to_vec()), "v{version}");
@@ -63,7 +65,7 @@ async fn a_response_to_version_3_has_no_default_tags() {
     let frame = client.receive_raw().await.expect("a response");
     // Old librdkafka trips over a tag.
     assert_eq!(frame.last(), Some(&0));
-    assert_eq!(frame.len(), 4 + 2 + 1 + 11 * 7 + 4 + 1);
+    assert_eq!(frame.len(), 4 + 2 + 1 + 13 * 7 + 4 + 1);
 }
 
 #[tokio::test(start_paused = true)]
