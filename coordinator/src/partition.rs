@@ -6,12 +6,16 @@
 mod append;
 mod leader_epoch;
 mod producer;
+mod retention;
+mod trim;
 
 use std::collections::BTreeMap;
 
 pub use append::{AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
 pub use leader_epoch::{EpochStart, LeaderEpochs};
 pub use producer::{Producer, ProducerEntry};
+pub use retention::{Piece, Retention, breached};
+pub use trim::{TrimReject, Trimmed};
 
 /// The state of one partition after some slot. Everything in it is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +28,6 @@ pub struct Partition {
     pub leader_epochs: LeaderEpochs,
     /// Idempotent producers by their id.
     pub producers: BTreeMap<i64, Producer>,
-    /// The largest record timestamp (ms since 1970) and the base offset of the first batch that has it.
-    pub max_timestamp: Option<(i64, i64)>,
 }
 
 impl Partition {
@@ -37,6 +39,17 @@ impl Partition {
     /// Takes `event` into the state, whether just decided or replayed.
     pub fn apply(&mut self, event: &Appended) {
         append::apply(self, event);
+    }
+
+    /// What it would do to have the log begin at `wanted`: nothing where it begins there or later. `end` is the
+    /// high watermark, beyond which nothing may be trimmed.
+    pub fn decide_trim(&self, wanted: i64, end: i64) -> Result<Option<Trimmed>, TrimReject> {
+        trim::decide(self, wanted, end)
+    }
+
+    /// Takes a trim into the state, whether just decided or replayed.
+    pub fn apply_trim(&mut self, event: &Trimmed) {
+        trim::apply(self, event);
     }
 
     /// The producers that wrote nothing since `before` (ms since 1970). They are dropped by a durable

@@ -22,14 +22,15 @@ pub enum CheckpointError {
     Foreign(object_store::path::Path),
 }
 
-/// The tenures that an index object adds to a partition: one for each holding in it.
-pub fn tenures(positions: &[Position], index: (SessionId, u64)) -> Vec<Tenure> {
+/// The tenures that an index object adds to a partition: one for each holding in it. `now` is in ms since 1970.
+pub fn tenures(positions: &[Position], index: (SessionId, u64), now: i64) -> Vec<Tenure> {
     let mut tenures: Vec<Tenure> = Vec::new();
     for p in positions {
         match tenures.last_mut() {
             Some(t) if t.session == p.session && t.epoch == p.epoch => {
                 t.end_slot = p.slot + 1;
                 t.max_timestamp = t.max_timestamp.max(p.max_timestamp);
+                t.bytes += u64::from(p.length);
             }
             _ => tenures.push(Tenure {
                 epoch: p.epoch,
@@ -38,6 +39,8 @@ pub fn tenures(positions: &[Position], index: (SessionId, u64)) -> Vec<Tenure> {
                 end_slot: p.slot + 1,
                 first_offset: p.base_offset,
                 max_timestamp: p.max_timestamp,
+                bytes: u64::from(p.length),
+                listed_at: now,
                 index,
             }),
         }
@@ -60,6 +63,8 @@ pub struct Parts {
     pub shards: BTreeMap<ShardId, ShardState>,
     /// The batches since the checkpoint before.
     pub positions: Positions,
+    /// When it was taken (ms since 1970).
+    pub now: i64,
 }
 
 /// Writes the index object and then the checkpoint. Tenures for `positions` are added to the shards.
@@ -78,7 +83,7 @@ pub async fn write(
         let state: Option<&mut PartitionState> =
             parts.shards.get_mut(&shard_of(*partition)).and_then(|s| s.partitions.get_mut(partition));
         if let Some(state) = state {
-            state.tenures.extend(tenures(positions, (parts.session, parts.n)));
+            state.tenures.extend(tenures(positions, (parts.session, parts.n), parts.now));
         }
     }
     let Parts { session, n, as_of, previous, shards, .. } = parts;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::consumer::{ConsumerGroup, ConsumerMember};
+use super::consumer::{ConsumerGroup, ConsumerMember, ConsumerState};
 use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
 
@@ -46,6 +46,14 @@ pub struct Group {
 }
 
 impl Group {
+    /// The name of its state, as DescribeGroups and ListGroups give it.
+    pub fn state(&self) -> &'static str {
+        match &self.membership {
+            Membership::Classic(group) => group.state.name(),
+            Membership::Consumer(_) => self.consumer_state().map_or("Empty", ConsumerState::name),
+        }
+    }
+
     /// Its protocol.
     pub fn kind(&self) -> Kind {
         match self.membership {
@@ -109,6 +117,18 @@ impl Member {
         match self {
             Self::Classic(member) => Some(member),
             Self::Consumer(_) => None,
+        }
+    }
+}
+
+impl ClassicState {
+    /// Its name in DescribeGroups and ListGroups.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::PreparingRebalance => "PreparingRebalance",
+            Self::CompletingRebalance => "CompletingRebalance",
+            Self::Stable => "Stable",
         }
     }
 }

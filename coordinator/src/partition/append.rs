@@ -126,9 +126,6 @@ pub(super) fn apply(state: &mut Partition, event: &Appended) {
     let batch = &event.batch;
     state.leader_epochs.note(batch.leader_epoch, event.base_offset);
     state.log_end = event.base_offset + i64::from(batch.last_offset_delta) + 1;
-    if state.max_timestamp.is_none_or(|(largest, _)| batch.max_timestamp > largest) {
-        state.max_timestamp = Some((batch.max_timestamp, event.base_offset));
-    }
     let Some(producer) = &batch.producer else { return };
     let entry = ProducerEntry {
         base_sequence: producer.base_sequence,

@@ -29,7 +29,6 @@ fn offsets_and_sequences_advance_together() {
     assert_eq!(append(&mut state, &batch(7, 0, 3, 2)), 3);
     assert_eq!(state.log_end, 5);
     assert_eq!(state.leader_epochs.entries().len(), 1);
-    assert_eq!(state.max_timestamp, Some((1_000, 0)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which leader epoch began at which offset (KIP-101, KIP-320). Tiering never shortens the list.
+//! Which leader epoch began at which offset (KIP-101, KIP-320). Only the log start shortens the list.
 
 /// A leader epoch and the first offset written in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +27,22 @@ impl LeaderEpochs {
         &self.0
     }
 
-    /// Notes that `first_offset` was written in `leader_epoch`, if that epoch is new.
+    /// Notes that `first_offset` was written in `leader_epoch`, if that epoch is new. One before it all of whose
+    /// records were trimmed gives way.
     pub fn note(&mut self, leader_epoch: i32, first_offset: i64) {
         if self.0.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
+            while self.0.pop_if(|last| last.first_offset >= first_offset).is_some() {}
             self.0.push(EpochStart { leader_epoch, first_offset });
+        }
+    }
+
+    /// The log begins at `log_start` from now on: epochs that ended before are forgotten, and the one that holds
+    /// it begins there, as in Kafka's `LeaderEpochFileCache.truncateFromStart`.
+    pub fn trim(&mut self, log_start: i64) {
+        let begun = self.0.partition_point(|e| e.first_offset <= log_start);
+        if let Some(holder) = begun.checked_sub(1) {
+            self.0[holder].first_offset = log_start;
+            self.0.drain(..holder);
         }
     }
 

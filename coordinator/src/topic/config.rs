@@ -3,6 +3,7 @@
 //! Entries of the metadata log hold settings as text, and every node reads them again. So what one build
 //! accepts all later ones must: a rule here may be loosened, never tightened.
 
+mod compression;
 mod definitions;
 mod value;
 
@@ -11,6 +12,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::partition::Retention;
+
+pub use compression::StoredCompression;
 pub use definitions::{ConfigType, Definition, Effect, Rule, definition, definitions};
 use value::Value;
 
@@ -32,6 +36,12 @@ pub struct TopicConfig {
     pub segment_bytes: i32,
     /// `cleanup.policy` contains `compact`: every record needs a key.
     pub compact: bool,
+    /// `cleanup.policy` contains `delete`: records may be deleted, and are by age and size.
+    pub delete: bool,
+    /// `retention.ms` and `retention.bytes`, which count where `delete` is set.
+    pub retention: Retention,
+    /// `compression.type`, with the level that goes with it.
+    pub compression: StoredCompression,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`: how far a timestamp may lie in the past.
@@ -47,6 +57,9 @@ impl Default for TopicConfig {
             max_message_bytes: 1_048_588,
             segment_bytes: 1 << 30,
             compact: false,
+            delete: true,
+            retention: Retention { ms: 604_800_000, bytes: -1 },
+            compression: StoredCompression::Producer,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
@@ -78,6 +91,7 @@ impl TopicConfig {
     pub fn read(overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let (mut least_lag, mut most_lag) = (0, i64::MAX);
+        let mut compression = compression::Settings::default();
         for (name, text) in overrides {
             let definition = definition(name).ok_or_else(|| ConfigError::Unknown(name.clone()))?;
             let value = definition.read(text)?;
@@ -86,12 +100,18 @@ impl TopicConfig {
                 ("segment.bytes", Value::Int(bytes)) => config.segment_bytes = bytes,
                 ("cleanup.policy", Value::List(policies)) => {
                     config.compact = policies.contains(&"compact");
+                    config.delete = policies.contains(&"delete");
                 }
                 ("message.timestamp.type", Value::String("LogAppendTime")) => {
                     config.timestamp_type = TimestampType::LogAppendTime;
                 }
                 ("message.timestamp.before.max.ms", Value::Long(ms)) => config.timestamp_before_max_ms = ms,
                 ("message.timestamp.after.max.ms", Value::Long(ms)) => config.timestamp_after_max_ms = ms,
+                ("retention.ms", Value::Long(ms)) => config.retention.ms = ms,
+                ("retention.bytes", Value::Long(bytes)) => config.retention.bytes = bytes,
+                ("compression.type", Value::String(name)) => compression.name = name,
+                ("compression.gzip.level", Value::Int(level)) => compression.gzip = level,
+                ("compression.zstd.level", Value::Int(level)) => compression.zstd = level,
                 ("min.compaction.lag.ms", Value::Long(ms)) => least_lag = ms,
                 ("max.compaction.lag.ms", Value::Long(ms)) => most_lag = ms,
                 _ => {}
@@ -102,6 +122,7 @@ impl TopicConfig {
             let reason = format!("Value must be no more than max.compaction.lag.ms, which is {most_lag}");
             return Err(ConfigError::Invalid { name, value, reason });
         }
+        config.compression = compression.read();
         Ok(config)
     }
 }

@@ -51,6 +51,11 @@ fn what_decides_something_is_read() {
         ("max.message.bytes", " +10 "),
         ("segment.bytes", "2097152"),
         ("cleanup.policy", "delete , compact"),
+        ("retention.ms", "60000"),
+        ("retention.bytes", "1048576"),
+        ("compression.type", "gzip"),
+        ("compression.gzip.level", "7"),
+        ("compression.zstd.level", "9"),
         ("message.timestamp.type", "LogAppendTime"),
         ("message.timestamp.before.max.ms", "7"),
         ("message.timestamp.after.max.ms", "8"),
@@ -59,6 +64,9 @@ fn what_decides_something_is_read() {
         max_message_bytes: 10,
         segment_bytes: 2 << 20,
         compact: true,
+        delete: true,
+        retention: Retention { ms: 60_000, bytes: 1 << 20 },
+        compression: StoredCompression::Gzip(7),
         timestamp_type: TimestampType::LogAppendTime,
         timestamp_before_max_ms: 7,
         timestamp_after_max_ms: 8,
@@ -132,10 +140,37 @@ fn what_kafka_takes_is_taken() {
 }
 
 #[test]
-fn what_is_not_served_is_refused_and_says_so() {
-    for value in ["uncompressed", "gzip", " zstd "] {
-        assert!(refusal("compression.type", value).starts_with("only producer is served"));
+fn policies_say_what_becomes_of_old_records() {
+    for (policy, compact, delete) in [
+        ("", false, false),
+        ("compact", true, false),
+        ("delete", false, true),
+        ("compact,delete", true, true),
+    ] {
+        let config = read("cleanup.policy", policy).expect("a policy");
+        assert_eq!((config.compact, config.delete), (compact, delete), "{policy:?}");
     }
+}
+
+#[test]
+fn a_codec_has_its_own_level_and_its_default_one() {
+    use StoredCompression::{Gzip, Lz4, Producer, Snappy, Uncompressed, Zstd};
+    for (name, expected) in [
+        ("producer", Producer),
+        ("uncompressed", Uncompressed),
+        ("gzip", Gzip(-1)),
+        ("snappy", Snappy),
+        ("lz4", Lz4),
+        (" zstd ", Zstd(3)),
+    ] {
+        assert_eq!(read("compression.type", name).map(|config| config.compression), Ok(expected));
+    }
+    let zstd = overrides(&[("compression.type", "zstd"), ("compression.zstd.level", "-7")]);
+    assert_eq!(TopicConfig::read(&zstd).map(|config| config.compression), Ok(Zstd(-7)));
+}
+
+#[test]
+fn what_is_not_served_is_refused_and_says_so() {
     assert!(refusal("remote.storage.enable", "true").starts_with("only false is served"));
 }
 

@@ -1,10 +1,11 @@
 //! ListOffsets: the ends of the log, and offsets by timestamp. Linearizable: one barrier serves all partitions
 //! of a request.
 
+mod by_time;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use coordinator::cluster::Cluster;
 use protocol::ErrorCode;
 use protocol::messages::list_offsets::{
@@ -13,15 +14,14 @@ use protocol::messages::list_offsets::{
     MAX_TIMESTAMP,
 };
 use protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
-use tiering::format::index::Position;
-use tiering::read::{FetchError, of_partition};
 use tiering::store::ErrorKind;
 use tokio::time::timeout;
 
-use super::records::{Stamped, first_since};
+use super::records::Stamped;
 use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
 use super::{Context, Errors, PATIENCE};
 use crate::broker::Led;
+use by_time::{LookupError, first, newest};
 
 pub(super) async fn answer(
     context: &Context,
@@ -98,52 +98,30 @@ async fn offset(led: &Led, wanted: &ListOffsetsPartition, barrier: &mut Barrier)
         EARLIEST_TIMESTAMP | EARLIEST_LOCAL_TIMESTAMP => end(led.partition.log_start()),
         // There is no second tier.
         LATEST_TIERED_TIMESTAMP | EARLIEST_PENDING_UPLOAD_TIMESTAMP => None,
-        MAX_TIMESTAMP => match led.partition.max_timestamp() {
-            Some((timestamp, _)) => by_timestamp(led, timestamp).await?,
+        MAX_TIMESTAMP => match looked_up(led, MAX_TIMESTAMP, newest(led)).await? {
+            Some(timestamp) => looked_up(led, timestamp, first(led, timestamp)).await?,
             None => None,
         },
-        timestamp => by_timestamp(led, timestamp).await?,
+        timestamp => looked_up(led, timestamp, first(led, timestamp)).await?,
     };
     Ok(found.map(|found| (found, led.log.epoch_at(&led.partition, found.offset))))
 }
 
-/// The first record that is not older than `timestamp`.
-async fn by_timestamp(led: &Led, timestamp: i64) -> Result<Option<Stamped>, ErrorCode> {
-    let failed = |error: FetchError| {
-        tracing::warn!(%error, partition = %led.partition.id(), timestamp, "a timestamp could not be looked up");
-        match error.kind() {
-            ErrorKind::Corrupt => ErrorCode::KafkaStorageError,
-            _ => ErrorCode::NotLeaderOrFollower,
+/// What a lookup finds, in time.
+async fn looked_up<T>(
+    led: &Led,
+    timestamp: i64,
+    lookup: impl Future<Output = Result<T, LookupError>>,
+) -> Result<T, ErrorCode> {
+    let found = timeout(PATIENCE, Box::pin(lookup)).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
+    found.map_err(|error| {
+        let partition = led.partition.id();
+        tracing::warn!(%error, %partition, timestamp, "a timestamp could not be looked up");
+        match error {
+            LookupError::Fetch(error) if error.kind() != ErrorKind::Corrupt => ErrorCode::NotLeaderOrFollower,
+            _ => ErrorCode::KafkaStorageError,
         }
-    };
-    let looked_up = timeout(PATIENCE, batch_since(led, timestamp)).await;
-    let looked_up = looked_up.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
-    let Some(batch) = looked_up.map_err(failed)? else { return Ok(None) };
-    match first_since(batch, led.partition.log_start(), timestamp) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) => {
-            tracing::error!(%error, partition = %led.partition.id(), "a stored batch is damaged");
-            Err(ErrorCode::KafkaStorageError)
-        }
-    }
-}
-
-/// The first batch that has a record that is not older than `timestamp`.
-async fn batch_since(led: &Led, timestamp: i64) -> Result<Option<Bytes>, FetchError> {
-    let log_start = led.partition.log_start();
-    let fits = |p: &&Position| p.max_timestamp >= timestamp && p.last_offset() >= log_start;
-    let (indexes, positions) = led.partition.at_timestamp(timestamp);
-    for index in indexes {
-        let listed = led.log.reader().positions(index).await?;
-        if let Some(position) = of_partition(&listed, led.partition.id()).iter().find(fits) {
-            return led.log.reader().batch(position).await.map(Some);
-        }
-    }
-    let Some(position) = positions.iter().find(fits) else { return Ok(None) };
-    match led.partition.tail_batch(position.base_offset) {
-        Some(batch) => Ok(Some(batch)),
-        None => led.log.reader().batch(position).await.map(Some),
-    }
+    })
 }
 
 fn partition_response(partition_index: i32, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionResponse {

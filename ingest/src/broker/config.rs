@@ -35,6 +35,9 @@ pub struct BrokerConfig {
     pub addresses: Vec<Address>,
     /// How slots are filled and put.
     pub log: LogConfig,
+    /// How often records are looked for that need not be kept any longer (`log.retention.check.interval.ms`,
+    /// default 5 min).
+    pub retention_check_interval: Duration,
     /// Bytes of slots and indexes kept in memory for readers behind the tail (default 64 MiB).
     pub read_cache_bytes: u64,
 }

@@ -142,7 +142,13 @@ impl Broker {
     /// Everything that a node does while a log is being served, besides serving it.
     async fn tend(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Arc<Log>) {
         let moves = Moves::new(Arc::clone(self), Arc::clone(metadata), Arc::clone(log));
-        tokio::join!(keep_up(metadata, log), moves.run(), self.watch(metadata, log), self.measure(log));
+        tokio::join!(
+            keep_up(metadata, log),
+            moves.run(),
+            self.watch(metadata, log),
+            self.measure(log),
+            self.retain(log)
+        );
     }
 
     async fn record_close(&self, metadata: &MetadataLog, log: &Log, cut: u64) {

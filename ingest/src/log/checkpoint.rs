@@ -8,7 +8,9 @@ use coordinator::{Epoch, SessionId, ShardId, partition};
 use parking_lot::Mutex;
 use tiering::checkpoint::{Parts, tenures, write};
 use tiering::format::checkpoint::{PartitionState, ShardState, Tenure};
+use tiering::format::group::Groups;
 
+use super::groups;
 use super::open::Open;
 use super::{Log, Partition};
 
@@ -82,11 +84,12 @@ pub(super) struct Capture {
     /// The shards that the session held then, released ones included until they have moved.
     shards: BTreeMap<ShardId, Epoch>,
     states: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
+    groups: BTreeMap<ShardId, Groups>,
 }
 
 impl Capture {
     /// The state before the open slot. Its slot is still empty.
-    pub(super) fn of(open: &Open) -> Self {
+    pub(super) fn of(open: &Open, groups: &groups::State) -> Self {
         let states = open.states.iter().flatten();
         Self {
             session: open.session,
@@ -95,6 +98,7 @@ impl Capture {
             previous: open.previous,
             shards: open.shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect(),
             states: states.map(|d| (d.shard, Arc::clone(&d.partition), d.state.clone())).collect(),
+            groups: groups.durable(),
         }
     }
 
@@ -104,8 +108,8 @@ impl Capture {
     }
 }
 
-/// What an index object adds to a partition: the tenures that replace this many of its positions.
-type Indexed = (Arc<Partition>, usize, Vec<Tenure>);
+/// What an index object adds to a partition: the tenures that replace its positions below this offset.
+type Indexed = (Arc<Partition>, i64, Vec<Tenure>);
 
 impl Log {
     /// The last checkpoint of the session that was written.
@@ -121,7 +125,7 @@ impl Log {
         self: &Arc<Self>,
         capture: Capture,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (parts, indexed) = parts_of(capture);
+        let (parts, indexed) = parts_of(capture, self.parts.clock.now_ms());
         let log = Arc::clone(self);
         let (session, reference) = (parts.session, CheckpointRef { n: parts.n, as_of: parts.as_of });
         async move {
@@ -129,8 +133,8 @@ impl Log {
             let shard_of = move |partition| shards.of_partition(partition);
             let written = match write(&log.parts.store, &log.parts.entropy, shard_of, parts).await {
                 Ok(()) => {
-                    for (partition, positions, tenures) in indexed {
-                        partition.indexed(positions, tenures);
+                    for (partition, end, tenures) in indexed {
+                        partition.indexed(end, tenures);
                     }
                     Some(reference)
                 }
@@ -145,10 +149,13 @@ impl Log {
     }
 }
 
-fn parts_of(capture: Capture) -> (Parts, Vec<Indexed>) {
-    let Capture { session, as_of, n, previous, shards, states } = capture;
-    let empty = |(shard, epoch)| (shard, ShardState { epoch, partitions: BTreeMap::new() });
-    let mut shards: BTreeMap<_, _> = shards.into_iter().map(empty).collect();
+fn parts_of(capture: Capture, now: i64) -> (Parts, Vec<Indexed>) {
+    let Capture { session, as_of, n, previous, shards, states, mut groups } = capture;
+    let begun = |(shard, epoch)| {
+        let groups = groups.remove(&shard).unwrap_or_default();
+        (shard, ShardState { epoch, partitions: BTreeMap::new(), groups })
+    };
+    let mut shards: BTreeMap<_, _> = shards.into_iter().map(begun).collect();
     let mut positions = BTreeMap::new();
     let mut indexed = Vec::new();
     for (shard, partition, state) in states {
@@ -158,11 +165,11 @@ fn parts_of(capture: Capture) -> (Parts, Vec<Indexed>) {
         }
         let (recent, earlier) = partition.since_checkpoint();
         shard.partitions.insert(partition.id(), PartitionState { partition: state, tenures: earlier });
-        if !recent.is_empty() {
-            let added = tenures(&recent, (session, n));
-            indexed.push((Arc::clone(&partition), recent.len(), added));
+        if let Some(last) = recent.last() {
+            let added = tenures(&recent, (session, n), now);
+            indexed.push((Arc::clone(&partition), last.last_offset() + 1, added));
             positions.insert(partition.id(), recent);
         }
     }
-    (Parts { session, n, as_of, previous, shards, positions }, indexed)
+    (Parts { session, n, as_of, previous, shards, positions, now }, indexed)
 }

@@ -11,10 +11,10 @@ use tiering::session::seal;
 use super::*;
 
 const TOPIC: TopicId = TopicId([7; 16]);
-const PARTITION: PartitionId = PartitionId { topic: TOPIC, index: 0 };
+pub(in crate::log) const PARTITION: PartitionId = PartitionId { topic: TOPIC, index: 0 };
 
 /// A store with a topic, and a session that holds every shard of it.
-async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, Arc<Log>) {
+pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, Arc<Log>) {
     let (session, process) = (SessionId([n; 16]), ProcessId([n; 16]));
     let mut sealed = BTreeMap::new();
     for open in metadata.current().open_sessions() {
@@ -43,6 +43,7 @@ async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, A
         rotate_slots: 1 << 20,
         rotate_bytes: 1 << 40,
         producer_expiration: Duration::from_secs(86_400),
+        groups: Default::default(),
     };
     let parts = LogParts {
         store: store.clone(),
@@ -55,7 +56,7 @@ async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, A
     (Arc::clone(&cluster), Log::new(parts, session, cluster, recovered))
 }
 
-fn append(log: &Log) -> Outcome {
+pub(in crate::log) fn append(log: &Log) -> Outcome {
     let mut builder = BatchBuilder::new();
     builder.push(1_000, None, Some(b"value"), &[]);
     let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
@@ -71,7 +72,7 @@ fn append(log: &Log) -> Outcome {
 }
 
 /// How the process of the tests opens its next session.
-fn opening() -> Opening {
+pub(in crate::log) fn opening() -> Opening {
     Arc::new(|session| Op::Open {
         session,
         process: ProcessId([1; 16]),

@@ -51,6 +51,8 @@ pub(super) struct Open {
     pub(super) free: Vec<usize>,
     pub(super) builder: Builder,
     pub(super) pending: Vec<Pending>,
+    /// The trims of the open slot.
+    pub(super) trims: Vec<(Arc<Partition>, partition::Trimmed)>,
     pub(super) permits: Vec<Permit>,
     pub(super) stub: Stub,
     /// Somebody waits for this slot, even if it stays empty.
@@ -82,6 +84,7 @@ impl Open {
             free: Vec::new(),
             builder: Builder::default(),
             pending: Vec::new(),
+            trims: Vec::new(),
             permits: Vec::new(),
             stub: Stub::new(),
             awaited: false,
@@ -133,6 +136,7 @@ impl Open {
         self.stub.fail();
         self.builder = Builder::default();
         self.pending.clear();
+        self.trims.clear();
         self.permits.clear();
         self.awaited = false;
     }

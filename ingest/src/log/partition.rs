@@ -1,18 +1,22 @@
 //! What readers see of a partition: committed records only.
 
+mod contents;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use coordinator::partition::Trimmed;
 use coordinator::{Epoch, PartitionId, SessionId};
 use parking_lot::Mutex;
-use tiering::format::checkpoint::OwnedPartition;
-use tiering::format::checkpoint::Tenure;
+use tiering::format::checkpoint::{OwnedPartition, Tenure, trim_tenures};
 use tiering::format::index::Position;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+pub(crate) use contents::Contents;
 
 /// A committed batch in memory, in two slices: what the broker wrote, and what the producer sent.
 #[derive(Clone, Debug)]
@@ -92,12 +96,11 @@ impl Waiter {
 struct Readable {
     log_start: i64,
     high_watermark: i64,
-    max_timestamp: Option<(i64, i64)>,
     /// Ends at the high watermark.
     tail: VecDeque<TailBatch>,
-    /// Where the batches since the last checkpoint are, whether in the tail or not.
+    /// Where the batches since the last checkpoint are, whether in the tail or not; none below the log start.
     recent: VecDeque<Position>,
-    /// Where the batches before those are.
+    /// Where the batches before those are; none below the log start as a whole.
     tenures: Vec<Tenure>,
     waiters: Vec<Arc<Waiter>>,
     retired: bool,
@@ -123,7 +126,6 @@ impl Partition {
         let readable = Readable {
             log_start: state.log_start,
             high_watermark: state.log_end,
-            max_timestamp: state.max_timestamp,
             recent: recovered.positions.into(),
             tenures: recovered.state.tenures,
             ..Readable::default()
@@ -193,11 +195,6 @@ impl Partition {
         self.readable.lock().log_start
     }
 
-    /// The largest committed timestamp (ms since 1970), and the base offset of the first batch that has it.
-    pub fn max_timestamp(&self) -> Option<(i64, i64)> {
-        self.readable.lock().max_timestamp
-    }
-
     /// Whether it is no longer here: its topic was deleted, its shard moved, or the session has ended.
     pub fn is_retired(&self) -> bool {
         self.readable.lock().retired
@@ -237,14 +234,15 @@ impl Partition {
     }
 
     /// Where the first batch with a timestamp of at least `timestamp` may be: in one of these index objects,
-    /// or at one of these positions, in this order.
+    /// or at one of these positions, in this order. Of the first one found, the records in question may lie below
+    /// the log start.
     pub fn at_timestamp(&self, timestamp: i64) -> (Vec<(SessionId, u64)>, Vec<Position>) {
         let readable = self.readable.lock();
         let reaches = |t: &&Tenure| t.max_timestamp >= timestamp;
         let mut indexes: Vec<_> = readable.tenures.iter().filter(reaches).map(|t| t.index).collect();
         indexes.dedup();
-        let position = readable.recent.iter().find(|p| p.max_timestamp >= timestamp).copied();
-        (indexes, position.into_iter().collect())
+        let positions = readable.recent.iter().filter(|p| p.max_timestamp >= timestamp).take(2).copied();
+        (indexes, positions.collect())
     }
 
     /// A batch that is in the tail.
@@ -255,10 +253,16 @@ impl Partition {
         }
     }
 
-    /// Registers a waiter, unless its wait is already over: the high watermark is not `seen` any more.
-    pub fn watch(&self, waiter: &Arc<Waiter>, seen: i64) -> bool {
+    /// The log start and the high watermark.
+    pub fn range(&self) -> (i64, i64) {
+        let readable = self.readable.lock();
+        (readable.log_start, readable.high_watermark)
+    }
+
+    /// Registers a waiter, unless its wait is already over: the [`Partition::range`] is not `seen` any more.
+    pub fn watch(&self, waiter: &Arc<Waiter>, seen: (i64, i64)) -> bool {
         let mut readable = self.readable.lock();
-        let waits = readable.high_watermark == seen && !readable.retired;
+        let waits = (readable.log_start, readable.high_watermark) == seen && !readable.retired;
         if waits {
             readable.waiters.push(Arc::clone(waiter));
         }
@@ -282,9 +286,6 @@ impl Partition {
         let mut readable = self.readable.lock();
         let (len, last_offset) = (batch.len(), batch.last_offset());
         self.bytes_moved.fetch_add(len as u64, Ordering::Relaxed);
-        if readable.max_timestamp.is_none_or(|(largest, _)| batch.max_timestamp > largest) {
-            readable.max_timestamp = Some((batch.max_timestamp, batch.base_offset));
-        }
         readable.recent.push_back(Position {
             session,
             epoch,
@@ -300,6 +301,18 @@ impl Partition {
         readable.waiters.iter().for_each(|w| w.add(len));
     }
 
+    /// The log begins elsewhere, which is committed. The tail is left to the bound on its memory.
+    pub(super) fn trim(&self, event: Trimmed) {
+        let mut readable = self.readable.lock();
+        let Readable { log_start, high_watermark, recent, tenures, waiters, .. } = &mut *readable;
+        *log_start = event.log_start.max(*log_start);
+        let end = recent.front().map_or(*high_watermark, |first| first.base_offset);
+        trim_tenures(tenures, end, *log_start);
+        let gone = recent.partition_point(|position| position.last_offset() < *log_start);
+        recent.drain(..gone);
+        waiters.iter().for_each(|w| w.wake());
+    }
+
     /// Drops the tail's first batches.
     pub(super) fn evict(&self, batches: usize) {
         let mut readable = self.readable.lock();
@@ -313,12 +326,15 @@ impl Partition {
         (readable.recent.iter().copied().collect(), readable.tenures.clone())
     }
 
-    /// An index object now lists the first `positions` of the batches since the last checkpoint.
-    pub(super) fn indexed(&self, positions: usize, tenures: Vec<Tenure>) {
+    /// An index object now lists the batches below offset `end`, in these tenures. Some may have been trimmed
+    /// meanwhile.
+    pub(super) fn indexed(&self, end: i64, added: Vec<Tenure>) {
         let mut readable = self.readable.lock();
-        let positions = positions.min(readable.recent.len());
-        readable.recent.drain(..positions);
-        readable.tenures.extend(tenures);
+        let Readable { log_start, recent, tenures, .. } = &mut *readable;
+        let listed = recent.partition_point(|position| position.base_offset < end);
+        recent.drain(..listed);
+        tenures.extend(added);
+        trim_tenures(tenures, end, *log_start);
     }
 }
 

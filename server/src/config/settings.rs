@@ -117,6 +117,10 @@ settings! {
         producer_expiration "producer-expiration": Span, "DURATION", "1d",
             "How long an idle idempotent producer is remembered (Kafka's producer.id.expiration.ms). Longer costs memory";
     }
+    "Retention" {
+        retention_check_interval "retention-check-interval": Span, "DURATION", "5m",
+            "How often records are looked for that their topics' retention.ms and retention.bytes do not want kept (Kafka's log.retention.check.interval.ms). Shorter follows them more closely; each time that a partition has something to drop, it takes part in a PUT";
+    }
     "Reading" {
         tail_memory "tail-memory": ByteSize, "SIZE", "128MiB",
             "Memory for what was written last, which consumers at the end read without asking the store";

@@ -181,6 +181,7 @@ impl Settings {
             rotate_after: span("rotate-after", self.rotate_after, 1000 * MILLISECOND, 365 * DAY)?,
             rotate_slots: ROTATE_SLOTS,
             rotate_bytes: ROTATE_BYTES,
+            groups: Default::default(),
             producer_expiration: span("producer-expiration", self.producer_expiration, MINUTE, 365 * DAY)?,
         };
         within("window", log.window, 1, 64)?;
@@ -215,6 +216,12 @@ impl Settings {
             rack: self.rack,
             addresses: Vec::new(),
             log,
+            retention_check_interval: span(
+                "retention-check-interval",
+                self.retention_check_interval,
+                MILLISECOND,
+                DAY,
+            )?,
             read_cache_bytes: bytes("read-cache", self.read_cache, 0, 1 << 40)? as u64,
         };
         let listeners = listeners(given("listen", self.listen)?, self.advertise, self.inter_node_listener)?;

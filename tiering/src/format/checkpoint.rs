@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use coordinator::partition::{EpochStart, LeaderEpochs, Partition, Producer, ProducerEntry};
+use coordinator::partition::{EpochStart, LeaderEpochs, Partition, Producer, ProducerEntry, Trimmed};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId};
 
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{self, Nonce};
+use super::group::{self, Groups};
 use super::index::{self, Position};
 use super::{FormatError, Kind};
 
@@ -28,6 +29,10 @@ pub struct Tenure {
     pub first_offset: i64,
     /// The largest timestamp in them (ms since 1970).
     pub max_timestamp: i64,
+    /// The bytes of its batches in them.
+    pub bytes: u64,
+    /// When their positions were listed (ms since 1970): for retention, the age of records without timestamps.
+    pub listed_at: i64,
     /// The index object that lists the positions: its session and number.
     pub index: (SessionId, u64),
 }
@@ -50,13 +55,34 @@ pub struct OwnedPartition {
     pub positions: Vec<Position>,
 }
 
+impl OwnedPartition {
+    /// Takes a trim: what lies below the log start as a whole is no longer named.
+    pub fn trim(&mut self, event: &Trimmed) {
+        let PartitionState { partition, tenures } = &mut self.state;
+        partition.apply_trim(event);
+        let end = self.positions.first().map_or(partition.log_end, |first| first.base_offset);
+        trim_tenures(tenures, end, partition.log_start);
+        let gone = self.positions.partition_point(|position| position.last_offset() < partition.log_start);
+        self.positions.drain(..gone);
+    }
+}
+
+/// Forgets tenures that lie below `log_start` as a whole. The last one ends at offset `end`.
+pub fn trim_tenures(tenures: &mut Vec<Tenure>, end: i64, log_start: i64) {
+    let ends = tenures.iter().skip(1).map(|next| next.first_offset).chain([end]);
+    let gone = ends.take(tenures.len()).take_while(|end| *end <= log_start).count();
+    tenures.drain(..gone);
+}
+
 /// A shard's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShardState {
     /// The epoch at which the session holds it.
     pub epoch: Epoch,
     /// Its partitions that have ever had a record.
     pub partitions: BTreeMap<PartitionId, PartitionState>,
+    /// Its groups.
+    pub groups: Groups,
 }
 
 /// A session's state.
@@ -74,8 +100,11 @@ pub struct Checkpoint {
     pub shards: BTreeMap<ShardId, ShardState>,
 }
 
-/// The section of a shard that holds partitions; groups and transactions get sections of their own.
+/// The section of a shard that holds partitions. An empty section is left out.
 const PARTITIONS: u8 = 1;
+
+/// The section that holds groups. Transactions get a section of their own.
+const GROUPS: u8 = 2;
 
 impl Checkpoint {
     /// The object.
@@ -84,10 +113,15 @@ impl Checkpoint {
         w.raw(self.session.as_bytes()).u64(self.n).u64(self.as_of.0).raw(&self.previous.to_be_bytes());
         w.list(self.shards.iter(), |w, (id, shard)| {
             w.u32(id.0).u64(shard.epoch.0);
-            let sections: &[u8] = if shard.partitions.is_empty() { &[] } else { &[PARTITIONS] };
-            w.list(sections.iter(), |w, section| {
-                w.u8(*section).nested(|w| {
-                    w.list(shard.partitions.iter(), encode_partition);
+            let sections = [(PARTITIONS, shard.partitions.is_empty()), (GROUPS, shard.groups.is_empty())];
+            let sections: Vec<_> = sections.into_iter().filter(|(_, empty)| !empty).collect();
+            w.list(sections.into_iter(), |w, (section, _)| {
+                w.u8(section).nested(|w| {
+                    if section == PARTITIONS {
+                        w.list(shard.partitions.iter(), encode_partition);
+                    } else {
+                        w.list(shard.groups.iter(), group::encode);
+                    }
                 });
             });
         });
@@ -101,7 +135,7 @@ impl Checkpoint {
         let previous = u128::from_be_bytes(r.array()?);
         let shards = r.map(16, |r| {
             let (id, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
-            let mut shard = ShardState { epoch, partitions: BTreeMap::new() };
+            let mut shard = ShardState { epoch, ..ShardState::default() };
             let mut last = 0;
             for _ in 0..r.u32()? {
                 let section = r.u8()?;
@@ -111,7 +145,12 @@ impl Checkpoint {
                 match section {
                     PARTITIONS => {
                         let mut r = r.nested("partitions of a checkpoint")?;
-                        shard.partitions = r.map(49, decode_partition)?;
+                        shard.partitions = r.map(48, decode_partition)?;
+                        r.end()?;
+                    }
+                    GROUPS => {
+                        let mut r = r.nested("groups of a checkpoint")?;
+                        shard.groups = r.map(group::GROUP, group::decode)?;
                         r.end()?;
                     }
                     found => {
@@ -153,9 +192,6 @@ fn encode_partition(w: &mut Writer, (id, state): (&PartitionId, &PartitionState)
     w.list(p.leader_epochs.entries().iter(), |w, e| {
         w.i32(e.leader_epoch).i64(e.first_offset);
     });
-    w.optional(p.max_timestamp, |w, (timestamp, offset)| {
-        w.i64(timestamp).i64(offset);
-    });
     w.list(p.producers.iter(), |w, (id, producer)| {
         w.i64(*id).i16(producer.epoch).i64(producer.last_append);
         w.list(producer.entries.iter(), |w, e| {
@@ -164,7 +200,7 @@ fn encode_partition(w: &mut Writer, (id, state): (&PartitionId, &PartitionState)
     });
     w.list(state.tenures.iter(), |w, t| {
         w.u64(t.epoch.0).raw(t.session.as_bytes()).u64(t.first_slot).u64(t.end_slot).i64(t.first_offset);
-        w.i64(t.max_timestamp).raw(t.index.0.as_bytes()).u64(t.index.1);
+        w.i64(t.max_timestamp).u64(t.bytes).i64(t.listed_at).raw(t.index.0.as_bytes()).u64(t.index.1);
     });
 }
 
@@ -174,7 +210,6 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
     let epochs = r.list(12, |r| Ok(EpochStart { leader_epoch: r.i32()?, first_offset: r.i64()? }))?;
     let leader_epochs =
         LeaderEpochs::from_entries(epochs).ok_or(FormatError::Invalid("leader epochs do not ascend"))?;
-    let max_timestamp = r.optional(|r| Ok((r.i64()?, r.i64()?)))?;
     let producers = r.map(22, |r| {
         let (id, epoch, last_append) = (r.i64()?, r.i16()?, r.i64()?);
         let entries: VecDeque<_> = r
@@ -192,7 +227,7 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
         }
         Ok((id, Producer { epoch, last_append, entries }))
     })?;
-    let tenures = r.list(80, |r| {
+    let tenures = r.list(96, |r| {
         Ok(Tenure {
             epoch: Epoch(r.u64()?),
             session: SessionId(r.array()?),
@@ -200,6 +235,8 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
             end_slot: r.u64()?,
             first_offset: r.i64()?,
             max_timestamp: r.i64()?,
+            bytes: r.u64()?,
+            listed_at: r.i64()?,
             index: (SessionId(r.array()?), r.u64()?),
         })
     })?;
@@ -209,7 +246,7 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
     if log_start < 0 || log_end < log_start {
         return Err(FormatError::Invalid("a partition's offsets are out of range"));
     }
-    let partition = Partition { log_start, log_end, leader_epochs, producers, max_timestamp };
+    let partition = Partition { log_start, log_end, leader_epochs, producers };
     Ok((id, PartitionState { partition, tenures }))
 }
 

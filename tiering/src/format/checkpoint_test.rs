@@ -1,6 +1,9 @@
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
 use proptest::prelude::*;
 
+use coordinator::group::{Change, Committed, Membership};
+
+use super::super::group::tests::groups;
 use super::super::testing::*;
 use super::*;
 
@@ -15,6 +18,11 @@ fn appended_to(mut partition: Partition, batches: &[(i64, i16, i32, i64, i32)]) 
     partition
 }
 
+fn trimmed_to(mut partition: Partition, log_start: i64) -> Partition {
+    partition.apply_trim(&Trimmed { log_start });
+    partition
+}
+
 fn tenure(n: u8) -> Tenure {
     let session = SessionId([n; 16]);
     Tenure {
@@ -24,6 +32,8 @@ fn tenure(n: u8) -> Tenure {
         end_slot: 9,
         first_offset: 30,
         max_timestamp: 1_700_000_000_000,
+        bytes: 65_000,
+        listed_at: 1_700_000_009_000,
         index: (session, 12),
     }
 }
@@ -31,13 +41,24 @@ fn tenure(n: u8) -> Tenure {
 fn sample() -> Checkpoint {
     let batches = [(7, 0, 3, 1000, 0), (7, 0, 2, 1001, 0), (-1, 0, 5, 1002, 1), (9, 2, 1, 1003, 1)];
     let state = PartitionState {
-        partition: appended_to(Partition::default(), &batches),
+        partition: trimmed_to(appended_to(Partition::default(), &batches), 4),
         tenures: vec![tenure(1), tenure(2)],
     };
     let partition = |index| PartitionId { topic: TopicId([3; 16]), index };
     let partitions = [(partition(0), state), (partition(4), PartitionState::default())].into();
-    let filled = ShardState { epoch: Epoch(12), partitions };
-    let empty = ShardState { epoch: Epoch(13), partitions: BTreeMap::new() };
+    let mut groups = BTreeMap::new();
+    let committed = |offset| Committed {
+        offset,
+        leader_epoch: 1,
+        metadata: "note".to_owned(),
+        committed_at: 1_700_000_000_000,
+        expires_at: Some(1_700_000_900_000),
+    };
+    let header = Change::Header { membership: Membership::default(), empty_since: Some(1_700_000_000_001) };
+    let changes = [header, Change::Offset(partition(0), Some(committed(7)))];
+    group::replay(&mut groups, &"group".into(), &changes);
+    let filled = ShardState { epoch: Epoch(12), partitions, groups };
+    let empty = ShardState { epoch: Epoch(13), ..ShardState::default() };
     Checkpoint {
         session: SessionId(*b"session-of-tests"),
         n: 77,
@@ -63,18 +84,20 @@ fn states() -> impl Strategy<Value = PartitionState> {
         appended_to(empty, &batches)
     });
     let slots = (any::<u64>(), any::<u64>()).prop_map(|(a, b)| (a.min(b), a.max(b)));
-    let rest = (any::<i64>(), any::<i64>(), (session_id(), any::<u64>()));
+    let sizes = (any::<u64>(), any::<i64>());
+    let rest = (any::<i64>(), any::<i64>(), sizes, (session_id(), any::<u64>()));
     let tenure = (epoch(), session_id(), slots, rest).prop_map(|(epoch, session, slots, rest)| {
-        let ((first_slot, end_slot), (first_offset, max_timestamp, index)) = (slots, rest);
-        Tenure { epoch, session, first_slot, end_slot, first_offset, max_timestamp, index }
+        let ((first_slot, end_slot), (first_offset, max_timestamp, (bytes, listed_at), index)) =
+            (slots, rest);
+        Tenure { epoch, session, first_slot, end_slot, first_offset, max_timestamp, bytes, listed_at, index }
     });
     (partition, proptest::collection::vec(tenure, 0..3))
         .prop_map(|(partition, tenures)| PartitionState { partition, tenures })
 }
 
 fn checkpoints() -> impl Strategy<Value = Checkpoint> {
-    let shard = (epoch(), proptest::collection::btree_map(partition_id(), states(), 0..3))
-        .prop_map(|(epoch, partitions)| ShardState { epoch, partitions });
+    let shard = (epoch(), proptest::collection::btree_map(partition_id(), states(), 0..3), groups())
+        .prop_map(|(epoch, partitions, groups)| ShardState { epoch, partitions, groups });
     let shards = proptest::collection::btree_map((0..9u32).prop_map(ShardId), shard, 0..4);
     (session_id(), any::<u64>(), epoch(), any::<u128>(), shards)
         .prop_map(|(session, n, as_of, previous, shards)| Checkpoint { session, n, as_of, previous, shards })
@@ -85,6 +108,64 @@ fn golden_bytes() {
     golden("checkpoint", &sample().encode(NONCE));
 }
 
+/// A partition with tenures from 0, 10 and 20 on, and batches of five records from 30 and 35 on.
+fn owned() -> OwnedPartition {
+    let batches = (0..8).map(|_| (-1, 0, 5, 1000, 0)).collect::<Vec<_>>();
+    let tenures = [0, 10, 20].map(|first_offset| Tenure { first_offset, ..tenure(1) }).to_vec();
+    let position = |base_offset| Position {
+        session: SessionId([1; 16]),
+        epoch: Epoch(1),
+        slot: 9,
+        position: 0,
+        length: 61,
+        base_offset,
+        last_offset_delta: 4,
+        max_timestamp: 500,
+    };
+    let state = PartitionState { partition: appended_to(Partition::default(), &batches), tenures };
+    OwnedPartition { state, positions: [30, 35].map(position).to_vec() }
+}
+
+#[test]
+fn a_trim_drops_what_lies_below_it_as_a_whole() {
+    for (log_start, tenures, positions) in [
+        (0, &[0, 10, 20][..], &[30, 35][..]),
+        (9, &[0, 10, 20], &[30, 35]),
+        (10, &[10, 20], &[30, 35]),
+        (29, &[20], &[30, 35]),
+        (30, &[], &[30, 35]),
+        (34, &[], &[30, 35]),
+        (35, &[], &[35]),
+        (39, &[], &[35]),
+        (40, &[], &[]),
+    ] {
+        let mut owned = owned();
+        owned.trim(&Trimmed { log_start });
+        assert_eq!(owned.state.tenures.iter().map(|t| t.first_offset).collect::<Vec<_>>(), tenures);
+        assert_eq!(owned.positions.iter().map(|p| p.base_offset).collect::<Vec<_>>(), positions);
+        assert_eq!(owned.state.partition.log_start, log_start);
+    }
+    // With no positions, the last tenure goes to the log's end.
+    for (log_start, tenures) in [(39, &[20][..]), (40, &[])] {
+        let mut owned = OwnedPartition { positions: Vec::new(), ..owned() };
+        owned.trim(&Trimmed { log_start });
+        assert_eq!(owned.state.tenures.iter().map(|t| t.first_offset).collect::<Vec<_>>(), tenures);
+    }
+}
+
+proptest! {
+    /// In one step or in several, with the positions in a checkpoint or not: the same is left.
+    #[test]
+    fn trims_add_up(trims in proptest::collection::vec(0..=40i64, 1..6)) {
+        let (mut stepwise, mut at_once) = (owned(), owned());
+        for log_start in &trims {
+            stepwise.trim(&Trimmed { log_start: *log_start });
+        }
+        at_once.trim(&Trimmed { log_start: trims.iter().copied().max().unwrap_or(0) });
+        prop_assert_eq!(stepwise, at_once);
+    }
+}
+
 #[test]
 fn each_damaged_byte_is_noticed() {
     assert_damage_is_noticed(&sample().encode(NONCE), Checkpoint::decode);
@@ -92,12 +173,12 @@ fn each_damaged_byte_is_noticed() {
 
 #[test]
 fn an_unknown_section_is_newer() {
-    let groups = with_sections(|w| {
-        w.u32(1).u8(2).nested(|w| {
-            w.raw(b"groups");
+    let transactions = with_sections(|w| {
+        w.u32(1).u8(9).nested(|w| {
+            w.raw(b"transactions");
         });
     });
-    assert_eq!(groups, Err(FormatError::Newer { what: "a checkpoint's section", found: 2 }));
+    assert_eq!(transactions, Err(FormatError::Newer { what: "a checkpoint's section", found: 9 }));
 }
 
 #[test]
@@ -122,7 +203,7 @@ fn hostile_counts_fail_at_once() {
         with_sections(|w| {
             w.u32(1).u8(PARTITIONS).nested(|w| {
                 w.u32(if list == 0 { u32::MAX } else { 1 }).raw(&[0; 36]);
-                w.u32(if list == 1 { u32::MAX } else { 0 }).u8(0);
+                w.u32(if list == 1 { u32::MAX } else { 0 });
                 match list {
                     2 => w.u32(u32::MAX),
                     3 => w.u32(1).raw(&[0; 18]).u32(u32::MAX),

@@ -57,15 +57,6 @@ pub enum Rule {
     EachOf(&'static [&'static str]),
     /// `*`, or `partition:broker` any number of times.
     Replicas,
-    /// Kafka takes every one of `known`, this build only `served`.
-    Only {
-        /// What Kafka takes.
-        known: &'static [&'static str],
-        /// What is taken here.
-        served: &'static str,
-        /// Why the others are refused.
-        why: &'static str,
-    },
     /// Kafka takes `true`, too; this is why this build does not.
     Off(&'static str),
 }
@@ -175,24 +166,26 @@ const DEFINITIONS: &[Definition] = &[
         "delete",
         Stored,
         "What becomes of old records: `delete` drops them by age and size, `compact` keeps the last one of each \
-         key, and an empty list keeps them all. With `compact`, a record without a key is refused.",
+         key, and an empty list keeps them all. With `compact`, a record without a key is refused; nothing is \
+         compacted yet. Only with `delete` can records be deleted by request.",
     )
     .rule(Rule::EachOf(&["compact", "delete"]))
     .synonym("log.cleanup.policy"),
     int(
         "compression.gzip.level",
         "-1",
-        Inapplicable,
-        "The level at which a broker compresses with gzip; -1 is gzip's own default. Brokers here never \
-         compress.",
+        Enforced,
+        "The level at which records are compressed where `compression.type` is gzip and they were not; -1 is \
+         gzip's own default.",
     )
     .rule(Rule::RangeOr { least: 1, most: 9, except: -1 })
     .same_synonym(),
     int(
         "compression.lz4.level",
         "9",
-        Inapplicable,
-        "The level at which a broker compresses with lz4. Brokers here never compress.",
+        Stored,
+        "The level at which records are compressed where `compression.type` is lz4 and they were not. Nothing acts \
+         on it: lz4's fast compressor is used, which is Kafka's, too, at the default level.",
     )
     .range(1, 17)
     .same_synonym(),
@@ -200,20 +193,16 @@ const DEFINITIONS: &[Definition] = &[
         "compression.type",
         "producer",
         Enforced,
-        "How records are compressed in the log. `producer` keeps each batch as it came, and is the only value \
-         that is served.",
+        "How records are compressed in the log. `producer` keeps each batch as it came; with any other value, \
+         batches that came otherwise are compressed anew, which costs the node time.",
     )
-    .rule(Rule::Only {
-        known: COMPRESSIONS,
-        served: "producer",
-        why: "batches are stored as the producer compressed them, and are not compressed again",
-    })
+    .rule(Rule::OneOf(COMPRESSIONS))
     .same_synonym(),
     int(
         "compression.zstd.level",
         "3",
-        Inapplicable,
-        "The level at which a broker compresses with zstd. Brokers here never compress.",
+        Enforced,
+        "The level at which records are compressed where `compression.type` is zstd and they were not.",
     )
     .range(-131_072, 22)
     .same_synonym(),
@@ -386,7 +375,7 @@ const DEFINITIONS: &[Definition] = &[
     long(
         "retention.bytes",
         "-1",
-        Stored,
+        Enforced,
         "How many bytes a partition may have before its oldest records are dropped, if `cleanup.policy` has \
          `delete`; below 0, any number.",
     )
@@ -394,7 +383,7 @@ const DEFINITIONS: &[Definition] = &[
     long(
         "retention.ms",
         "604800000",
-        Stored,
+        Enforced,
         "How long records are kept before they are dropped, in ms, if `cleanup.policy` has `delete`; -1 is for \
          ever.",
     )

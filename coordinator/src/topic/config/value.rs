@@ -118,10 +118,6 @@ fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
                  [partitionId]:[brokerId],[partitionId]:[brokerId],..."
                 .to_owned())
         }
-        (Rule::Only { known, served, why }, Value::String(value)) => {
-            one_of(known, value)?;
-            if value == served { Ok(()) } else { Err(format!("only {served} is served: {why}")) }
-        }
         (Rule::Off(why), Value::Boolean(true)) => Err(format!("only false is served: {why}")),
         (Rule::Off(_), Value::Boolean(false)) => Ok(()),
         // The table's own test shows that each rule fits its setting's type.

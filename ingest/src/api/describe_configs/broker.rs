@@ -132,6 +132,13 @@ fn settings(broker: &Broker) -> Vec<Setting> {
             "The default of a topic's retention.ms, in ms.",
         ),
         setting(
+            "log.retention.check.interval.ms",
+            Long,
+            config.retention_check_interval.as_millis().to_string(),
+            Some("300000"),
+            "How often records are looked for that need not be kept any longer, in ms.",
+        ),
+        setting(
             "socket.request.max.bytes",
             Int,
             config.max_request_bytes.to_string(),

@@ -22,8 +22,8 @@ pub(super) struct Wanted {
     led: Result<Led, Failure>,
     /// What to say once the topic has gone.
     unknown: ErrorCode,
-    /// The high watermark when it was last looked at.
-    seen: i64,
+    /// The log start and the high watermark when it was last looked at.
+    seen: (i64, i64),
     /// Whether the offset was found out of range by more than this node's own word.
     out_of_range: bool,
     broker: Arc<Broker>,
@@ -160,7 +160,7 @@ impl Wanted {
             max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
             led,
             unknown: topic.unknown(),
-            seen: -1,
+            seen: (-1, -1),
             out_of_range: false,
             broker: Arc::clone(&context.broker),
             listener: Arc::clone(&context.listener),
@@ -169,8 +169,7 @@ impl Wanted {
 
     /// Log start and high watermark, where this node leads.
     pub(super) fn range(&self) -> Option<(i64, i64)> {
-        let led = self.led.as_ref().ok()?;
-        Some((led.partition.log_start(), led.partition.high_watermark()))
+        self.led.as_ref().ok().map(|led| led.partition.range())
     }
 
     /// Notes that so many bytes were read.
@@ -209,7 +208,7 @@ impl Wanted {
         if let Some(failure) = self.lost(&led) {
             return Plan::Failed(failure);
         }
-        self.seen = led.partition.high_watermark();
+        self.seen = led.partition.range();
         if let Some(plan) = self.divergence(&led, barrier).await {
             return plan;
         }
