@@ -68,6 +68,13 @@ impl HeartbeatReject {
     }
 }
 
+/// What a member that speaks the classic protocol is told: there is no place for a message.
+impl From<HeartbeatReject> for Reject {
+    fn from(reject: HeartbeatReject) -> Self {
+        reject.reject
+    }
+}
+
 /// Handles a heartbeat, which is answered in the same step.
 pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, request: &ConsumerHeartbeat) {
     let reply = validate::validate(work.id, request).and_then(|()| match request.epoch {

@@ -1,7 +1,5 @@
 //! What follows from what a member says: the group's epoch, the targets, the member's own next step.
 
-use std::collections::BTreeSet;
-
 use super::admit::Admitted;
 use super::reconcile::{Goal, reconcile};
 use super::state::{ConsumerGroup, ConsumerMember};
@@ -55,18 +53,10 @@ pub(super) fn bump(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember, 
     if !changed && !is_due && soft.seen == Some(cluster.next()) {
         return;
     }
-    let used = others(work.group(), id).chain([member]).filter_map(|member| member.regex.clone()).collect();
-    subscription::match_expressions(work, used);
-    let soft = &work.entry.consumer;
-    let names: BTreeSet<&str> = others(work.group(), id)
-        .chain([member])
-        .flat_map(|member| subscription::names(member, soft))
-        .collect();
-    let hash = subscription::hash(&names, cluster);
-
+    let hash = subscription::look(work, Some((id, member)));
     let mut group = header(work);
     if changed || hash != group.metadata_hash {
-        group.group_epoch += 1;
+        group.group_epoch = group.group_epoch.saturating_add(1);
         group.metadata_hash = hash;
     }
     put_header(work, group);

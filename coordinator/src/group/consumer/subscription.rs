@@ -1,6 +1,7 @@
 //! Which topics members read, and whether these are still what they were.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -10,15 +11,27 @@ use super::soft::Soft;
 use super::state::ConsumerMember;
 use crate::TopicId;
 use crate::cluster::Cluster;
+use crate::group::state::MemberId;
 use crate::group::work::Work;
 
 /// How long expressions stay as they were matched, however often topics change. Kafka's
 /// `REGEX_BATCH_REFRESH_MIN_INTERVAL_MS`.
 const MATCHED_FOR: Duration = Duration::from_secs(10);
 
+/// Looks at all that members read, one of which is about to be another; answers its hash.
+pub(super) fn look(work: &mut Work<'_>, changing: Option<(&MemberId, &ConsumerMember)>) -> u64 {
+    let group = Arc::clone(&work.entry.group);
+    let stays = |(id, _): &(&MemberId, _)| changing.is_none_or(|(other, _)| other != *id);
+    let members = || group.consumer_members().filter(stays).chain(changing).map(|(_, member)| member);
+    match_expressions(work, members().filter_map(|member| member.regex.clone()).collect());
+    let soft = &work.entry.consumer;
+    let names = members().flat_map(|member| names(member, soft)).collect();
+    hash(&names, work.world.cluster)
+}
+
 /// Matches expressions against the topics: those that are new at once, all of them when topics may have changed
 /// and the last time is long enough ago. Forgets the others.
-pub(super) fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
+fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
     let (cluster, now) = (work.world.cluster, work.now.since_start);
     let soft = &mut work.entry.consumer;
     soft.matched.retain(|expression, _| used.contains(expression));
@@ -60,7 +73,7 @@ pub(super) fn topics(member: &ConsumerMember, soft: &Soft, cluster: &Cluster) ->
 }
 
 /// The hash of topics as they are; 0 if none exists.
-pub(super) fn hash(names: &BTreeSet<&str>, cluster: &Cluster) -> u64 {
+fn hash(names: &BTreeSet<&str>, cluster: &Cluster) -> u64 {
     let mut topics = names.iter().filter_map(|name| cluster.topic_named(name)).peekable();
     if topics.peek().is_none() {
         return 0;
