@@ -42,7 +42,7 @@ fn sizes_around_every_buffer() {
 
 #[test]
 fn levels_are_those_of_the_codec() {
-    let data: Vec<u8> = (0..200_000u32).flat_map(|n| (n * n % 7919).to_be_bytes()).collect();
+    let data: Vec<u8> = (0..50_000u32).flat_map(|n| (n * n % 7919).to_be_bytes()).collect();
     let size = |codec: Compression, level| {
         let compressed: Bytes = codec.compress_at(level, &data).expect("it is compressed").into();
         assert_eq!(codec.decompress(&compressed, data.len()).as_deref(), Ok(&data[..]), "{codec} {level:?}");
