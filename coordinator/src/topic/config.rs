@@ -4,15 +4,14 @@
 //! accepts all later ones must: a rule here may be loosened, never tightened.
 
 mod definitions;
-mod value;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use thiserror::Error;
+pub use definitions::{definition, definitions};
 
-pub use definitions::{ConfigType, Definition, Effect, Rule, definition, definitions};
-use value::Value;
+use crate::config::Value;
+pub use crate::config::{ConfigError, ConfigType, Definition, Effect, Rule};
 
 /// Who sets a record's timestamp (`message.timestamp.type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,24 +51,6 @@ impl Default for TopicConfig {
             timestamp_after_max_ms: 3_600_000,
         }
     }
-}
-
-/// Why settings are refused: INVALID_CONFIG.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ConfigError {
-    /// There is no such setting.
-    #[error("unknown topic config name: {0}")]
-    Unknown(String),
-    /// The value is not one of the setting's.
-    #[error("invalid value {value:?} for configuration {name}: {reason}")]
-    Invalid {
-        /// The setting.
-        name: String,
-        /// What was written.
-        value: String,
-        /// What is wrong with it.
-        reason: String,
-    },
 }
 
 impl TopicConfig {
@@ -113,13 +94,7 @@ pub fn effective(
 ) -> impl Iterator<Item = (&'static Definition, Cow<'_, str>, bool)> {
     definitions().iter().map(|definition| match overrides.get(definition.name) {
         None => (definition, Cow::Borrowed(definition.default), false),
-        Some(text) => {
-            let value = match definition.read(text).map(|value| value.to_string()) {
-                Ok(plain) if plain != *text => Cow::Owned(plain),
-                _ => Cow::Borrowed(text.as_str()),
-            };
-            (definition, value, true)
-        }
+        Some(text) => (definition, definition.shown(text), true),
     })
 }
 

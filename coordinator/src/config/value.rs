@@ -1,5 +1,6 @@
 //! Reading one setting's text as Kafka's `ConfigDef` does, with its reasons for refusal.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{ConfigError, ConfigType, Definition, Rule};
@@ -9,7 +10,7 @@ const LONGEST: usize = i16::MAX as usize;
 
 /// What a setting's text means. It shows itself as DescribeConfigs does.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Boolean(bool),
     Int(i32),
     Long(i64),
@@ -33,7 +34,7 @@ impl fmt::Display for Value<'_> {
 
 impl Definition {
     /// What `text` means for this setting.
-    pub(super) fn read<'a>(&self, text: &'a str) -> Result<Value<'a>, ConfigError> {
+    pub(crate) fn read<'a>(&self, text: &'a str) -> Result<Value<'a>, ConfigError> {
         let checked = match text.len() {
             0..=LONGEST => parse(self.kind, text).and_then(|value| {
                 check(&self.rule, &value)?;
@@ -46,6 +47,14 @@ impl Definition {
             let value = text.chars().take(200).collect();
             ConfigError::Invalid { name: self.name.to_owned(), value, reason }
         })
+    }
+
+    /// `text` as Kafka's DescribeConfigs writes it.
+    pub fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.read(text).map(|value| value.to_string()) {
+            Ok(plain) if plain != text => Cow::Owned(plain),
+            _ => Cow::Borrowed(text),
+        }
     }
 
     /// Whether `text` may be this setting's value.
@@ -104,6 +113,21 @@ fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
         }
         (Rule::Fraction, _) => Ok(()),
         (Rule::OneOf(known), Value::String(value)) => one_of(known, value),
+        (Rule::OneOfAnyCase(known), Value::String(value)) => {
+            match known.iter().any(|known| known.eq_ignore_ascii_case(value)) {
+                true => Ok(()),
+                false => Err(format!("String must be one of (case insensitive): {}", known.join(", "))),
+            }
+        }
+        (Rule::ShareReset, Value::String("latest" | "earliest")) => Ok(()),
+        (Rule::ShareReset, Value::String(value)) => match super::group::back(value) {
+            Some(_) => Ok(()),
+            None => {
+                Err("Invalid value for share.auto.offset.reset: it is latest, earliest, or by_duration: \
+                         and an ISO 8601 duration that is not negative"
+                    .to_owned())
+            }
+        },
         (Rule::EachOf(known), Value::List(values)) => match values.iter().find(|v| v.is_empty()) {
             Some(_) => Err("values must not be empty".to_owned()),
             None => values.iter().try_for_each(|value| one_of(known, value)),
