@@ -6,13 +6,20 @@
 
 pub mod broker;
 pub(crate) mod definition;
+mod described;
 pub mod group;
 mod value;
+
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 pub use definition::{ConfigType, Definition, Effect, Rule};
+pub use described::{Described, Layer, Source};
 pub(crate) use value::Value;
+
+/// Settings that are not at their defaults, by name, as whoever set them wrote them.
+pub type Overrides = BTreeMap<String, String>;
 
 /// Why settings are refused: INVALID_CONFIG.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -23,6 +30,9 @@ pub enum ConfigError {
     /// There is no such setting of a group.
     #[error("Unknown group config name: {0}")]
     UnknownOfGroup(String),
+    /// There is no such setting of a node.
+    #[error("Unknown broker config name: {0}")]
+    UnknownOfBroker(String),
     /// The value is not one of the setting's.
     #[error("Invalid value {value} for configuration {name}: {reason}")]
     Invalid {

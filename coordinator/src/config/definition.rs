@@ -94,6 +94,9 @@ pub struct Definition {
     pub rule: Rule,
     /// Kafka's broker setting that gives the default, where it shows one as a synonym.
     pub synonym: Option<&'static str>,
+    /// The broker setting that gives the default while it is set, where Kafka shows none otherwise; and what it
+    /// falls back to, with its default.
+    pub unset: Option<(&'static str, &'static str, &'static str)>,
     /// What it does here.
     pub effect: Effect,
     /// What it is about, in a sentence or two.
@@ -107,7 +110,7 @@ pub(crate) const fn of(
     effect: Effect,
     documentation: &'static str,
 ) -> Definition {
-    Definition { name, kind, default, rule: Rule::Any, synonym: None, effect, documentation }
+    Definition { name, kind, default, rule: Rule::Any, synonym: None, unset: None, effect, documentation }
 }
 
 pub(crate) const fn boolean(name: &'static str, effect: Effect, documentation: &'static str) -> Definition {
@@ -172,6 +175,21 @@ impl Definition {
     pub(crate) const fn default(mut self, default: &'static str) -> Self {
         self.default = default;
         self
+    }
+
+    pub(crate) const fn unset(
+        mut self,
+        broker: &'static str,
+        fallback: &'static str,
+        default: &'static str,
+    ) -> Self {
+        self.unset = Some((broker, fallback, default));
+        self
+    }
+
+    /// The broker setting that gives the default.
+    pub fn inherited(&self) -> Option<&'static str> {
+        self.synonym.or(self.unset.map(|(broker, ..)| broker))
     }
 
     pub(crate) const fn same_synonym(self) -> Self {

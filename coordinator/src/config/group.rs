@@ -8,7 +8,6 @@ mod definitions;
 mod duration;
 mod settings;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub use definitions::{definition, definitions};
@@ -215,25 +214,6 @@ pub fn validate(settings: &GroupSettings, overrides: &BTreeMap<String, String>) 
 /// A group setting's name without the kind of group.
 fn stem(name: &str) -> &str {
     name.split_once('.').map_or(name, |(_, stem)| stem)
-}
-
-/// Every setting of a group in the order of [`definitions`]: its definition, its value as Kafka's
-/// DescribeConfigs writes it, and whether `overrides` holds it.
-pub fn effective<'a>(
-    settings: &GroupSettings,
-    overrides: &'a BTreeMap<String, String>,
-) -> Vec<(&'static Definition, Cow<'a, str>, bool)> {
-    let inherited = |definition: &'static Definition| match definition.default {
-        default if default.parse::<i32>().is_ok() => {
-            Cow::Owned(settings.bounds(definition.name).value.to_string())
-        }
-        default => Cow::Borrowed(default),
-    };
-    let each = definitions().iter().map(|definition| match overrides.get(definition.name) {
-        Some(text) => (definition, definition.shown(text), true),
-        None => (definition, inherited(definition), false),
-    });
-    each.collect()
 }
 
 #[cfg(test)]

@@ -25,10 +25,21 @@ impl fmt::Display for Value<'_> {
             Self::Boolean(value) => value.fmt(f),
             Self::Int(value) => value.fmt(f),
             Self::Long(value) => value.fmt(f),
-            Self::Double(value) => fmt::Debug::fmt(value, f),
+            Self::Double(value) => f.write_str(&java(*value)),
             Self::String(value) => f.write_str(value),
             Self::List(values) => f.write_str(&values.join(",")),
         }
+    }
+}
+
+/// A number as Java's `Double.toString` writes it.
+fn java(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        return format!("{value:?}");
+    }
+    match format!("{value:E}") {
+        short if !short.contains('.') => short.replacen('E', ".0E", 1),
+        long => long,
     }
 }
 
@@ -168,4 +179,28 @@ fn one_of(known: &[&str], value: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("String must be one of: {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::java;
+
+    #[test]
+    fn numbers_are_written_as_java_does() {
+        let numbers = [0.0, 0.5, 0.001, 1e-4, 12345.0, 9_999_999.0, 1e7, 1.5e10, f64::MAX, -0.25];
+        let written = numbers.map(java);
+        let expected = [
+            "0.0",
+            "0.5",
+            "0.001",
+            "1.0E-4",
+            "12345.0",
+            "9999999.0",
+            "1.0E7",
+            "1.5E10",
+            "1.7976931348623157E308",
+            "-0.25",
+        ];
+        assert_eq!(written, expected);
+    }
 }

@@ -5,13 +5,10 @@
 
 mod definitions;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 pub use definitions::{definition, definitions};
 
-use crate::config::Value;
 pub use crate::config::{ConfigError, ConfigType, Definition, Effect, Rule};
+use crate::config::{Overrides, Value};
 
 /// Who sets a record's timestamp (`message.timestamp.type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +53,31 @@ impl Default for TopicConfig {
 impl TopicConfig {
     /// Reads the settings that differ from the defaults, and checks every one of them, whether anything
     /// acts on it yet or not.
-    pub fn read(overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+    pub fn read(overrides: &Overrides) -> Result<Self, ConfigError> {
+        let (config, least_lag, most_lag) = Self::read_each(&Overrides::new(), overrides)?;
+        if least_lag > most_lag {
+            return Err(ConfigError::Contradiction(format!(
+                "conflict topic config setting min.compaction.lag.ms ({least_lag}) > max.compaction.lag.ms \
+                 ({most_lag})"
+            )));
+        }
+        Ok(config)
+    }
+
+    /// Reads the settings of a topic whose defaults are not Kafka's but `defaults`: settings of all nodes, under
+    /// their own names. Whether settings go together was checked when they were made.
+    pub fn over(defaults: &Overrides, overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::read_each(defaults, overrides).map(|(config, ..)| config)
+    }
+
+    fn read_each(defaults: &Overrides, overrides: &Overrides) -> Result<(Self, i64, i64), ConfigError> {
         let mut config = Self::default();
         let (mut least_lag, mut most_lag) = (0, i64::MAX);
-        for (name, text) in overrides {
-            let definition = definition(name).ok_or_else(|| ConfigError::Unknown(name.clone()))?;
+        let inherited = definitions().iter().filter_map(|d| Some((d.name, defaults.get(d.inherited()?)?)));
+        let inherited = inherited.filter(|(name, _)| !defaults.is_empty() && !overrides.contains_key(*name));
+        let own = overrides.iter().map(|(name, text)| (name.as_str(), text));
+        for (name, text) in inherited.chain(own) {
+            let definition = definition(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
             let value = definition.read(text)?;
             match (definition.name, value) {
                 ("max.message.bytes", Value::Int(bytes)) => config.max_message_bytes = bytes,
@@ -78,24 +95,8 @@ impl TopicConfig {
                 _ => {}
             }
         }
-        if least_lag > most_lag {
-            let (name, value) = ("min.compaction.lag.ms".to_owned(), least_lag.to_string());
-            let reason = format!("Value must be no more than max.compaction.lag.ms, which is {most_lag}");
-            return Err(ConfigError::Invalid { name, value, reason });
-        }
-        Ok(config)
+        Ok((config, least_lag, most_lag))
     }
-}
-
-/// Every setting of a topic in the order of [`definitions`]: its definition, its value as Kafka's
-/// DescribeConfigs writes it, and whether `overrides` holds it.
-pub fn effective(
-    overrides: &BTreeMap<String, String>,
-) -> impl Iterator<Item = (&'static Definition, Cow<'_, str>, bool)> {
-    definitions().iter().map(|definition| match overrides.get(definition.name) {
-        None => (definition, Cow::Borrowed(definition.default), false),
-        Some(text) => (definition, definition.shown(text), true),
-    })
 }
 
 #[cfg(test)]

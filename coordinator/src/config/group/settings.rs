@@ -186,6 +186,24 @@ impl GroupSettings {
         Ok(settings)
     }
 
+    /// The same, with what was changed while nodes run: the intervals between assignments. Kafka takes any value
+    /// for all nodes, and cuts it down to what its bounds allow.
+    pub fn updated<'a>(mut self, changed: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let Self { consumer, share, streams, .. } = &mut self;
+        for (name, interval) in [
+            ("group.consumer.assignment.interval.ms", &mut consumer.assignment_interval_ms),
+            ("group.share.assignment.interval.ms", &mut share.assignment_interval_ms),
+            ("group.streams.assignment.interval.ms", &mut streams.assignment_interval_ms),
+        ] {
+            if let Some(Ok(Value::Int(value))) =
+                changed(name).and_then(|text| broker::definition(name).map(|d| d.setting.read(text)))
+            {
+                interval.value = interval.clamp(value);
+            }
+        }
+        self
+    }
+
     /// The bounds of a group's setting, and what groups get that do not set it.
     pub fn bounds(&self, name: &str) -> Bounded {
         let Self { consumer, share, streams, .. } = self;

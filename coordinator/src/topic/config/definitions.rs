@@ -99,7 +99,8 @@ const DEFINITIONS: &[Definition] = &[
         Inapplicable,
         "After how many ms a broker forces records to its disk. Here every acknowledged record is in the store.",
     )
-    .least(0),
+    .least(0)
+    .unset("log.flush.interval.ms", "log.flush.scheduler.interval.ms", FOREVER),
     list(
         "follower.replication.throttled.replicas",
         "",
@@ -249,7 +250,8 @@ const DEFINITIONS: &[Definition] = &[
         "How long records are kept before they are dropped, in ms, if `cleanup.policy` has `delete`; -1 is for \
          ever.",
     )
-    .least(-1),
+    .least(-1)
+    .unset("log.retention.ms", "log.retention.hours", "168"),
     int(
         "segment.bytes",
         "1073741824",
@@ -272,14 +274,16 @@ const DEFINITIONS: &[Definition] = &[
         Inapplicable,
         "By how much, at random, a segment is closed before `segment.ms`, in ms. There are no such files here.",
     )
-    .least(0),
+    .least(0)
+    .unset("log.roll.jitter.ms", "log.roll.jitter.hours", "0"),
     long(
         "segment.ms",
         "604800000",
         Inapplicable,
         "After how many ms a segment is closed, full or not. There are no such files here.",
     )
-    .least(1),
+    .least(1)
+    .unset("log.roll.ms", "log.roll.hours", "168"),
     boolean(
         "unclean.leader.election.enable",
         Inapplicable,
