@@ -8,6 +8,7 @@ mod open;
 mod peers;
 mod producer_ids;
 mod run;
+mod settings;
 mod takeover;
 mod watch;
 

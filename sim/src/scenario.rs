@@ -162,6 +162,7 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
         node_id: None,
         rack: None,
         addresses: Vec::new(),
+        settings: Default::default(),
         log: LogConfig {
             slot_bytes: *[1 << 10, 1 << 16].choose(rng).unwrap_or(&(1 << 16)),
             linger: Duration::from_millis(*[0, 5, 100].choose(rng).unwrap_or(&5)),

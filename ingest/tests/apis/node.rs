@@ -47,6 +47,7 @@ pub(crate) fn config() -> BrokerConfig {
         node_id: Some(NodeId(NODE)),
         rack: Some("r1".to_owned()),
         addresses: vec![Address { listener: LISTENER.to_owned(), host: "node7.test".to_owned(), port: 9092 }],
+        settings: Default::default(),
         log: LogConfig {
             slot_bytes: 8 << 20,
             linger: Duration::ZERO,
