@@ -9,6 +9,7 @@ mod peers;
 mod producer_ids;
 mod retention;
 mod run;
+mod settings;
 mod takeover;
 mod watch;
 

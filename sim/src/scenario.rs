@@ -170,6 +170,7 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
         node_id: None,
         rack: None,
         addresses: Vec::new(),
+        settings: Default::default(),
         log: LogConfig {
             slot_bytes: *[1 << 10, 1 << 16].choose(rng).unwrap_or(&(1 << 16)),
             linger: Duration::from_millis(*[0, 5, 100].choose(rng).unwrap_or(&5)),
@@ -180,7 +181,6 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
             rotate_slots: 1 << rng.random_range(3..12),
             rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
-            groups: Default::default(),
         },
         retention_check_interval: Duration::from_secs(1),
         read_cache_bytes: 1 << 16,
