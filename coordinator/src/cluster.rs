@@ -4,17 +4,23 @@
 //! it presumes; where that no longer holds when it is applied, it is void, and the rest of its entry is
 //! still applied. Whoever proposed it looks at the state to learn what became of it.
 
+mod alter;
 mod apply;
 mod balance;
+mod config;
 mod op;
+mod partitions;
 mod plan;
 mod session;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use alter::{Asked, Change, ConfigReject};
 pub use apply::{ApplyError, Outcome};
+pub use config::{Configs, Resource};
 pub use op::{Address, Format, MoveFrom, Op, ShardRun};
+pub use partitions::PartitionsReject;
 pub use plan::{TopicPlan, TopicReject};
 pub use session::{CheckpointRef, Session, SessionEnd, SessionState};
 
@@ -67,6 +73,7 @@ pub struct Cluster {
     sessions: BTreeMap<SessionId, Session>,
     topics: BTreeMap<TopicId, Topic>,
     names: BTreeMap<String, TopicId>,
+    configs: Configs,
     /// Per shard its holdings, oldest first, from the last one that a checkpoint covers on. Shards that were
     /// always held together share them until that ends.
     grants: Vec<Arc<Vec<Grant>>>,
@@ -76,22 +83,25 @@ impl Cluster {
     /// The state that entry 0, FORMAT, makes.
     pub fn new(format: Format) -> Self {
         let grants = vec![Arc::default(); format.shards.count() as usize];
-        let (sessions, topics, names) = Default::default();
-        Self { next: Epoch(1), format, sessions, topics, names, grants }
+        let (sessions, topics, names, configs) = Default::default();
+        Self { next: Epoch(1), format, sessions, topics, names, configs, grants }
     }
 
-    /// Rebuilds a state from a snapshot's parts.
+    /// Rebuilds a state from a snapshot's parts. The topics' settings are read once more, over those of all nodes.
     pub fn restore(
         next: Epoch,
         format: Format,
         sessions: Vec<Session>,
         topics: Vec<Topic>,
+        configs: Configs,
         grants: Vec<Arc<Vec<Grant>>>,
     ) -> Self {
         let names = topics.iter().map(|t| (t.name.clone(), t.id)).collect();
         let sessions = sessions.into_iter().map(|s| (s.id, s)).collect();
         let topics = topics.into_iter().map(|t| (t.id, t)).collect();
-        Self { next, format, sessions, topics, names, grants }
+        let mut restored = Self { next, format, sessions, topics, names, configs, grants };
+        restored.read_topics();
+        restored
     }
 
     /// The index of the next entry: how many have been applied.

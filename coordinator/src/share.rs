@@ -20,7 +20,7 @@ pub use acquire::{Acquire, AcquireMode, Acquired};
 pub use change::Change;
 pub use part::NextFetch;
 pub use request::{Effect, Reject, Reply, Request, Token};
-pub use settings::{AutoOffsetReset, Settings};
+pub use settings::Settings;
 pub use shard::Shard;
 pub use state::{Batch, Delivery, SharePartitionId, State};
 

@@ -22,6 +22,6 @@ pub struct Topic {
     pub replication_factor: i16,
     /// The settings that differ from the defaults, as the client wrote them.
     pub overrides: BTreeMap<String, String>,
-    /// The same, read.
+    /// What they come to, over the settings of all nodes.
     pub config: config::TopicConfig,
 }

@@ -3,11 +3,16 @@
 //! One file per API turns a decoded request into a response. Only here and below do wire types meet domain
 //! types. How frames are read and written belongs to [`crate::connection`].
 
+mod alter_configs;
+mod alter_replica_log_dirs;
 mod alter_share_group_offsets;
 mod api_versions;
+mod assignment;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod create_partitions;
 mod create_topics;
+mod delegation_tokens;
 mod delete_groups;
 mod delete_records;
 mod delete_share_group_offsets;
@@ -17,6 +22,8 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_share_group_offsets;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod groups;
@@ -24,6 +31,7 @@ mod heartbeat;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod metadata;
@@ -31,9 +39,12 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod partition_reassignments;
 mod peer;
 mod produce;
+mod quorum;
 mod records;
+mod resources;
 mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
@@ -42,11 +53,14 @@ mod share_offsets;
 mod status;
 mod sync_group;
 mod topics;
+mod unregister_broker;
+mod update_features;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use coordinator::cluster::Cluster;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::frame::{self, RequestHeader};
@@ -105,16 +119,34 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::InitProducerId, 0, 5),
     served(ApiKey::OffsetForLeaderEpoch, 2, 4),
     served(ApiKey::DescribeConfigs, 1, 4),
+    served(ApiKey::AlterConfigs, 0, 2),
+    served(ApiKey::AlterReplicaLogDirs, 1, 2),
     served(ApiKey::DescribeLogDirs, 1, 5),
+    served(ApiKey::CreatePartitions, 0, 3),
+    served(ApiKey::CreateDelegationToken, 1, 3),
+    served(ApiKey::RenewDelegationToken, 1, 2),
+    served(ApiKey::ExpireDelegationToken, 1, 2),
+    served(ApiKey::DescribeDelegationToken, 1, 3),
     served(ApiKey::DeleteGroups, 0, 2),
+    served(ApiKey::ElectLeaders, 0, 2),
+    served(ApiKey::IncrementalAlterConfigs, 0, 1),
+    served(ApiKey::AlterPartitionReassignments, 0, 1),
+    served(ApiKey::ListPartitionReassignments, 0, 0),
     served(ApiKey::OffsetDelete, 0, 0),
+    served(ApiKey::DescribeQuorum, 0, 2),
+    served(ApiKey::UpdateFeatures, 0, 2),
     served(ApiKey::DescribeCluster, 0, 2),
+    served(ApiKey::UnregisterBroker, 0, 0),
     served(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     served(ApiKey::ConsumerGroupDescribe, 0, 1),
+    served(ApiKey::ListConfigResources, 0, 1),
+    served(ApiKey::DescribeTopicPartitions, 0, 0),
     served(ApiKey::ShareGroupHeartbeat, 1, 1),
     served(ApiKey::ShareGroupDescribe, 1, 1),
     served(ApiKey::ShareFetch, 1, 2),
     served(ApiKey::ShareAcknowledge, 1, 2),
+    served(ApiKey::AddRaftVoter, 0, 1),
+    served(ApiKey::RemoveRaftVoter, 0, 0),
     served(ApiKey::DescribeShareGroupOffsets, 0, 1),
     served(ApiKey::AlterShareGroupOffsets, 0, 0),
     served(ApiKey::DeleteShareGroupOffsets, 0, 0),
@@ -286,10 +318,6 @@ impl Incoming {
             ApiKey::Metadata => answer!(metadata::answer, cluster, version),
             ApiKey::OffsetCommit => answer!(offset_commit::answer, cluster, version),
             ApiKey::OffsetFetch => answer!(offset_fetch::answer, cluster, version),
-            ApiKey::FindCoordinator => {
-                let (request, outgoing) = self.open()?;
-                outgoing.now(context, &find_coordinator::answer(context, &cluster, version, &request))
-            }
             ApiKey::JoinGroup => {
                 let client_id = self.header.client_id.clone();
                 answer!(join_group::answer, version, client_id)
@@ -298,10 +326,6 @@ impl Incoming {
             ApiKey::LeaveGroup => answer!(leave_group::answer, version),
             ApiKey::SyncGroup => answer!(sync_group::answer),
             ApiKey::DescribeGroups => answer!(describe_groups::answer, version),
-            ApiKey::ListGroups => {
-                let (request, outgoing) = self.open()?;
-                outgoing.now(context, &list_groups::answer(context, &request))
-            }
             ApiKey::DeleteGroups => answer!(delete_groups::answer),
             ApiKey::OffsetDelete => answer!(offset_delete::answer, cluster),
             ApiKey::ConsumerGroupHeartbeat => {
@@ -327,14 +351,42 @@ impl Incoming {
             ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
             ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
             ApiKey::PeerControl => answer!(status::control),
-            ApiKey::DescribeLogDirs => {
+            ApiKey::AlterConfigs => answer!(alter_configs::answer),
+            ApiKey::IncrementalAlterConfigs => answer!(alter_configs::answer_incremental),
+            ApiKey::CreatePartitions => answer!(create_partitions::answer),
+            ApiKey::DescribeTopicPartitions => answer!(describe_topic_partitions::answer, cluster),
+            _ => self.handle_at_once(context, &cluster),
+        }
+    }
+
+    /// What is answered from what this node knows, without waiting for anything.
+    fn handle_at_once(self, context: &Context, cluster: &Cluster) -> Result<Answer, Refusal> {
+        let version = self.header.request_api_version;
+        macro_rules! answer {
+            ($handler:path $(, $argument:expr)*) => {{
                 let (request, outgoing) = self.open()?;
-                outgoing.now(context, &describe_log_dirs::answer(context, &cluster, request))
-            }
-            ApiKey::DescribeCluster => {
-                let (request, outgoing) = self.open()?;
-                outgoing.now(context, &describe_cluster::answer(context, &cluster, &request))
-            }
+                outgoing.now(context, &$handler($($argument,)* &request))
+            }};
+        }
+        match self.key() {
+            ApiKey::DescribeCluster => answer!(describe_cluster::answer, context, cluster),
+            ApiKey::DescribeLogDirs => answer!(describe_log_dirs::answer, context, cluster),
+            ApiKey::FindCoordinator => answer!(find_coordinator::answer, context, cluster, version),
+            ApiKey::ListGroups => answer!(list_groups::answer, context),
+            ApiKey::ListConfigResources => answer!(list_config_resources::answer, context, cluster, version),
+            ApiKey::ElectLeaders => answer!(elect_leaders::answer, cluster),
+            ApiKey::AlterPartitionReassignments => answer!(partition_reassignments::alter, cluster),
+            ApiKey::ListPartitionReassignments => answer!(partition_reassignments::list),
+            ApiKey::AlterReplicaLogDirs => answer!(alter_replica_log_dirs::answer),
+            ApiKey::DescribeQuorum => answer!(quorum::describe),
+            ApiKey::AddRaftVoter => answer!(quorum::add_voter),
+            ApiKey::RemoveRaftVoter => answer!(quorum::remove_voter),
+            ApiKey::UpdateFeatures => answer!(update_features::answer),
+            ApiKey::UnregisterBroker => answer!(unregister_broker::answer, cluster),
+            ApiKey::CreateDelegationToken => answer!(delegation_tokens::create),
+            ApiKey::RenewDelegationToken => answer!(delegation_tokens::renew),
+            ApiKey::ExpireDelegationToken => answer!(delegation_tokens::expire),
+            ApiKey::DescribeDelegationToken => answer!(delegation_tokens::describe),
             _ => Err(self.not_served()),
         }
     }

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Grant};
-use coordinator::{Epoch, PartitionId, SessionId, ShardId, Shards};
+use coordinator::config::broker::Statics;
+use coordinator::{Epoch, NodeId, PartitionId, SessionId, ShardId, Shards};
 use parking_lot::{Mutex, RwLock};
 use tiering::format::checkpoint::OwnedPartition;
 use tiering::read::Reader;
@@ -67,10 +68,6 @@ pub struct LogConfig {
     pub rotate_slots: u64,
     /// Or after this many bytes of records.
     pub rotate_bytes: u64,
-    /// What holds for every group that nothing else was set for.
-    pub groups: coordinator::group::Settings,
-    /// What holds for the share partitions of every group that nothing else was set for.
-    pub shares: coordinator::share::Settings,
     /// Idle producers are forgotten after this long (`producer.id.expiration.ms`, one day).
     pub producer_expiration: Duration,
 }
@@ -88,6 +85,10 @@ pub struct LogParts {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The node, which may have settings of its own.
+    pub node: NodeId,
+    /// What the node was started with.
+    pub settings: Statics,
     /// How slots are filled and put.
     pub config: LogConfig,
 }
@@ -133,13 +134,14 @@ impl Log {
         recovered: Recovered,
     ) -> Arc<Self> {
         let tail = Mutex::new(Tail::new(parts.config.tail_bytes));
+        let around = groups::Surroundings::of(&parts, &cluster);
         let log = Self {
             writer: SlotWriter::new(parts.store.clone()),
             parts,
             shards: cluster.shards(),
             open: Mutex::new(Open::new(session, cluster.next())),
             partitions: RwLock::new(HashMap::new()),
-            groups: groups::Groups::new(Arc::clone(&cluster)),
+            groups: groups::Groups::new(around),
             tail,
             changed: Notify::new(),
             checkpointing: checkpoint::Progress::default(),

@@ -18,9 +18,6 @@ pub(crate) const FIRST: i32 = 0;
 /// The session epoch of a request that closes one.
 pub(crate) const FINAL: i32 = -1;
 
-/// How many there may be (`group.share.max.share.sessions`, Kafka's default).
-const MOST: usize = 2000;
-
 /// Whose session it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Holder {
@@ -69,18 +66,20 @@ impl Sessions {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Opens a session, in place of one that the member may have. What that had in hand stays there.
+    /// Opens a session, in place of one that the member may have. What that had in hand stays there. There may be
+    /// `most`.
     pub(crate) fn open(
         &self,
         holder: Holder,
         connection: ConnectionId,
         partitions: Vec<PartitionId>,
+        most: usize,
     ) -> Result<(), SessionReject> {
         let mut known = BTreeSet::new();
         let partitions = partitions.into_iter().filter(|partition| known.insert(*partition)).collect();
         let mut open = self.open.lock();
         open.remove(&holder);
-        if open.len() >= MOST {
+        if open.len() >= most {
             return Err(SessionReject::LimitReached);
         }
         open.insert(holder, Session { connection, epoch: next(FIRST), partitions });
@@ -173,7 +172,7 @@ mod tests {
         let (sessions, holder) = (Sessions::default(), Holder::new("g", "m"));
         let connection = sessions.connection();
         assert_eq!(sessions.update(&holder, 1, vec![], &[]), Err(SessionReject::NotFound));
-        assert_eq!(sessions.open(holder.clone(), connection, vec![partition(0), partition(1)]), Ok(()));
+        assert_eq!(sessions.open(holder.clone(), connection, vec![partition(0), partition(1)], 9), Ok(()));
         let all = sessions.update(&holder, 1, vec![partition(1), partition(2)], &[partition(0)]);
         assert_eq!(all, Ok(vec![partition(1), partition(2)]));
         assert_eq!(sessions.update(&holder, 1, vec![], &[]), Err(SessionReject::InvalidEpoch));
@@ -192,9 +191,9 @@ mod tests {
         let sessions = Sessions::default();
         let (first, second) = (sessions.connection(), sessions.connection());
         let [a, b] = ["a", "b"].map(|member| Holder::new("g", member));
-        assert_eq!(sessions.open(a.clone(), first, vec![partition(0)]), Ok(()));
-        assert_eq!(sessions.open(b.clone(), first, vec![partition(1)]), Ok(()));
-        assert_eq!(sessions.open(b.clone(), second, vec![partition(2)]), Ok(()), "it moves");
+        assert_eq!(sessions.open(a.clone(), first, vec![partition(0)], 9), Ok(()));
+        assert_eq!(sessions.open(b.clone(), first, vec![partition(1)], 9), Ok(()));
+        assert_eq!(sessions.open(b.clone(), second, vec![partition(2)], 9), Ok(()), "it moves");
         assert_eq!(sessions.disconnect(first), [(a, vec![partition(0)])]);
         assert_eq!(sessions.disconnect(first), []);
         assert_eq!(sessions.close(&b), Ok(vec![partition(2)]));
@@ -204,11 +203,10 @@ mod tests {
     fn there_are_only_so_many() {
         let sessions = Sessions::default();
         let connection = sessions.connection();
-        for member in 0..MOST {
-            assert_eq!(sessions.open(Holder::new("g", &member.to_string()), connection, vec![]), Ok(()));
-        }
-        let more = Holder::new("g", "more");
-        assert_eq!(sessions.open(more, connection, vec![]), Err(SessionReject::LimitReached));
-        assert_eq!(sessions.open(Holder::new("g", "0"), connection, vec![]), Ok(()), "it has one already");
+        let open = |member| sessions.open(Holder::new("g", member), connection, vec![], 2);
+        assert_eq!(open("a"), Ok(()));
+        assert_eq!(open("b"), Ok(()));
+        assert_eq!(open("c"), Err(SessionReject::LimitReached));
+        assert_eq!(open("a"), Ok(()), "it has one already");
     }
 }

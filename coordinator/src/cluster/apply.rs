@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::{
     Cluster, FORMAT_LEVEL, Grant, HoldingEnd, MoveFrom, Op, Session, SessionEnd, SessionState, ShardRun,
+    config,
 };
 use crate::{Epoch, SessionId, topic::Topic, topic::config::ConfigError, topic::config::TopicConfig};
 
@@ -35,9 +36,8 @@ pub enum ApplyError {
         "the cluster's format level is {0}, and this build reads up to {FORMAT_LEVEL}: use a newer build"
     )]
     NewerLevel(u16),
-    /// A newer build wrote a topic's settings. To go on without the topic would be another state than the
-    /// other nodes have.
-    #[error("a topic's settings are not known to this build, use a newer one: {0}")]
+    /// A newer build wrote settings. To go on without them would be another state than the other nodes have.
+    #[error("settings are not known to this build, use a newer one: {0}")]
     NewerSetting(#[from] ConfigError),
 }
 
@@ -48,8 +48,14 @@ impl Cluster {
             return Err(ApplyError::NotNext { found: k, expected: self.next });
         }
         for op in ops {
-            if let Op::CreateTopic { overrides, .. } = op {
-                TopicConfig::read(overrides)?;
+            match op {
+                Op::CreateTopic { overrides, .. } => drop(TopicConfig::read(overrides)?),
+                Op::AlterConfig { resource, changes } => {
+                    for (name, value) in changes.iter().filter_map(|(name, v)| Some((name, v.as_ref()?))) {
+                        config::check(resource, name, value)?;
+                    }
+                }
+                _ => {}
             }
         }
         let outcomes = ops.iter().map(|op| self.apply_op(k, op)).collect();
@@ -68,6 +74,14 @@ impl Cluster {
                 Some(topic) => self.names.remove(&topic.name).is_some(),
                 None => false,
             },
+            Op::CreatePartitions { topic, partitions } => match self.topics.get_mut(topic) {
+                Some(topic) if topic.partitions < *partitions => {
+                    topic.partitions = *partitions;
+                    true
+                }
+                _ => false,
+            },
+            Op::AlterConfig { resource, changes } => self.alter_config(resource, changes),
             Op::ProducerBlock { session } => self.is_open(*session),
             Op::Suspect { session } => self.change(*session, |s| {
                 let news = s.suspected.is_none();
@@ -189,7 +203,7 @@ impl Cluster {
         if self.topics.contains_key(topic) || self.names.contains_key(name) {
             return false;
         }
-        let Ok(config) = TopicConfig::read(overrides) else { return false };
+        let Ok(config) = self.topic_config(overrides) else { return false };
         let created = Topic {
             id: *topic,
             name: name.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::config::Resource;
 use super::session::SessionEnd;
 use crate::{ClusterId, Epoch, NodeId, ProcessId, SessionId, Shards, TopicId};
 
@@ -127,6 +128,20 @@ pub enum Op {
     DeleteTopic {
         /// Its id.
         topic: TopicId,
+    },
+    /// A topic gets more partitions. Void unless it is there and has fewer.
+    CreatePartitions {
+        /// Its id.
+        topic: TopicId,
+        /// How many it has from now on.
+        partitions: i32,
+    },
+    /// Settings change. Void if the topic is not there, or if they are so already.
+    AlterConfig {
+        /// Whose settings.
+        resource: Resource,
+        /// By name: the new value, or none to go back to the default.
+        changes: BTreeMap<String, Option<String>>,
     },
     /// Somebody can't reach a session's node, nor anybody who could say that it lives. Void unless it is open
     /// and not suspected. It binds nobody: it only asks the node for an [`Op::Alive`].

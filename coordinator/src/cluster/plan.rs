@@ -24,12 +24,10 @@ pub struct TopicPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TopicReject {
     /// TOPIC_ALREADY_EXISTS.
-    #[error("topic '{0}' already exists")]
+    #[error("Topic '{0}' already exists.")]
     Exists(String),
-    /// TOPIC_ALREADY_EXISTS in Kafka's own words: metric names would collide.
-    #[error(
-        "topic '{name}' collides with existing topic '{existing}': '.' and '_' are the same in metric names"
-    )]
+    /// INVALID_TOPIC_EXCEPTION: '.' and '_' are the same in the names of metrics.
+    #[error("Topic '{name}' collides with existing topic: {existing}")]
     Collides {
         /// What was asked for.
         name: String,
@@ -40,11 +38,14 @@ pub enum TopicReject {
     #[error(transparent)]
     Name(#[from] topic::InvalidName),
     /// INVALID_PARTITIONS.
-    #[error("the number of partitions must be from 1 to {max}, and is {0}", max = Cluster::MAX_PARTITIONS)]
-    Partitions(i32),
+    #[error("Number of partitions was set to an invalid non-positive value.")]
+    NoPartitions,
+    /// INVALID_PARTITIONS. Not Kafka's, whose limit is another.
+    #[error("A topic has at most {max} partitions.", max = Cluster::MAX_PARTITIONS)]
+    TooManyPartitions,
     /// INVALID_REPLICATION_FACTOR.
-    #[error("the replication factor must be at least 1, and is {0}")]
-    ReplicationFactor(i16),
+    #[error("Replication factor must be larger than 0, or -1 to use the default value.")]
+    ReplicationFactor,
     /// INVALID_CONFIG.
     #[error(transparent)]
     Config(#[from] topic::config::ConfigError),
@@ -63,11 +64,14 @@ impl Cluster {
         if let Some(existing) = self.colliding(&plan.name) {
             return Err(TopicReject::Collides { name: plan.name.clone(), existing });
         }
-        if !(1..=Self::MAX_PARTITIONS).contains(&plan.partitions) {
-            return Err(TopicReject::Partitions(plan.partitions));
+        if plan.partitions < 1 {
+            return Err(TopicReject::NoPartitions);
+        }
+        if plan.partitions > Self::MAX_PARTITIONS {
+            return Err(TopicReject::TooManyPartitions);
         }
         if plan.replication_factor < 1 {
-            return Err(TopicReject::ReplicationFactor(plan.replication_factor));
+            return Err(TopicReject::ReplicationFactor);
         }
         topic::config::TopicConfig::read(&plan.overrides)?;
         Ok(Op::CreateTopic {

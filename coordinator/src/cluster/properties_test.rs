@@ -50,6 +50,17 @@ enum Proposal {
     Delete {
         topic: Index,
     },
+    Grow {
+        topic: Index,
+        partitions: i32,
+        lag: usize,
+    },
+    Configure {
+        resource: Configured,
+        setting: usize,
+        value: &'static str,
+        lag: usize,
+    },
     ProducerBlock {
         session: Index,
     },
@@ -57,6 +68,32 @@ enum Proposal {
     Again {
         entry: Index,
     },
+}
+
+/// Whose settings change.
+#[derive(Clone, Debug)]
+enum Configured {
+    Topic(Index),
+    Broker(i32),
+    AllBrokers,
+    Group(&'static str),
+}
+
+/// Of a topic, all nodes and a group: a setting, and one that gives the first its default.
+const SETTINGS: [&str; 4] =
+    ["max.message.bytes", "message.max.bytes", "num.io.threads", "consumer.session.timeout.ms"];
+
+fn configures() -> impl Strategy<Value = Proposal> {
+    let resource = prop_oneof![
+        3 => any::<Index>().prop_map(Configured::Topic),
+        1 => (0..3i32).prop_map(Configured::Broker),
+        2 => Just(Configured::AllBrokers),
+        1 => prop_oneof![Just("g"), Just("h")].prop_map(Configured::Group),
+    ];
+    let value = prop_oneof![Just(""), Just("50000"), Just("50001"), Just("x")];
+    let lag = prop_oneof![3 => Just(0usize), 1 => 0..6usize];
+    (resource, 0..SETTINGS.len(), value, lag)
+        .prop_map(|(resource, setting, value, lag)| Proposal::Configure { resource, setting, value, lag })
 }
 
 fn proposals() -> impl Strategy<Value = Vec<Proposal>> {
@@ -79,6 +116,8 @@ fn proposals() -> impl Strategy<Value = Vec<Proposal>> {
         1 => (index(), 0..20u64, lag()).prop_map(|(session, cut, lag)| Rotate { session, cut, lag }),
         2 => (name, lag()).prop_map(|(name, lag)| Create { name, lag }),
         1 => index().prop_map(|topic| Delete { topic }),
+        2 => (index(), 0..5i32, lag()).prop_map(|(topic, partitions, lag)| Grow { topic, partitions, lag }),
+        4 => configures(),
         1 => index().prop_map(|session| ProducerBlock { session }),
         2 => index().prop_map(|entry| Again { entry }),
     ];
@@ -194,6 +233,24 @@ impl World {
                 vec![Op::DeleteTopic { topic: self.topics[topic.index(self.topics.len())] }]
             }
             Proposal::Delete { .. } => vec![],
+            Proposal::Grow { topic, partitions, lag } if !self.topics.is_empty() => {
+                let topic = self.topics[topic.index(self.topics.len())];
+                self.seen(*lag).plan_partitions(topic, *partitions, None).into_iter().collect()
+            }
+            Proposal::Grow { .. } => vec![],
+            Proposal::Configure { resource, setting, value, lag } => {
+                let resource = match resource {
+                    Configured::Topic(_) if self.topics.is_empty() => return vec![],
+                    Configured::Topic(topic) => Resource::Topic(self.topics[topic.index(self.topics.len())]),
+                    Configured::Broker(node) => Resource::Broker(NodeId(*node)),
+                    Configured::AllBrokers => Resource::AllBrokers,
+                    Configured::Group(group) => Resource::Group((*group).to_owned()),
+                };
+                let change = if value.is_empty() { Change::Delete } else { Change::Set((*value).to_owned()) };
+                let asked = Asked::Changes([(SETTINGS[*setting].to_owned(), change)].into());
+                let planned = self.seen(*lag).plan_config(&resource, &asked, NodeId(1), &Default::default());
+                planned.into_iter().flatten().collect()
+            }
             Proposal::ProducerBlock { session } => match some_session(self, session) {
                 Some((session, _)) => vec![Op::ProducerBlock { session }],
                 None => vec![],
@@ -244,7 +301,16 @@ impl World {
         prop_assert_eq!(after.topics().count(), after.topics_by_name().count());
         for topic in after.topics() {
             prop_assert_eq!(after.topic_named(&topic.name).map(|t| t.id), Some(topic.id));
+            prop_assert!(before.topic(topic.id).is_none_or(|t| t.partitions <= topic.partitions));
+            let config = after.topic_config(&topic.overrides).expect("each was checked");
+            prop_assert_eq!(&config, &topic.config);
+            let own = topic.overrides.get("max.message.bytes");
+            let bytes = own.or(after.configs().all_brokers.get("message.max.bytes"));
+            let bytes = bytes.map_or(1_048_588, |text| text.parse().expect("only numbers are set"));
+            prop_assert_eq!(topic.config.max_message_bytes, bytes);
         }
+        let configs = after.configs();
+        prop_assert!(configs.brokers.values().chain(configs.groups.values()).all(|own| !own.is_empty()));
         Ok(())
     }
 
@@ -374,7 +440,17 @@ fn settings_of_a_newer_build_stop_a_node_and_change_nothing() {
     let (session, process) = (SessionId([1; 16]), ProcessId([1; 16]));
     let open = Op::Open { session, process, node: None, rack: None, addresses: vec![] };
     let before = cluster.clone();
-    assert!(matches!(cluster.apply(Epoch(1), &[open, create]), Err(ApplyError::NewerSetting(_))));
+    assert!(matches!(cluster.apply(Epoch(1), &[open.clone(), create]), Err(ApplyError::NewerSetting(_))));
+    for resource in [
+        Resource::Topic(TopicId([1; 16])),
+        Resource::Broker(NodeId(1)),
+        Resource::AllBrokers,
+        Resource::Group("g".to_owned()),
+    ] {
+        let changes = [("no.such".to_owned(), Some("1".to_owned()))].into();
+        let alter = Op::AlterConfig { resource, changes };
+        assert!(matches!(cluster.apply(Epoch(1), &[open.clone(), alter]), Err(ApplyError::NewerSetting(_))));
+    }
     assert_eq!(cluster, before);
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::group::{GroupConfig, GroupSettings};
+
 /// Settings that hold for a group: those of the cluster, and what was set for the group itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -68,6 +70,33 @@ impl Migration {
     }
 }
 
+impl Settings {
+    /// What holds for a group: the settings of the node that coordinates it, and its own.
+    pub fn of(node: &GroupSettings, group: &GroupConfig) -> Self {
+        let ms = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let long = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let size = |size: i32| usize::try_from(size).unwrap_or(0);
+        Self {
+            min_session_timeout: ms(node.classic.min_session_timeout_ms),
+            max_session_timeout: ms(node.classic.max_session_timeout_ms),
+            initial_rebalance_delay: ms(node.classic.initial_rebalance_delay_ms),
+            max_size: size(node.classic.max_size),
+            consumer_max_size: size(node.consumer.max_size),
+            consumer_session_timeout: ms(group.consumer.session_timeout_ms),
+            consumer_heartbeat_interval: ms(group.consumer.heartbeat_interval_ms),
+            consumer_assignment_interval: ms(group.consumer.assignment_interval_ms),
+            consumer_migration: node.consumer.migration_policy,
+            share_max_size: size(node.share.max_size),
+            share_session_timeout: ms(group.share.session_timeout_ms),
+            share_heartbeat_interval: ms(group.share.heartbeat_interval_ms),
+            share_assignment_interval: ms(group.share.assignment_interval_ms),
+            offset_metadata_max: size(node.offsets.metadata_max_bytes),
+            offsets_retention: long(node.offsets.retention_ms),
+            offsets_retention_check: long(node.offsets.retention_check_interval_ms),
+        }
+    }
+}
+
 impl Default for Settings {
     /// Kafka's defaults.
     fn default() -> Self {
@@ -89,5 +118,16 @@ impl Default for Settings {
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check: Duration::from_secs(600),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_tables_have_kafkas_defaults() {
+        let node = GroupSettings::default();
+        assert_eq!(Settings::of(&node, &GroupConfig::of(&node)), Settings::default());
     }
 }

@@ -2,16 +2,7 @@
 
 use std::time::Duration;
 
-/// Where a share group begins with a partition that it never read (`share.auto.offset.reset`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoOffsetReset {
-    /// With what is written from now on.
-    Latest,
-    /// With the first record.
-    Earliest,
-    /// With the first record that is no older.
-    ByDuration(Duration),
-}
+use crate::config::group::{ShareGroupConfig, ShareReset};
 
 /// Settings that hold for a group: those of the cluster, and what was set for the group itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +19,7 @@ pub struct Settings {
     /// The group's `share.renew.acknowledge.enable`: whether a member may extend its locks (KIP-1222).
     pub renew_enabled: bool,
     /// The group's `share.auto.offset.reset`: where a partition begins that the group never read.
-    pub auto_offset_reset: AutoOffsetReset,
+    pub auto_offset_reset: ShareReset,
 }
 
 impl Default for Settings {
@@ -39,12 +30,24 @@ impl Default for Settings {
             delivery_count_limit: 5,
             max_record_locks: 2000,
             renew_enabled: true,
-            auto_offset_reset: AutoOffsetReset::Latest,
+            auto_offset_reset: ShareReset::Latest,
         }
     }
 }
 
 impl Settings {
+    /// What a group gets whose configuration this is.
+    pub fn of(group: &ShareGroupConfig) -> Self {
+        let lock = u64::try_from(group.record_lock_duration_ms).unwrap_or(0);
+        Self {
+            record_lock_duration: Duration::from_millis(lock),
+            delivery_count_limit: u16::try_from(group.delivery_count_limit).unwrap_or(u16::MAX),
+            max_record_locks: u32::try_from(group.partition_max_record_locks).unwrap_or(0),
+            renew_enabled: group.renew_acknowledge,
+            auto_offset_reset: group.auto_offset_reset,
+        }
+    }
+
     /// From so many deliveries on records are handed out few at a time, so that a bad one is found and takes no
     /// good ones with it.
     pub(super) fn suspicious_deliveries(&self) -> u16 {

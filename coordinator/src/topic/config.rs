@@ -5,18 +5,14 @@
 
 mod compression;
 mod definitions;
-mod value;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use thiserror::Error;
-
-use crate::partition::Retention;
+pub use definitions::{definition, definitions};
 
 pub use compression::StoredCompression;
-pub use definitions::{ConfigType, Definition, Effect, Rule, definition, definitions};
-use value::Value;
+
+pub use crate::config::{ConfigError, ConfigType, Definition, Effect, Rule};
+use crate::config::{Overrides, Value};
+use crate::partition::Retention;
 
 /// Who sets a record's timestamp (`message.timestamp.type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,33 +63,35 @@ impl Default for TopicConfig {
     }
 }
 
-/// Why settings are refused: INVALID_CONFIG.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ConfigError {
-    /// There is no such setting.
-    #[error("unknown topic config name: {0}")]
-    Unknown(String),
-    /// The value is not one of the setting's.
-    #[error("invalid value {value:?} for configuration {name}: {reason}")]
-    Invalid {
-        /// The setting.
-        name: String,
-        /// What was written.
-        value: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
 impl TopicConfig {
     /// Reads the settings that differ from the defaults, and checks every one of them, whether anything
     /// acts on it yet or not.
-    pub fn read(overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+    pub fn read(overrides: &Overrides) -> Result<Self, ConfigError> {
+        let (config, least_lag, most_lag) = Self::read_each(&Overrides::new(), overrides)?;
+        if least_lag > most_lag {
+            return Err(ConfigError::Contradiction(format!(
+                "conflict topic config setting min.compaction.lag.ms ({least_lag}) > max.compaction.lag.ms \
+                 ({most_lag})"
+            )));
+        }
+        Ok(config)
+    }
+
+    /// Reads the settings of a topic whose defaults are not Kafka's but `defaults`: settings of all nodes, under
+    /// their own names. Whether settings go together was checked when they were made.
+    pub fn over(defaults: &Overrides, overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::read_each(defaults, overrides).map(|(config, ..)| config)
+    }
+
+    fn read_each(defaults: &Overrides, overrides: &Overrides) -> Result<(Self, i64, i64), ConfigError> {
         let mut config = Self::default();
         let (mut least_lag, mut most_lag) = (0, i64::MAX);
         let mut compression = compression::Settings::default();
-        for (name, text) in overrides {
-            let definition = definition(name).ok_or_else(|| ConfigError::Unknown(name.clone()))?;
+        let inherited = definitions().iter().filter_map(|d| Some((d.name, defaults.get(d.inherited()?)?)));
+        let inherited = inherited.filter(|(name, _)| !defaults.is_empty() && !overrides.contains_key(*name));
+        let own = overrides.iter().map(|(name, text)| (name.as_str(), text));
+        for (name, text) in inherited.chain(own) {
+            let definition = definition(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
             let value = definition.read(text)?;
             match (definition.name, value) {
                 ("max.message.bytes", Value::Int(bytes)) => config.max_message_bytes = bytes,
@@ -117,31 +115,9 @@ impl TopicConfig {
                 _ => {}
             }
         }
-        if least_lag > most_lag {
-            let (name, value) = ("min.compaction.lag.ms".to_owned(), least_lag.to_string());
-            let reason = format!("Value must be no more than max.compaction.lag.ms, which is {most_lag}");
-            return Err(ConfigError::Invalid { name, value, reason });
-        }
         config.compression = compression.read();
-        Ok(config)
+        Ok((config, least_lag, most_lag))
     }
-}
-
-/// Every setting of a topic in the order of [`definitions`]: its definition, its value as Kafka's
-/// DescribeConfigs writes it, and whether `overrides` holds it.
-pub fn effective(
-    overrides: &BTreeMap<String, String>,
-) -> impl Iterator<Item = (&'static Definition, Cow<'_, str>, bool)> {
-    definitions().iter().map(|definition| match overrides.get(definition.name) {
-        None => (definition, Cow::Borrowed(definition.default), false),
-        Some(text) => {
-            let value = match definition.read(text).map(|value| value.to_string()) {
-                Ok(plain) if plain != *text => Cow::Owned(plain),
-                _ => Cow::Borrowed(text.as_str()),
-            };
-            (definition, value, true)
-        }
-    })
 }
 
 #[cfg(test)]

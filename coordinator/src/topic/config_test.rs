@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -180,7 +182,8 @@ fn the_least_compaction_lag_is_not_above_the_most() {
         TopicConfig::read(&overrides(&[("min.compaction.lag.ms", least), ("max.compaction.lag.ms", most)]))
     };
     assert!(lags("5", "5").is_ok());
-    assert!(matches!(lags("10", "5"), Err(ConfigError::Invalid { .. })));
+    let message = "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)";
+    assert_eq!(lags("10", "5"), Err(ConfigError::Contradiction(message.to_owned())));
 }
 
 #[test]
@@ -196,30 +199,33 @@ fn a_value_longer_than_a_kafka_string_is_refused() {
 }
 
 #[test]
-fn effective_settings_are_written_as_kafka_writes_them() {
-    let settings = overrides(&[
-        ("cleanup.policy", " delete , compact,delete"),
-        ("max.message.bytes", "+12"),
-        ("min.cleanable.dirty.ratio", ".5"),
-        ("preallocate", "TRUE"),
-        ("retention.ms", "604800000"),
+fn what_is_set_is_written_as_kafka_writes_it() {
+    for (name, text, shown) in [
+        ("cleanup.policy", " delete , compact,delete", "delete,compact"),
+        ("max.message.bytes", "+12", "12"),
+        ("min.cleanable.dirty.ratio", ".5", "0.5"),
+        ("preallocate", "TRUE", "true"),
+        ("retention.ms", "604800000", "604800000"),
+    ] {
+        assert_eq!(definition(name).expect("defined").shown(text), shown);
+    }
+}
+
+#[test]
+fn settings_of_all_nodes_are_a_topics_defaults() {
+    let defaults = overrides(&[
+        ("message.max.bytes", "77"),
+        ("log.cleanup.policy", "compact"),
+        ("log.retention.ms", "5"),
+        ("num.io.threads", "9"),
+        ("max.message.bytes", "1"),
     ]);
-    let shown: Vec<_> = effective(&settings).filter(|(_, _, overridden)| *overridden).collect();
-    let shown: Vec<_> = shown.iter().map(|(d, value, _)| (d.name, value.as_ref())).collect();
-    assert_eq!(
-        shown,
-        [
-            ("cleanup.policy", "delete,compact"),
-            ("max.message.bytes", "12"),
-            ("min.cleanable.dirty.ratio", "0.5"),
-            ("preallocate", "true"),
-            ("retention.ms", "604800000"),
-        ]
-    );
-    assert_eq!(effective(&settings).count(), definitions().len());
-    let (_, value, overridden) =
-        effective(&settings).find(|(d, _, _)| d.name == "segment.ms").expect("defined");
-    assert_eq!((value.as_ref(), overridden), ("604800000", false));
+    let config = TopicConfig::over(&defaults, &overrides(&[("cleanup.policy", "delete")])).expect("legal");
+    assert_eq!((config.max_message_bytes, config.compact), (77, false));
+    assert_eq!(TopicConfig::over(&defaults, &Overrides::new()).map(|c| c.compact), Ok(true));
+    // What goes together is checked when it is set, not where it is inherited.
+    let lag = overrides(&[("log.cleaner.min.compaction.lag.ms", "9")]);
+    assert!(TopicConfig::over(&lag, &overrides(&[("max.compaction.lag.ms", "8")])).is_ok());
 }
 
 proptest! {
@@ -229,10 +235,9 @@ proptest! {
         let definition = &definitions()[at];
         let given = overrides(&[(definition.name, &text)]);
         if let Ok(config) = TopicConfig::read(&given) {
-            let (_, shown, _) = effective(&given).nth(at).expect("every setting");
+            let shown = definition.shown(&text);
             prop_assert_eq!(read(definition.name, &shown), Ok(config));
-            let again = overrides(&[(definition.name, &shown)]);
-            prop_assert_eq!(effective(&again).nth(at).map(|(_, v, _)| v.into_owned()), Some(shown.into_owned()));
+            prop_assert_eq!(definition.shown(&shown), shown.as_ref());
         }
     }
 

@@ -2,37 +2,39 @@
 
 use thiserror::Error;
 
+/// The most characters that a name may have.
+const LONGEST: usize = 249;
+
 /// Why a name is none: INVALID_TOPIC_EXCEPTION.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidName {
     /// It has no characters.
-    #[error("a topic's name can't be empty")]
+    #[error("Topic name is invalid: the empty string is not allowed")]
     Empty,
     /// It is `.` or `..`.
-    #[error("a topic's name can't be '.' or '..'")]
-    Dots,
+    #[error("Topic name is invalid: '{0}' is not allowed")]
+    Dots(String),
     /// It is longer than 249 characters.
-    #[error("a topic's name has at most 249 characters, and this one has {0}")]
-    TooLong(usize),
-    /// It has a character that is not legal.
-    #[error("a topic's name has only ASCII letters and digits, '.', '_' and '-', and this one has {0:?}")]
-    Character(char),
+    #[error("Topic name is invalid: the length of '{0}' is longer than the max allowed length {LONGEST}")]
+    TooLong(String),
+    /// It has characters that are not legal.
+    #[error(
+        "Topic name is invalid: '{0}' contains one or more characters other than ASCII alphanumerics, '.', '_' \
+         and '-'"
+    )]
+    Characters(String),
 }
 
 /// Checks `name` as Kafka does.
 pub fn validate_name(name: &str) -> Result<(), InvalidName> {
-    if name.is_empty() {
-        return Err(InvalidName::Empty);
-    }
-    if name == "." || name == ".." {
-        return Err(InvalidName::Dots);
-    }
-    if name.len() > 249 {
-        return Err(InvalidName::TooLong(name.chars().count()));
-    }
-    match name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
-        Some(illegal) => Err(InvalidName::Character(illegal)),
-        None => Ok(()),
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match name {
+        "" => Err(InvalidName::Empty),
+        "." | ".." => Err(InvalidName::Dots(name.to_owned())),
+        // What the log and the client get of it is enough to recognise it by.
+        long if long.len() > LONGEST => Err(InvalidName::TooLong(long.chars().take(2 * LONGEST).collect())),
+        illegal if !illegal.chars().all(legal) => Err(InvalidName::Characters(illegal.to_owned())),
+        _ => Ok(()),
     }
 }
 
@@ -45,10 +47,13 @@ mod tests {
         for good in ["a", "a.b_c-D9", "...", &"x".repeat(249), "__consumer_offsets"] {
             assert_eq!(validate_name(good), Ok(()), "{good}");
         }
-        assert_eq!(validate_name(""), Err(InvalidName::Empty));
-        assert_eq!(validate_name(".."), Err(InvalidName::Dots));
-        assert_eq!(validate_name(&"x".repeat(250)), Err(InvalidName::TooLong(250)));
-        assert_eq!(validate_name("a b"), Err(InvalidName::Character(' ')));
-        assert_eq!(validate_name("é"), Err(InvalidName::Character('é')));
+        let message = |name: &str| validate_name(name).expect_err("refused").to_string();
+        assert_eq!(message(""), "Topic name is invalid: the empty string is not allowed");
+        assert_eq!(message(".."), "Topic name is invalid: '..' is not allowed");
+        assert_eq!(validate_name(&"x".repeat(250)), Err(InvalidName::TooLong("x".repeat(250))));
+        let illegal = "contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
+        for bad in ["a b", "é"] {
+            assert_eq!(message(bad), format!("Topic name is invalid: '{bad}' {illegal}"));
+        }
     }
 }

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use coordinator::TopicId;
 use coordinator::cluster::{Cluster, Op, TopicPlan, TopicReject};
-use coordinator::topic::config::effective;
+use coordinator::config::Described;
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use protocol::{ErrorCode, Str};
 use tokio::time::timeout;
 
+use super::assignment::Nodes;
 use super::topics::{metadata_error, uuid};
 use super::{Context, Errors, text};
 use crate::broker::{Broker, owners};
 
-/// DescribeConfigs' number for a topic's own setting, and for a default.
-pub(super) const TOPIC_CONFIG: i8 = 1;
-pub(super) const DEFAULT_CONFIG: i8 = 5;
+/// The name of Kafka's metadata log.
+const METADATA: &str = "__cluster_metadata";
 
 /// Why a topic is not created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl From<TopicReject> for Refused {
         let code = match &reject {
             TopicReject::Exists(_) => ErrorCode::TopicAlreadyExists,
             TopicReject::Collides { .. } | TopicReject::Name(_) => ErrorCode::InvalidTopicException,
-            TopicReject::Partitions(_) => ErrorCode::InvalidPartitions,
-            TopicReject::ReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
+            TopicReject::NoPartitions | TopicReject::TooManyPartitions => ErrorCode::InvalidPartitions,
+            TopicReject::ReplicationFactor => ErrorCode::InvalidReplicationFactor,
             TopicReject::Config(_) => ErrorCode::InvalidConfig,
         };
         Self { code, message: reject.to_string() }
@@ -79,7 +79,11 @@ pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> C
     };
     let decided = timeout(within, Box::pin(deciding)).await.unwrap_or(Err(ErrorCode::RequestTimedOut));
     let topics = match decided {
-        Ok(decided) => decided.into_iter().map(|planned| result(planned, request.validate_only)).collect(),
+        Ok(decided) => {
+            let cluster = broker.cluster();
+            let result = |planned| result(cluster.as_deref(), planned, request.validate_only);
+            decided.into_iter().map(result).collect()
+        }
         Err(code) => {
             distinct_names(&request.topics).map(|name| failure(name, code, code.message())).collect()
         }
@@ -114,6 +118,10 @@ fn plans(broker: &Broker, cluster: &Cluster, topics: Vec<CreatableTopic>) -> Vec
 }
 
 fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<TopicPlan, Refused> {
+    if topic.name == METADATA {
+        let message = format!("Creation of internal topic {METADATA} is prohibited.");
+        return Err(Refused::new(ErrorCode::InvalidRequest, message));
+    }
     let config = broker.config();
     let (partitions, replication_factor) = match assigned(cluster, topic)? {
         Some(assigned) => assigned,
@@ -129,7 +137,9 @@ fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<To
     let mut overrides = BTreeMap::new();
     for setting in &topic.configs {
         let Some(value) = &setting.value else {
-            let message = format!("Null value not supported for topic configs: {}", setting.name);
+            let nulls = topic.configs.iter().filter(|c| c.value.is_none()).map(|c| c.name.as_str());
+            let nulls = nulls.collect::<Vec<_>>().join(",");
+            let message = format!("Null value not supported for topic configs: {nulls}");
             return Err(Refused::new(ErrorCode::InvalidConfig, message));
         };
         overrides.insert(setting.name.to_string(), value.to_string());
@@ -154,45 +164,23 @@ fn assigned(cluster: &Cluster, topic: &CreatableTopic) -> Result<Option<(i32, i1
         return Err(unset("numPartitions"));
     }
     let invalid = |message: String| Refused::new(ErrorCode::InvalidReplicaAssignment, message);
-    let nodes: BTreeSet<i32> = cluster.open_sessions().map(|session| session.node.0).collect();
     let mut partitions = BTreeSet::new();
-    let mut factor = None;
     for assignment in &topic.assignments {
-        let (index, brokers) = (assignment.partition_index, &assignment.broker_ids);
-        if !partitions.insert(index) {
+        if !partitions.insert(assignment.partition_index) {
+            let index = assignment.partition_index;
             return Err(invalid(format!(
                 "Found multiple manual partition assignments for partition {index}"
             )));
         }
-        if brokers.is_empty() {
-            return Err(invalid(
-                "The manual partition assignment includes an empty replica list.".to_owned(),
-            ));
-        }
-        if let Some(unknown) = brokers.iter().find(|id| !nodes.contains(id)) {
-            return Err(invalid(format!(
-                "The manual partition assignment includes broker {unknown}, but no such broker is registered."
-            )));
-        }
-        if brokers.iter().collect::<BTreeSet<_>>().len() != brokers.len() {
-            return Err(invalid(
-                "The manual partition assignment includes a broker more than once.".to_owned(),
-            ));
-        }
-        if *factor.get_or_insert(brokers.len()) != brokers.len() {
-            return Err(invalid(
-                "The manual partition assignment has partitions with different numbers of replicas."
-                    .to_owned(),
-            ));
-        }
     }
-    let consecutive = partitions.iter().zip(0..).all(|(index, expected)| *index == expected);
-    if !consecutive {
+    let replicas = topic.assignments.iter().map(|assignment| assignment.broker_ids.as_slice());
+    let factor = Nodes::of(cluster).check(replicas).map_err(invalid)?;
+    if !partitions.iter().zip(0..).all(|(index, expected)| *index == expected) {
         let message = "partitions should be a consecutive 0-based integer sequence";
         return Err(invalid(message.to_owned()));
     }
     let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
-    Ok(Some((count, i16::try_from(factor.unwrap_or(1)).unwrap_or(i16::MAX))))
+    Ok(Some((count, factor.and_then(|factor| i16::try_from(factor).ok()).unwrap_or(i16::MAX))))
 }
 
 /// What to propose, given the newest state. A topic must not collide with one of the same request either.
@@ -226,24 +214,19 @@ fn failure(name: Str, code: ErrorCode, message: &str) -> CreatableTopicResult {
     }
 }
 
-fn result((name, id, plan): Planned, validate_only: bool) -> CreatableTopicResult {
+fn result(cluster: Option<&Cluster>, (name, id, plan): Planned, validate_only: bool) -> CreatableTopicResult {
     let plan = match plan {
         Ok(plan) => plan,
         Err(refused) => return failure(name, refused.code, &refused.message),
     };
-    let config = |(definition, value, overridden): (
-        &coordinator::topic::config::Definition,
-        std::borrow::Cow<'_, str>,
-        bool,
-    )| {
-        CreatableTopicConfigs {
-            name: Str::from_static(definition.name),
-            value: Some(value.as_ref().into()),
-            read_only: false,
-            config_source: if overridden { TOPIC_CONFIG } else { DEFAULT_CONFIG },
-            is_sensitive: false,
-        }
+    let config = |described: Described<'_>| CreatableTopicConfigs {
+        name: Str::from_static(described.definition.name),
+        value: described.value.as_deref().map(Into::into),
+        read_only: described.is_read_only,
+        config_source: described.source as i8,
+        is_sensitive: false,
     };
+    let configs = cluster.map(|cluster| cluster.describe_topic(&plan.overrides)).unwrap_or_default();
     CreatableTopicResult {
         name,
         topic_id: if validate_only { Default::default() } else { uuid(id) },
@@ -252,7 +235,7 @@ fn result((name, id, plan): Planned, validate_only: bool) -> CreatableTopicResul
         topic_config_error_code: 0,
         num_partitions: plan.partitions,
         replication_factor: plan.replication_factor,
-        configs: Some(effective(&plan.overrides).map(config).collect()),
+        configs: Some(configs.into_iter().map(config).collect()),
     }
 }
 

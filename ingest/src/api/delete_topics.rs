@@ -1,13 +1,12 @@
 //! DeleteTopics: by name or by id, all in one metadata entry.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use coordinator::TopicId;
 use coordinator::cluster::{Cluster, Op};
 use protocol::messages::delete_topics::{DeletableTopicResult, DeleteTopicState};
 use protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
 use tokio::time::timeout;
 
 use super::topics::{TopicRef, metadata_error, uuid};
@@ -59,29 +58,46 @@ pub(super) async fn answer(
     DeleteTopicsResponse { responses, ..Default::default() }
 }
 
+/// Whatever is named twice, in whichever way, is not deleted: Kafka takes that for a mistake.
 fn decide(cluster: &Cluster, wanted: &[DeleteTopicState]) -> (Vec<Op>, Vec<DeletableTopicResult>) {
-    let mut found: HashSet<TopicId> = HashSet::new();
-    let mut ops = Vec::new();
     let mut responses = Vec::with_capacity(wanted.len());
+    let mut times: HashMap<(Option<&Str>, Uuid), usize> = HashMap::new();
     for topic in wanted {
-        let by_name = topic.name.as_deref().map(TopicRef::Name);
-        let by_id = (!topic.topic_id.is_zero()).then_some(TopicRef::Id(topic.topic_id));
-        let reference = match (by_name, by_id) {
-            (Some(reference), None) | (None, Some(reference)) => reference,
-            _ => {
-                let message = "A topic is named either by its name or by its id.";
-                responses.push(failure(topic, ErrorCode::InvalidRequest, message));
+        let message = match (&topic.name, topic.topic_id.is_zero()) {
+            (Some(_), true) | (None, false) => {
+                *times.entry((topic.name.as_ref(), topic.topic_id)).or_default() += 1;
                 continue;
             }
+            (None, true) => "Neither topic name nor id were specified.",
+            (Some(_), false) => "You may not specify both topic name and topic id.",
         };
-        responses.push(match reference.find(cluster) {
-            None => failure(topic, reference.unknown(), reference.unknown().message()),
-            Some(known) if found.insert(known.id) => {
+        responses.push(failure(topic, ErrorCode::InvalidRequest, message));
+    }
+    let ids: HashSet<Uuid> = times.keys().map(|(_, id)| *id).filter(|id| !id.is_zero()).collect();
+    let names: HashSet<&str> = times.keys().filter_map(|(name, _)| Some(name.as_ref()?.as_str())).collect();
+    let mut ops = Vec::new();
+    for topic in wanted {
+        let Some(times) = times.remove(&(topic.name.as_ref(), topic.topic_id)) else { continue };
+        let reference = match topic.name.as_deref() {
+            Some(name) => TopicRef::Name(name),
+            None => TopicRef::Id(topic.topic_id),
+        };
+        let invalid = |message: &str| failure(topic, ErrorCode::InvalidRequest, message);
+        responses.push(match (reference.find(cluster), reference) {
+            (_, TopicRef::Name(_)) if times > 1 => invalid("Duplicate topic name."),
+            (_, TopicRef::Id(_)) if times > 1 => invalid("Duplicate topic id."),
+            (None, reference) => failure(topic, reference.unknown(), reference.unknown().message()),
+            (Some(known), TopicRef::Name(_)) if ids.contains(&uuid(known.id)) => DeletableTopicResult {
+                topic_id: uuid(known.id),
+                ..invalid("The provided topic name maps to an ID that was already supplied.")
+            },
+            // The answer to its name tells the client.
+            (Some(known), TopicRef::Id(_)) if names.contains(known.name.as_str()) => continue,
+            (Some(known), _) => {
                 ops.push(Op::DeleteTopic { topic: known.id });
                 let name = Some(known.name.as_str().into());
                 DeletableTopicResult { name, topic_id: uuid(known.id), ..Default::default() }
             }
-            Some(_) => failure(topic, ErrorCode::InvalidRequest, "The topic was named more than once."),
         });
     }
     (ops, responses)

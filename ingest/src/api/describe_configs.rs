@@ -1,4 +1,4 @@
-//! DescribeConfigs: the settings of topics and of this node.
+//! DescribeConfigs: the settings of topics, of this node, of all nodes, and of groups.
 
 mod broker;
 
@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use coordinator::cluster::Cluster;
-use coordinator::topic::Topic;
-use coordinator::topic::config::effective;
+use coordinator::config::{Described, Layer};
 use coordinator::topic::validate_name;
 use protocol::messages::describe_configs::{
     DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
@@ -15,18 +14,9 @@ use protocol::messages::describe_configs::{
 use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use protocol::{ErrorCode, Str};
 
-use super::create_topics::{DEFAULT_CONFIG, TOPIC_CONFIG};
+use super::resources::{BROKER, GROUP, Refused, TOPIC, unsupported};
 use super::topics::{TopicRef, View};
 use super::{Context, Errors, text};
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-
-/// Why a resource is not described.
-struct Refused {
-    code: ErrorCode,
-    message: String,
-}
 
 pub(super) async fn answer(
     context: &Context,
@@ -41,11 +31,10 @@ pub(super) async fn answer(
     let results = request.resources.iter().map(|resource| {
         let described = match resource.resource_type {
             TOPIC => topic(&view, &resource.resource_name),
-            BROKER => broker::describe(context, &resource.resource_name),
-            other => {
-                let message = format!("Unsupported resource type: {other}");
-                Err(Refused { code: ErrorCode::InvalidRequest, message })
-            }
+            BROKER => broker::describe(context, &view.cluster, &resource.resource_name),
+            GROUP => group(context, &view.cluster, &resource.resource_name),
+            other => Err(unsupported(other)
+                .unwrap_or_else(|| Refused::invalid(format!("Unsupported resource type: {other}")))),
         };
         result(&request, resource, described)
     });
@@ -55,45 +44,48 @@ pub(super) async fn answer(
 
 fn topic(view: &View, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
     if let Err(error) = validate_name(name) {
-        return Err(Refused { code: ErrorCode::InvalidTopicException, message: error.to_string() });
+        return Err(Refused::new(ErrorCode::InvalidTopicException, error.to_string()));
     }
     match TopicRef::Name(name).find(&view.cluster) {
-        Some(topic) => Ok(settings(topic)),
+        Some(topic) => Ok(view.cluster.describe_topic(&topic.overrides).into_iter().map(told).collect()),
         None => {
             let code = view.missing(ErrorCode::UnknownTopicOrPartition);
-            Err(Refused { code, message: code.message().to_owned() })
+            Err(Refused::new(code, code.message()))
         }
     }
 }
 
-fn settings(topic: &Topic) -> Vec<DescribeConfigsResourceResult> {
-    let each = effective(&topic.overrides).map(|(definition, value, overridden)| {
-        let own = Str::from_static(definition.name);
-        let value = Some(Str::from(value.as_ref()));
-        let mut synonyms = Vec::new();
-        if overridden {
-            synonyms.push(DescribeConfigsSynonym {
-                name: own.clone(),
-                value: value.clone(),
-                source: TOPIC_CONFIG,
-            });
-        }
-        if let Some(synonym) = definition.synonym {
-            let (name, value) = (Str::from_static(synonym), Some(Str::from_static(definition.default)));
-            synonyms.push(DescribeConfigsSynonym { name, value, source: DEFAULT_CONFIG });
-        }
-        DescribeConfigsResourceResult {
-            name: own,
-            value,
-            read_only: false,
-            config_source: if overridden { TOPIC_CONFIG } else { DEFAULT_CONFIG },
-            is_sensitive: false,
-            synonyms,
-            config_type: definition.kind as i8,
-            documentation: Some(Str::from_static(definition.documentation)),
-        }
-    });
-    each.collect()
+/// A group need not be there: its settings can be made before it is.
+fn group(
+    context: &Context,
+    cluster: &Cluster,
+    name: &str,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
+    if name.is_empty() {
+        return Err(Refused::invalid("Group name must not be empty"));
+    }
+    let (node, statics) = (context.broker.configured(), &context.broker.config().settings);
+    Ok(cluster.describe_group(node, statics, name).into_iter().map(told).collect())
+}
+
+/// A setting as the wire has it.
+fn told(described: Described<'_>) -> DescribeConfigsResourceResult {
+    let Described { definition, is_read_only, value, source, layers } = described;
+    let synonym = |Layer { source, name, value }: Layer<'_>| DescribeConfigsSynonym {
+        name: Str::from_static(name),
+        value: Some(value.as_ref().into()),
+        source: source as i8,
+    };
+    DescribeConfigsResourceResult {
+        name: Str::from_static(definition.name),
+        value: value.as_deref().map(Into::into),
+        read_only: is_read_only,
+        config_source: source as i8,
+        is_sensitive: false,
+        synonyms: layers.into_iter().map(synonym).collect(),
+        config_type: definition.kind as i8,
+        documentation: Some(Str::from_static(definition.documentation)),
+    }
 }
 
 fn result(

@@ -16,18 +16,18 @@ use super::{Context, Errors};
 pub(super) fn answer(
     context: &Context,
     cluster: &Cluster,
-    request: DescribeLogDirsRequest,
+    request: &DescribeLogDirsRequest,
 ) -> DescribeLogDirsResponse {
-    let topics = match request.topics {
+    let topics = match &request.topics {
         None => {
             let mut topics: Vec<_> = cluster.topics().collect();
             topics.sort_by(|a, b| a.name.cmp(&b.name));
             topics.into_iter().filter_map(|t| describe(context, cluster, t, 0..t.partitions)).collect()
         }
         Some(wanted) => {
-            let described = wanted.into_iter().filter_map(|wanted| {
+            let described = wanted.iter().filter_map(|wanted| {
                 let topic = cluster.topic_named(&wanted.topic)?;
-                let indexes: BTreeSet<i32> = wanted.partitions.into_iter().collect();
+                let indexes: BTreeSet<i32> = wanted.partitions.iter().copied().collect();
                 let exist = indexes.into_iter().filter(|index| (0..topic.partitions).contains(index));
                 describe(context, cluster, topic, exist)
             });

@@ -20,7 +20,7 @@ use crate::broker::owners;
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 
 /// The same for the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS and
 /// IDEMPOTENT_WRITE.
@@ -164,13 +164,14 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
 }
 
 /// Topics as the response has them.
-struct Described<'a> {
-    cluster: &'a Cluster,
+pub(super) struct Described<'a> {
+    pub(super) cluster: &'a Cluster,
     /// Those that the client is told of.
-    nodes: &'a [Node],
+    pub(super) nodes: &'a [Node],
     /// What to say where the leader is none of them.
-    unreachable: ErrorCode,
-    operations: bool,
+    pub(super) unreachable: ErrorCode,
+    /// Whether to tell what the client may do with a topic.
+    pub(super) operations: bool,
 }
 
 impl Described<'_> {
@@ -213,7 +214,7 @@ impl Described<'_> {
         response
     }
 
-    fn partition(&self, topic: &Topic, index: i32) -> MetadataResponsePartition {
+    pub(super) fn partition(&self, topic: &Topic, index: i32) -> MetadataResponsePartition {
         let id = PartitionId { topic: topic.id, index };
         match self.cluster.leader(id) {
             Some((session, grant)) => {

@@ -178,7 +178,9 @@ fn begin(
                 return Err(ErrorCode::InvalidRequest);
             }
             let partitions: Vec<_> = named.collect();
-            let opened = sessions.open(holder.clone(), context.tie.connection(), partitions.clone());
+            let most = context.broker.group_settings().share.max_share_sessions;
+            let most = usize::try_from(most).unwrap_or(0);
+            let opened = sessions.open(holder.clone(), context.tie.connection(), partitions.clone(), most);
             opened.map(|()| partitions)
         }
         epoch => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use coordinator::NodeId;
 use coordinator::cluster::Address;
+use coordinator::config::broker::Statics;
 
 use crate::log::LogConfig;
 
@@ -33,6 +34,8 @@ pub struct BrokerConfig {
     /// Where the node is reached, one address for each listener. Clients are told the one that has the name of the
     /// listener that they came by; nodes reach each other by the first.
     pub addresses: Vec<Address>,
+    /// Kafka's settings for groups that the node was started with.
+    pub settings: Statics,
     /// How slots are filled and put.
     pub log: LogConfig,
     /// How often records are looked for that need not be kept any longer (`log.retention.check.interval.ms`,

@@ -105,6 +105,8 @@ impl Broker {
             entropy: self.parts.entropy.clone(),
             clock: self.parts.clock.clone(),
             metrics: self.parts.metrics.clone(),
+            node,
+            settings: self.parts.config.settings.clone(),
             config: self.parts.config.log.clone(),
         };
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })

@@ -11,14 +11,16 @@ use std::time::Duration;
 
 use coordinator::ShardId;
 use coordinator::cluster::Cluster;
-use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Shard, Token, World};
+use coordinator::config::group::GroupSettings;
+use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Settings, Shard, Token, World};
+use coordinator::share::Settings as ShareSettings;
 use parking_lot::{Mutex, MutexGuard};
 use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::{Log, NotLeader, Ticket, share};
+use super::{Log, LogParts, NotLeader, Ticket, share};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
 use crate::log::flush::at;
 
@@ -55,9 +57,34 @@ pub(super) struct Groups {
     start: Instant,
 }
 
+/// What groups see besides themselves.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    cluster: Arc<Cluster>,
+    settings: Arc<GroupSettings>,
+}
+
+impl Surroundings {
+    pub(super) fn of(parts: &LogParts, cluster: &Arc<Cluster>) -> Self {
+        let settings = Arc::new(cluster.group_settings(parts.node, &parts.settings));
+        Self { cluster: Arc::clone(cluster), settings }
+    }
+
+    /// What holds for the share partitions of a group.
+    pub(super) fn share_settings(&self, group: &str) -> ShareSettings {
+        ShareSettings::of(&self.cluster.group_config(&self.settings, group).share)
+    }
+
+    fn world<T>(&self, act: impl FnOnce(&World<'_>) -> T) -> T {
+        let Self { cluster, settings } = self;
+        let of = |group: &str| Settings::of(settings, &cluster.group_config(settings, group));
+        act(&World { cluster, settings: &of, consumer_protocol: CONSUMER_PROTOCOL })
+    }
+}
+
 /// What a session has of groups, behind its lock.
 pub(super) struct State {
-    cluster: Arc<Cluster>,
+    pub(super) around: Surroundings,
     shards: BTreeMap<ShardId, Held>,
     /// By group: the last slot that it wrote to, while that is not committed.
     writes: BTreeMap<GroupId, Ticket>,
@@ -68,9 +95,9 @@ pub(super) struct State {
 }
 
 impl Groups {
-    pub(super) fn new(cluster: Arc<Cluster>) -> Self {
+    pub(super) fn new(around: Surroundings) -> Self {
         let (shards, writes, waiting, shares) = Default::default();
-        let state = Mutex::new(State { cluster, shards, writes, waiting, next: 0, shares });
+        let state = Mutex::new(State { around, shards, writes, waiting, next: 0, shares });
         Self { state, earlier: Notify::new(), start: Instant::now() }
     }
 
@@ -152,9 +179,8 @@ impl Log {
 
     /// Serves the groups of a shard from now on.
     pub(super) fn insert_groups(&self, state: &mut State, shard: ShardId, groups: Durable) {
-        let cluster = Arc::clone(&state.cluster);
         let now = self.group_time();
-        let serving = self.with_world(&cluster, |world| Shard::new(groups, now, world));
+        let serving = state.around.world(|world| Shard::new(groups, now, world));
         state.shards.insert(shard, Held::Serving(serving));
         self.groups.earlier.notify_one();
     }
@@ -170,11 +196,6 @@ impl Log {
         }
     }
 
-    fn with_world<T>(&self, cluster: &Cluster, act: impl FnOnce(&World<'_>) -> T) -> T {
-        let settings = |_: &str| self.parts.config.groups.clone();
-        act(&World { cluster, settings: &settings, consumer_protocol: CONSUMER_PROTOCOL })
-    }
-
     /// Whether a group is served here.
     pub fn coordinates(&self, group: &str) -> bool {
         let shard = self.shards.of_group(group);
@@ -186,12 +207,12 @@ impl Log {
         let shard = self.shards.of_group(id);
         let answered = {
             let mut state = self.groups.lock();
-            let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
+            let (around, now) = (state.around.clone(), self.group_time());
             let token = state.next;
             let Some(Held::Serving(serving)) = state.shards.get_mut(&shard) else { return Err(NotLeader) };
             let due = serving.next_tick();
             let mut effects = Vec::new();
-            self.with_world(&cluster, |world| {
+            around.world(|world| {
                 serving.request(now, world, (id, token), request, &mut effects);
             });
             if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
@@ -266,7 +287,7 @@ impl Log {
     /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
     pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
         let mut state = self.groups.lock();
-        let before = std::mem::replace(&mut state.cluster, Arc::clone(cluster));
+        let before = std::mem::replace(&mut state.around, Surroundings::of(&self.parts, cluster)).cluster;
         let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
         let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
         if !deleted.is_empty() {
@@ -279,12 +300,12 @@ impl Log {
 
     /// Steps every shard.
     fn step_all(&self, state: &mut State, step: impl Fn(&mut Shard, Now, &World<'_>, &mut Vec<Effect>)) {
-        let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
+        let (around, now) = (state.around.clone(), self.group_time());
         let mut stepped = Vec::new();
         for (id, held) in &mut state.shards {
             if let Held::Serving(shard) = held {
                 let mut effects = Vec::new();
-                self.with_world(&cluster, |world| step(shard, now, world, &mut effects));
+                around.world(|world| step(shard, now, world, &mut effects));
                 stepped.push((*id, effects));
             }
         }

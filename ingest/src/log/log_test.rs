@@ -43,8 +43,6 @@ pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) 
         rotate_slots: 1 << 20,
         rotate_bytes: 1 << 40,
         producer_expiration: Duration::from_secs(86_400),
-        groups: Default::default(),
-        shares: Default::default(),
     };
     let parts = LogParts {
         store: store.clone(),
@@ -52,6 +50,8 @@ pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) 
         entropy: Entropy::from_seed(n.into()),
         clock: Clock::new(|| 1_000),
         metrics: Metrics::register(&mut Default::default()),
+        node: Default::default(),
+        settings: Default::default(),
         config,
     };
     (Arc::clone(&cluster), Log::new(parts, session, cluster, recovered))

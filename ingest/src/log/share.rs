@@ -135,16 +135,16 @@ impl Decided {
 
 impl Log {
     /// What holds for the share partitions of a group.
-    pub fn share_settings(&self, _group: &str) -> Settings {
-        self.parts.config.shares.clone()
+    pub fn share_settings(&self, group: &str) -> Settings {
+        self.groups.lock().around.share_settings(group)
     }
 
     /// Asks a share partition. Fails if its partition is not this session's.
     pub fn share(&self, id: &SharePartitionId, request: Request) -> Result<Decided, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
-        let settings = self.share_settings(&id.group);
         let shard = self.shards.of_partition(id.partition);
         let mut groups = self.groups.lock();
+        let settings = groups.around.share_settings(&id.group);
         let now = self.groups.now();
         let serving = groups.shares.serving(shard)?;
         let due = serving.next_tick();
@@ -159,8 +159,8 @@ impl Log {
     /// Where a share partition is to be read next.
     pub fn share_next(&self, id: &SharePartitionId) -> Result<NextFetch, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
-        let settings = self.share_settings(&id.group);
         let mut groups = self.groups.lock();
+        let settings = groups.around.share_settings(&id.group);
         let serving = groups.shares.serving(self.shards.of_partition(id.partition))?;
         Ok(serving.next_fetch(&settings, id, log_start))
     }
@@ -196,7 +196,8 @@ impl Log {
     /// Takes back what was in hand for too long.
     pub(super) fn tick_shares(&self, groups: &mut groups::State) {
         let now = self.groups.now();
-        let settings = |group: &str| self.share_settings(group);
+        let around = groups.around.clone();
+        let settings = |group: &str| around.share_settings(group);
         let mut ticked = Vec::new();
         for (id, held) in &mut groups.shares.shards {
             if let Held::Serving(shard) = held

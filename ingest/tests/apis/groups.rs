@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator::group::Settings;
 use protocol::messages::join_group::JoinGroupRequestProtocol;
 use protocol::messages::leave_group::MemberIdentity;
 use protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -22,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::cluster::World;
-use crate::node::{NODE, Node, config};
+use crate::node::{NODE, Node};
 
 const GROUP: &str = "group-1";
 
@@ -128,9 +127,7 @@ async fn committed(client: &mut Client, topic: &str) -> Result<OffsetFetchRespon
 }
 
 async fn node() -> (Node, Client) {
-    let mut config = config();
-    config.log.groups = Settings { initial_rebalance_delay: Duration::from_secs(3), ..Settings::default() };
-    let node = Node::with(config).await;
+    let node = Node::start().await;
     let client = node.with_topic("t", 2).await;
     (node, client)
 }

@@ -47,6 +47,7 @@ pub(crate) fn config() -> BrokerConfig {
         node_id: Some(NodeId(NODE)),
         rack: Some("r1".to_owned()),
         addresses: vec![Address { listener: LISTENER.to_owned(), host: "node7.test".to_owned(), port: 9092 }],
+        settings: Default::default(),
         log: LogConfig {
             slot_bytes: 8 << 20,
             linger: Duration::ZERO,
@@ -57,8 +58,6 @@ pub(crate) fn config() -> BrokerConfig {
             rotate_slots: 1 << 20,
             rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
-            groups: Default::default(),
-            shares: Default::default(),
         },
         retention_check_interval: Duration::from_secs(300),
         read_cache_bytes: 64 << 20,

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use coordinator::share::AutoOffsetReset;
 use protocol::messages::alter_share_group_offsets::{
     AlterShareGroupOffsetsRequestPartition, AlterShareGroupOffsetsRequestTopic,
 };
@@ -12,14 +11,15 @@ use protocol::messages::describe_share_group_offsets::{
     DescribeShareGroupOffsetsRequestGroup, DescribeShareGroupOffsetsRequestTopic,
     DescribeShareGroupOffsetsResponseGroup,
 };
+use protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::share_fetch::{
     AcknowledgementBatch, FetchPartition, FetchTopic, ForgottenTopic, PartitionData,
 };
 use protocol::messages::{
     AlterShareGroupOffsetsRequest, ApiVersionsRequest, DeleteGroupsRequest, DeleteShareGroupOffsetsRequest,
-    DescribeShareGroupOffsetsRequest, ListGroupsRequest, ShareAcknowledgeRequest, ShareFetchRequest,
-    ShareFetchResponse, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse,
-    share_acknowledge,
+    DescribeShareGroupOffsetsRequest, IncrementalAlterConfigsRequest, ListGroupsRequest,
+    ShareAcknowledgeRequest, ShareFetchRequest, ShareFetchResponse, ShareGroupDescribeRequest,
+    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, share_acknowledge,
 };
 use protocol::{ErrorCode, Uuid};
 use tokio::time::{Instant, sleep};
@@ -155,12 +155,21 @@ fn offsets(data: &PartitionData) -> Vec<i64> {
         .collect()
 }
 
-/// A node where groups begin with the first record, and a topic.
+/// Gives the group a setting.
+async fn configure(client: &mut Client, name: &str, value: &str) {
+    let config = AlterableConfig { name: name.into(), config_operation: 0, value: Some(value.into()) };
+    let resource =
+        AlterConfigsResource { resource_type: 32, resource_name: GROUP.into(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let response = client.ask(1, &request).await;
+    assert_eq!(response.responses[0].error_code, 0, "{:?}", response.responses[0].error_message);
+}
+
+/// A node where the group begins with the first record, and a topic.
 async fn node() -> (Node, Client) {
-    let mut config = config();
-    config.log.shares.auto_offset_reset = AutoOffsetReset::Earliest;
-    let node = Node::with(config).await;
-    let client = node.with_topic("t", 1).await;
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 1).await;
+    configure(&mut client, "share.auto.offset.reset", "earliest").await;
     (node, client)
 }
 
@@ -382,22 +391,18 @@ async fn a_strict_limit_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_group_begins_where_it_is_told() {
-    for (reset, first) in [
-        (AutoOffsetReset::Latest, None),
-        (AutoOffsetReset::Earliest, Some(0)),
-        (AutoOffsetReset::ByDuration(Duration::from_secs(60)), Some(1)),
-        (AutoOffsetReset::ByDuration(Duration::ZERO), None),
-    ] {
-        let mut config = config();
-        config.log.shares.auto_offset_reset = reset;
-        let node = Node::with(config).await;
+    for (reset, first) in
+        [("latest", None), ("earliest", Some(0)), ("by_duration:PT1M", Some(1)), ("by_duration:PT0S", None)]
+    {
+        let node = Node::start().await;
         let mut client = node.with_topic("t", 1).await;
+        configure(&mut client, "share.auto.offset.reset", reset).await;
         client.produce("t", stamped(&[NOW - 61_000, NOW - 59_000, NOW - 1])).await;
         let mut one = Consumer::new(node.connect(), "one").await;
         let expected: Vec<_> = first.map(|first| (first, 2, 1)).into_iter().collect();
-        assert_eq!(one.get().await, expected, "{reset:?}");
+        assert_eq!(one.get().await, expected, "{reset}");
         client.produce("t", batch(&["new"])).await;
-        assert_eq!(one.get().await, [(3, 3, 1)], "{reset:?}");
+        assert_eq!(one.get().await, [(3, 3, 1)], "{reset}");
     }
 }
 

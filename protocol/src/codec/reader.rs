@@ -77,6 +77,11 @@ impl Reader {
         Ok(i8::from_be_bytes(self.array()?))
     }
 
+    /// A `u16`.
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
     /// Two bytes. Fails if fewer are left.
     pub fn i16(&mut self) -> Result<i16, DecodeError> {
         Ok(i16::from_be_bytes(self.array()?))

@@ -70,7 +70,7 @@ macro_rules! integers {
     )*};
 }
 
-integers!(i8 i16 i32 i64);
+integers!(i8 i16 i32 i64 u16);
 
 impl Wire for bool {
     fn read(reader: &mut Reader, _: Version) -> Result<Self, DecodeError> {

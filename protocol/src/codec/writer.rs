@@ -80,6 +80,11 @@ impl Writer {
         self.tail.put_i8(value);
     }
 
+    /// A `u16`.
+    pub fn u16(&mut self, value: u16) {
+        self.tail.put_u16(value);
+    }
+
     /// Two bytes.
     pub fn i16(&mut self, value: i16) {
         self.tail.put_i16(value);

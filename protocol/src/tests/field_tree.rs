@@ -15,14 +15,15 @@ const LEFT_OUT: [&str; 3] = [
 ];
 
 /// Fields that only one of the two has, by message.
-const OF_ONE_SIDE: [(&str, &str); 10] = [
+const OF_ONE_SIDE: [(&str, &str); 11] = [
     // InitProducerId 6 and ShareFetch 0 are theirs alone.
     ("InitProducerIdRequest", "enable_2_pc"),
     ("InitProducerIdRequest", "keep_prepared_txn"),
     ("InitProducerIdResponse", "ongoing_txn_producer_id"),
     ("InitProducerIdResponse", "ongoing_txn_producer_epoch"),
     ("ShareFetchRequest", "partition_max_bytes"),
-    // ShareFetch 2, ShareAcknowledge 2 and DescribeShareGroupOffsets 1 are ours alone.
+    // AddRaftVoter 1, ShareFetch 2, ShareAcknowledge 2 and DescribeShareGroupOffsets 1 are ours alone.
+    ("AddRaftVoterRequest", "ack_when_committed"),
     ("ShareFetchRequest", "share_acquire_mode"),
     ("ShareFetchRequest", "is_renew_ack"),
     ("ShareAcknowledgeRequest", "is_renew_ack"),

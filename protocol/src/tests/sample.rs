@@ -52,6 +52,12 @@ macro_rules! integers {
 
 integers!(i8 i16 i32 i64);
 
+impl Sample for u16 {
+    fn sample(source: &mut Source) -> Self {
+        i16::sample(source) as u16
+    }
+}
+
 impl Sample for bool {
     fn sample(source: &mut Source) -> Self {
         source.below(2) == 1

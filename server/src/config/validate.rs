@@ -181,7 +181,6 @@ impl Settings {
             rotate_after: span("rotate-after", self.rotate_after, 1000 * MILLISECOND, 365 * DAY)?,
             rotate_slots: ROTATE_SLOTS,
             rotate_bytes: ROTATE_BYTES,
-            groups: Default::default(),
             producer_expiration: span("producer-expiration", self.producer_expiration, MINUTE, 365 * DAY)?,
         };
         within("window", log.window, 1, 64)?;
@@ -215,6 +214,7 @@ impl Settings {
             node_id: self.node_id.map(|id| within("node-id", id, 0, i32::MAX)).transpose()?.map(NodeId),
             rack: self.rack,
             addresses: Vec::new(),
+            settings: Default::default(),
             log,
             retention_check_interval: span(
                 "retention-check-interval",

@@ -1,7 +1,9 @@
 //! A metadata entry: a list of operations.
 
 use bytes::Bytes;
-use coordinator::cluster::{Address, CheckpointRef, Cluster, Format, MoveFrom, Op, SessionEnd, ShardRun};
+use coordinator::cluster::{
+    Address, CheckpointRef, Cluster, Format, MoveFrom, Op, Resource, SessionEnd, ShardRun,
+};
 use coordinator::{ClusterId, Epoch, NodeId, ProcessId, SessionId, Shards, TopicId};
 
 use super::codec::{Reader, Result, Writer};
@@ -28,9 +30,17 @@ const PRODUCER_BLOCK: u8 = 8;
 const SUSPECT: u8 = 9;
 const ALIVE: u8 = 10;
 const DRAIN: u8 = 11;
+const CREATE_PARTITIONS: u8 = 12;
+const ALTER_CONFIG: u8 = 13;
 
 /// The last kind of operation.
-const LAST: u8 = DRAIN;
+const LAST: u8 = ALTER_CONFIG;
+
+// Whose settings an ALTER_CONFIG changes.
+const OF_TOPIC: u8 = 0;
+const OF_NODE: u8 = 1;
+const OF_ALL_NODES: u8 = 2;
+const OF_GROUP: u8 = 3;
 
 // How a MOVE's holding ended.
 const NEVER_HELD: u8 = 0;
@@ -178,6 +188,22 @@ fn encode_op(w: &mut Writer, op: &Op) {
         Op::DeleteTopic { topic } => w.u8(DELETE_TOPIC).nested(|w| {
             w.raw(topic.as_bytes());
         }),
+        Op::CreatePartitions { topic, partitions } => w.u8(CREATE_PARTITIONS).nested(|w| {
+            w.raw(topic.as_bytes()).i32(*partitions);
+        }),
+        Op::AlterConfig { resource, changes } => w.u8(ALTER_CONFIG).nested(|w| {
+            match resource {
+                Resource::Topic(topic) => w.u8(OF_TOPIC).raw(topic.as_bytes()),
+                Resource::Broker(node) => w.u8(OF_NODE).i32(node.0),
+                Resource::AllBrokers => w.u8(OF_ALL_NODES),
+                Resource::Group(group) => w.u8(OF_GROUP).string(group),
+            };
+            w.list(changes.iter(), |w, (name, value)| {
+                w.string(name).optional(value.as_deref(), |w, value| {
+                    w.string(value);
+                });
+            });
+        }),
         Op::ProducerBlock { session } => w.u8(PRODUCER_BLOCK).nested(|w| {
             w.raw(session.as_bytes());
         }),
@@ -233,6 +259,21 @@ fn decode_op(r: &mut Reader<'_>) -> Result<Op> {
             overrides: decode_overrides(&mut r)?,
         },
         DELETE_TOPIC => Op::DeleteTopic { topic: TopicId(r.array()?) },
+        CREATE_PARTITIONS => {
+            Op::CreatePartitions { topic: TopicId(r.array()?), partitions: decode_partitions(&mut r)? }
+        }
+        ALTER_CONFIG => Op::AlterConfig {
+            resource: match r.u8()? {
+                OF_TOPIC => Resource::Topic(TopicId(r.array()?)),
+                OF_NODE => Resource::Broker(NodeId(r.i32()?)),
+                OF_ALL_NODES => Resource::AllBrokers,
+                OF_GROUP => Resource::Group(r.string()?),
+                found => {
+                    return Err(FormatError::Newer { what: "what has settings", found: u64::from(found) });
+                }
+            },
+            changes: r.map(3, |r| Ok((r.string()?, r.optional(|r| r.string())?)))?,
+        },
         PRODUCER_BLOCK => Op::ProducerBlock { session: SessionId(r.array()?) },
         SUSPECT => Op::Suspect { session: SessionId(r.array()?) },
         ALIVE => Op::Alive { session: SessionId(r.array()?) },

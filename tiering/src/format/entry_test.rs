@@ -12,6 +12,11 @@ fn format() -> Format {
     Format { cluster: ClusterId(*b"cluster-of-tests"), shards: Shards::DEFAULT, level: 1 }
 }
 
+fn alter(resource: Resource, changes: &[(&str, Option<&str>)]) -> Op {
+    let change = |(name, value): &(&str, Option<&str>)| ((*name).to_owned(), value.map(str::to_owned));
+    Op::AlterConfig { resource, changes: changes.iter().map(change).collect() }
+}
+
 fn sample() -> Entry {
     let [one, two] = [1, 2].map(|n| SessionId([n; 16]));
     let end = SessionEnd { cut: 90, checkpoint: Some(CheckpointRef { n: 64, as_of: Epoch(12) }) };
@@ -51,6 +56,11 @@ fn sample() -> Entry {
         },
         Op::DeleteTopic { topic: TopicId([8; 16]) },
         Op::ProducerBlock { session: two },
+        Op::CreatePartitions { topic: TopicId([9; 16]), partitions: 24 },
+        alter(Resource::Topic(TopicId([9; 16])), &[("cleanup.policy", None), ("retention.ms", Some("5"))]),
+        alter(Resource::Broker(NodeId(5)), &[("num.io.threads", Some("9"))]),
+        alter(Resource::AllBrokers, &[("log.retention.ms", Some("7000"))]),
+        alter(Resource::Group("readers".to_owned()), &[("consumer.session.timeout.ms", Some("50000"))]),
         Op::Closed { session: two, end: SessionEnd { cut: 0, checkpoint: None } },
     ])
 }
@@ -105,6 +115,10 @@ fn what_is_unknown_is_newer() {
         w.u8(3).raw(&[0; 16]);
     });
     assert_eq!(decode(K, &released), newer("a MOVE's kind", 3));
+    let settings = with_op(ALTER_CONFIG, |w| {
+        w.u8(4).u32(0);
+    });
+    assert_eq!(decode(K, &settings), newer("what has settings", 4));
     let first = enveloped(
         Kind::Entry,
         &written(|w| {
@@ -128,6 +142,10 @@ fn hostile_counts_fail_at_once() {
         w.raw(&[0; 16]).string("t").i32(1).i16(1).u32(u32::MAX);
     });
     assert_hostile_count_fails(decode(K, &overrides));
+    let changes = with_op(ALTER_CONFIG, |w| {
+        w.u8(OF_ALL_NODES).u32(u32::MAX);
+    });
+    assert_hostile_count_fails(decode(K, &changes));
     let addresses = with_op(OPEN, |w| {
         w.raw(&[0; 32]).u8(0).u8(0).u32(u32::MAX);
     });
@@ -145,6 +163,10 @@ fn a_topic_has_a_sane_number_of_partitions() {
     assert!(with(1).is_ok() && with(Cluster::MAX_PARTITIONS).is_ok());
     assert_eq!(with(0), Err(FormatError::Invalid("a topic has no partitions")));
     assert!(matches!(with(i32::MAX), Err(FormatError::Newer { .. })));
+    let grow = with_op(CREATE_PARTITIONS, |w| {
+        w.raw(&[1; 16]).i32(0);
+    });
+    assert_eq!(decode(K, &grow), Err(FormatError::Invalid("a topic has no partitions")));
 }
 
 #[test]
@@ -152,6 +174,11 @@ fn settings_ascend() {
     let object = with_op(CREATE_TOPIC, |w| {
         w.raw(&[0; 16]).string("t").i32(1).i16(1).u32(2);
         w.string("b").string("1").string("a").string("2");
+    });
+    assert_eq!(decode(K, &object), Err(FormatError::Invalid("the keys of a list do not ascend")));
+    let object = with_op(ALTER_CONFIG, |w| {
+        w.u8(OF_ALL_NODES).u32(2);
+        w.string("b").u8(0).string("b").u8(0);
     });
     assert_eq!(decode(K, &object), Err(FormatError::Invalid("the keys of a list do not ascend")));
 }

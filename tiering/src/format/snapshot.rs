@@ -1,10 +1,11 @@
 //! A metadata snapshot: the state that the entries before `next` make, so that a start reads few of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use coordinator::cluster::{Cluster, Grant, HoldingEnd, Session, SessionState};
+use coordinator::cluster::{Cluster, Configs, Grant, HoldingEnd, Session, SessionState};
+use coordinator::config::Overrides;
 use coordinator::topic::{Topic, config::TopicConfig};
 use coordinator::{Epoch, NodeId, ProcessId, SessionId, TopicId};
 
@@ -16,6 +17,9 @@ use super::{FormatError, Kind};
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const DEAD: u8 = 2;
+
+const NEWER_SETTING: &str =
+    "there is a setting that this build does not know: a newer build wrote it, use that one";
 
 // How a holding ended.
 const HELD: u8 = 0;
@@ -52,7 +56,31 @@ pub fn encode(cluster: &Cluster, nonce: Nonce) -> Bytes {
         entry::encode_overrides(w, &t.overrides);
     });
     encode_grants(&mut w, cluster);
+    encode_configs(&mut w, cluster.configs());
     envelope::seal(Kind::Snapshot, nonce, w.bytes())
+}
+
+fn encode_configs(w: &mut Writer, configs: &Configs) {
+    entry::encode_overrides(w, &configs.all_brokers);
+    w.list(configs.brokers.iter(), |w, (node, overrides)| {
+        entry::encode_overrides(w.i32(node.0), overrides);
+    });
+    w.list(configs.groups.iter(), |w, (group, overrides)| {
+        entry::encode_overrides(w.string(group), overrides);
+    });
+}
+
+fn decode_configs(r: &mut Reader<'_>) -> Result<Configs> {
+    let all_brokers = entry::decode_overrides(r)?;
+    let brokers = r.map(8, |r| Ok((NodeId(r.i32()?), entry::decode_overrides(r)?)))?;
+    let groups = r.map(6, |r| Ok((r.string()?, entry::decode_overrides(r)?)))?;
+    let none = brokers.values().chain(groups.values()).any(BTreeMap::is_empty);
+    if none {
+        return Err(FormatError::Invalid("a node or a group without settings is listed with them"));
+    }
+    let configs = Configs { all_brokers, brokers, groups };
+    configs.check().map_err(|_| FormatError::Invalid(NEWER_SETTING))?;
+    Ok(configs)
 }
 
 /// Successive shards with the same holdings are written once.
@@ -103,11 +131,8 @@ pub fn decode(next: Epoch, object: &[u8]) -> Result<Cluster> {
         let (id, name) = (TopicId(r.array()?), r.string()?);
         let (partitions, replication_factor) = (entry::decode_partitions(r)?, r.i16()?);
         let overrides = entry::decode_overrides(r)?;
-        let config = TopicConfig::read(&overrides).map_err(|_| {
-            FormatError::Invalid(
-                "a topic has a setting that this build does not know: a newer build wrote it, use that one",
-            )
-        })?;
+        let known = TopicConfig::over(&Overrides::new(), &overrides);
+        let config = known.map_err(|_| FormatError::Invalid(NEWER_SETTING))?;
         Ok((id, Topic { id, name, partitions, replication_factor, overrides, config }))
     })?;
     let names: BTreeSet<_> = topics.values().map(|t| &t.name).collect();
@@ -136,9 +161,10 @@ pub fn decode(next: Epoch, object: &[u8]) -> Result<Cluster> {
     if grants.len() != format.shards.count() as usize {
         return Err(FormatError::Invalid("the snapshot holds fewer shards than the cluster has"));
     }
+    let configs = decode_configs(&mut r)?;
     r.end()?;
     let (sessions, topics) = (sessions.into_values().collect(), topics.into_values().collect());
-    Ok(Cluster::restore(next, format, sessions, topics, grants))
+    Ok(Cluster::restore(next, format, sessions, topics, configs, grants))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use coordinator::cluster::{Address, CheckpointRef, Format, Op, SessionEnd};
+use coordinator::cluster::{Address, CheckpointRef, Format, Op, Resource, SessionEnd};
 use coordinator::{ClusterId, ShardId, Shards};
 use proptest::prelude::*;
 
@@ -41,6 +41,10 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
     }
 }
 
+fn alter(resource: Resource, name: &str, value: &str) -> Op {
+    Op::AlterConfig { resource, changes: [(name.to_owned(), Some(value.to_owned()))].into() }
+}
+
 fn sample() -> Cluster {
     let [one, two, three] = [1, 2, 3].map(|n| SessionId([n; 16]));
     let open = |session, process: u8| Op::Open {
@@ -67,6 +71,13 @@ fn sample() -> Cluster {
         Step::Ops(vec![open(three, 9), Op::Suspect { session: two }]),
         Step::Release(two, three),
         Step::Ops(vec![Op::Drain { session: three, draining: true }]),
+        Step::Ops(vec![
+            Op::CreatePartitions { topic: TopicId([9; 16]), partitions: 24 },
+            alter(Resource::Topic(TopicId([9; 16])), "retention.ms", "5"),
+            alter(Resource::Broker(NodeId(5)), "num.io.threads", "9"),
+            alter(Resource::AllBrokers, "message.max.bytes", "7000"),
+            alter(Resource::Group("readers".to_owned()), "consumer.session.timeout.ms", "50000"),
+        ]),
     ];
     run(&mut cluster, &steps);
     cluster
@@ -74,6 +85,14 @@ fn sample() -> Cluster {
 
 /// A snapshot of one shard's cluster without sessions and topics, with these holdings.
 fn with_grants(shards: u32, write: impl FnOnce(&mut Writer)) -> Result<Cluster> {
+    cut_after(shards, |w| {
+        write(w);
+        w.u32(0).u32(0).u32(0);
+    })
+}
+
+/// The same, without what comes after the holdings.
+fn cut_after(shards: u32, write: impl FnOnce(&mut Writer)) -> Result<Cluster> {
     let written = written(|w| {
         w.u64(5);
         entry::encode_format(w, new(shards).format());
@@ -130,8 +149,8 @@ fn hostile_counts_fail_at_once() {
     let count = |w: &mut Writer| {
         w.u32(u32::MAX);
     };
-    assert_hostile_count_fails(with_grants(1, count));
-    assert_hostile_count_fails(with_grants(1, |w| count(w.u32(1).u32(1))));
+    assert_hostile_count_fails(cut_after(1, count));
+    assert_hostile_count_fails(cut_after(1, |w| count(w.u32(1).u32(1))));
 }
 
 /// A run of a million shards with many holdings is a few bytes, and stays a few bytes.
@@ -173,9 +192,77 @@ fn two_topics_of_one_name_are_refused() {
             w.raw(&[id; 16]).string("t").i32(1).i16(1).u32(0);
         }
         w.u32(1).u32(1).u32(0);
+        w.u32(0).u32(0).u32(0);
     });
     let twice = FormatError::Invalid("two topics of the snapshot have one name");
     assert_eq!(decode(Epoch(5), &enveloped(Kind::Snapshot, &topics)), Err(twice));
+}
+
+/// A snapshot of one shard's cluster with nothing but these settings.
+fn with_configs(write: impl FnOnce(&mut Writer)) -> Result<Cluster> {
+    let written = written(|w| {
+        w.u64(5);
+        entry::encode_format(w, new(1).format());
+        w.u32(0).u32(0).u32(1).u32(1).u32(0);
+        write(w);
+    });
+    decode(Epoch(5), &enveloped(Kind::Snapshot, &written))
+}
+
+#[test]
+fn settings_of_nodes_and_groups_are_known_ones() {
+    assert!(
+        with_configs(|w| {
+            w.u32(0).u32(0).u32(0);
+        })
+        .is_ok()
+    );
+    let one = |name: &'static str| {
+        move |w: &mut Writer| {
+            w.u32(1).string(name).string("50000");
+        }
+    };
+    let all = with_configs(|w| {
+        one("message.max.bytes")(w);
+        w.u32(0).u32(0);
+    });
+    assert_eq!(all.map(|c| c.configs().all_brokers.len()), Ok(1));
+    let newer = Err(FormatError::Invalid(NEWER_SETTING));
+    assert_eq!(
+        with_configs(|w| {
+            one("no.such")(w);
+            w.u32(0).u32(0);
+        }),
+        newer
+    );
+    assert_eq!(
+        with_configs(|w| {
+            w.u32(0).u32(1).i32(5);
+            one("no.such")(w);
+            w.u32(0);
+        }),
+        newer
+    );
+    assert_eq!(
+        with_configs(|w| {
+            w.u32(0).u32(0).u32(1).string("g");
+            one("no.such")(w);
+        }),
+        newer
+    );
+    let empty = with_configs(|w| {
+        w.u32(0).u32(0).u32(1).string("g").u32(0);
+    });
+    assert!(matches!(empty, Err(FormatError::Invalid(_))));
+    assert_hostile_count_fails(with_configs(|w| {
+        w.u32(u32::MAX);
+    }));
+    assert_hostile_count_fails(with_configs(|w| {
+        w.u32(0).u32(u32::MAX);
+    }));
+    assert_hostile_count_fails(with_configs(|w| {
+        w.u32(0).u32(0).u32(u32::MAX);
+    }));
 }
 
 proptest! {

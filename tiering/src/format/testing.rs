@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use coordinator::cluster::{Address, CheckpointRef, Cluster, MoveFrom, Op, SessionEnd, ShardRun};
+use coordinator::cluster::{Address, CheckpointRef, Cluster, MoveFrom, Op, Resource, SessionEnd, ShardRun};
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
 use coordinator::{Epoch, NodeId, PartitionId, ProcessId, SessionId, TopicId};
 use proptest::prelude::*;
@@ -171,6 +171,29 @@ fn overrides() -> impl Strategy<Value = BTreeMap<String, String>> {
         .prop_map(|some| some.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
+/// Changes to settings that whatever has them may have.
+fn alter_config() -> impl Strategy<Value = Op> {
+    let of_nodes = [("log.retention.ms", "7000"), ("message.max.bytes", " 9"), ("num.io.threads", "3")];
+    let of_groups = [("consumer.session.timeout.ms", "50000"), ("share.isolation.level", "read_committed")];
+    let of_topics = [("cleanup.policy", ""), ("max.message.bytes", "78"), ("retention.ms", "-1")];
+    let changes = |settings: Vec<(&'static str, &'static str)>| {
+        let change = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let some = proptest::sample::subsequence(settings.clone(), 0..=settings.len());
+        (some, any::<u8>()).prop_map(move |(some, deleted)| {
+            let deleted = |at: usize| deleted >> at & 1 == 1;
+            let some = some.into_iter().map(change).enumerate();
+            some.map(|(at, (name, value))| (name, (!deleted(at)).then_some(value))).collect()
+        })
+    };
+    let resource = prop_oneof![
+        (topic_id().prop_map(Resource::Topic), changes(of_topics.to_vec())),
+        ((0..3i32).prop_map(|node| Resource::Broker(NodeId(node))), changes(of_nodes.to_vec())),
+        (Just(Resource::AllBrokers), changes(of_nodes.to_vec())),
+        ("[a-c]{0,2}".prop_map(Resource::Group), changes(of_groups.to_vec())),
+    ];
+    resource.prop_map(|(resource, changes)| Op::AlterConfig { resource, changes })
+}
+
 /// Any operation. Ids come from small sets, so that a sequence of them also makes sense now and then.
 pub(super) fn op() -> impl Strategy<Value = Op> {
     let node = proptest::option::of((0..3i32).prop_map(NodeId));
@@ -195,6 +218,9 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             Op::CreateTopic { topic, name, partitions, replication_factor, overrides }
         }),
         1 => topic_id().prop_map(|topic| Op::DeleteTopic { topic }),
+        1 => (topic_id(), 1..=Cluster::MAX_PARTITIONS)
+            .prop_map(|(topic, partitions)| Op::CreatePartitions { topic, partitions }),
+        3 => alter_config(),
         1 => session_id().prop_map(|session| Op::ProducerBlock { session }),
         1 => session_id().prop_map(|session| Op::Suspect { session }),
         1 => session_id().prop_map(|session| Op::Alive { session }),

@@ -80,6 +80,31 @@ fn a_classic_member_gives_back_what_another_is_to_get() {
 }
 
 #[test]
+fn a_classic_member_gives_back_what_it_no_longer_reads() {
+    let mut lab = Lab::new(&[("a", 2), ("b", 1)]);
+    lab.ok(join("m1", &[]));
+    let first = lab.join_of("", "1|a,b");
+    let id = first.fresh.clone();
+    let token = lab.classic_join(first);
+    let generation = lab.joined(token).expect("joined").generation;
+    assert_eq!(lab.sync(&id, generation, &[]).expect("synced").assignment, "1|a:0 1,b:0");
+    // The next targets are due in a second, but this needs none.
+    let less = lab.join_of(&id, "1|a|a:0 1,b:0");
+    let token = lab.classic_join(less);
+    assert_eq!(lab.joined(token).expect("joined").generation, generation);
+    assert_eq!(lab.sync(&id, generation, &[]).expect("synced").assignment, "1|a:0 1");
+    assert_eq!(
+        lab.classic_beat(&id, generation),
+        Err(Reject::RebalanceInProgress),
+        "it has to say that it did"
+    );
+    let gave = lab.join_of(&id, "1|a|a:0 1");
+    let token = lab.classic_join(gave);
+    lab.joined(token).expect("joined");
+    assert_eq!(lab.classic_beat(&id, generation), Ok(()));
+}
+
+#[test]
 fn joins_that_are_refused() {
     let (mut lab, join) = joined();
     let new = lab.join_of("", "1|a");
@@ -200,6 +225,14 @@ fn a_member_may_change_its_protocol_under_its_id() {
     let beat = lab.ok(crate::group::consumer::lab::join(&id, &["a"]));
     assert_eq!(beat.epoch, 3);
     assert!(lab.member(&id).classic.is_none());
+    // Nobody waits for its SyncGroup any more.
+    for _ in 0..13 {
+        lab.pass(SECOND * 5);
+        lab.ok(at(&id, lab.member(&id).epoch)
+            .owns(&crate::group::consumer::state::partitions(&lab.member(&id).assigned)));
+        lab.ok(at("m1", lab.member("m1").epoch)
+            .owns(&crate::group::consumer::state::partitions(&lab.member("m1").assigned)));
+    }
     let token = lab.classic_join(join);
     assert_eq!(lab.joined(token).expect("joined").generation, 3);
     assert!(lab.member(&id).classic.is_some());

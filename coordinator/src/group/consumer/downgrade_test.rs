@@ -1,5 +1,6 @@
 //! KIP-848, "Online Migration": a consumer group becomes a classic group.
 
+use crate::PartitionId;
 use crate::group::consumer::lab::*;
 use crate::group::state::MemberId;
 use crate::group::{ClassicState, Kind, Migration, Reject, Request};
@@ -44,6 +45,27 @@ fn classic_members_that_are_left_are_a_classic_group() {
     assert!(joined.iter().all(|joined| joined.generation == 3 && joined.leader == ids[0]));
     lab.sync(&ids[0], 3, &[(&ids[0], "1|a:0 1"), (&ids[1], "1|a:2 3")]).expect("synced");
     assert_eq!(lab.group().classic().map(|group| group.state), Some(ClassicState::Stable));
+}
+
+/// Kafka gives its targets to the classic group; what somebody still has would then be given to another.
+#[test]
+fn what_is_still_to_be_given_back_stays_with_its_member_there_and_back() {
+    let (mut lab, ids) = mixed();
+    lab.pass(SECOND);
+    lab.ok(join("more", &["a"]));
+    // It is to give partition 1 back, and still has it.
+    let rejoin = lab.join_of(&ids[0], "1|a|a:0 1");
+    let token = lab.classic_join(rejoin);
+    assert_eq!(lab.joined(token).expect("joined").generation, 2);
+    assert_eq!(lab.member(&ids[0]).revoking, [(lab.topic("a"), [(1, 1)].into())].into());
+    lab.ok(at("new", -1));
+    lab.ok(at("more", -1));
+    assert_eq!(lab.group().classic_member(&ids[0]).expect("a member").assignment, "1|a:0 1");
+    let beat = lab.ok(join("again", &["a"]));
+    assert_eq!(lab.group().members.len(), 3);
+    assert_eq!(beat.assignment, Some(lab.parts(&[("a", &[3])])), "the one that nobody has");
+    let holds = |index| PartitionId { topic: lab.topic("a"), index };
+    assert!([0, 1].into_iter().all(|index| lab.member(&ids[0]).holds(holds(index))));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Members go, whether they want to or not.
 
-use std::collections::BTreeSet;
-
 use super::{downgrade, progress, subscription, timers};
 use crate::group::change::Change;
 use crate::group::state::{MemberId, Membership};
@@ -22,14 +20,8 @@ pub(super) fn fence(work: &mut Work<'_>, ids: Vec<MemberId>) {
         return downgrade::downgrade(work, true);
     }
     let mut group = progress::header(work);
-    group.group_epoch += 1;
-
-    let used = work.group().consumer_members().filter_map(|(_, member)| member.regex.clone()).collect();
-    subscription::match_expressions(work, used);
-    let soft = &work.entry.consumer;
-    let names: BTreeSet<&str> =
-        work.group().consumer_members().flat_map(|(_, member)| subscription::names(member, soft)).collect();
-    group.metadata_hash = subscription::hash(&names, work.world.cluster);
+    group.group_epoch = group.group_epoch.saturating_add(1);
+    group.metadata_hash = subscription::look(work, None);
     let empty_since = work.group().members.is_empty().then_some(work.now.wall);
     work.change(Change::Header { membership: Membership::Consumer(group), empty_since });
 }

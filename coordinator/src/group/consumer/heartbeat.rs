@@ -68,6 +68,13 @@ impl HeartbeatReject {
     }
 }
 
+/// What a member that speaks the classic protocol is told: there is no place for a message.
+impl From<HeartbeatReject> for Reject {
+    fn from(reject: HeartbeatReject) -> Self {
+        reject.reject
+    }
+}
+
 /// Handles a heartbeat, which is answered in the same step.
 pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, request: &ConsumerHeartbeat) {
     let reply = validate::validate(work.id, request).and_then(|()| match request.epoch {
@@ -96,6 +103,9 @@ fn beat(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<Beat, Heartb
     // From here on nothing is refused.
     opened.apply(work);
     let before = progress::take_place(work, id, admitted);
+    if before.classic.is_some() {
+        timers::cancel_classic(work, id);
+    }
     let mut member = before.clone();
     update(&mut member, request);
     let member = progress::advance(work, id, &before, member, request.owned.as_ref());

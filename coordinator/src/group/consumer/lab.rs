@@ -130,9 +130,10 @@ impl Lab {
     pub(super) fn grow(&mut self, name: &str, partitions: i32) {
         let mut topics: Vec<_> = self.cluster.topics().cloned().collect();
         topics.iter_mut().filter(|topic| topic.name == name).for_each(|topic| topic.partitions = partitions);
+        let configs = Default::default();
         let grants = self.cluster.shards().all().map(|_| Arc::default()).collect();
         let next = Epoch(self.cluster.next().0 + 1);
-        self.cluster = Cluster::restore(next, *self.cluster.format(), vec![], topics, grants);
+        self.cluster = Cluster::restore(next, *self.cluster.format(), vec![], topics, configs, grants);
     }
 
     /// Another entry of the metadata log that has nothing to do with topics.

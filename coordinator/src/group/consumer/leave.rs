@@ -5,7 +5,6 @@ use super::fence;
 use super::heartbeat::{Beat, ConsumerHeartbeat, HeartbeatReject};
 use super::state::{AWAY, ConsumerMember, Held};
 use crate::group::change::Change;
-use crate::group::request::Reject;
 use crate::group::state::{Member, MemberId};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
@@ -47,11 +46,4 @@ fn away(member: ConsumerMember) -> ConsumerMember {
             .collect()
     };
     ConsumerMember { epoch: AWAY, revoking: Held::new(), assigned: from_the_start(member.assigned), ..member }
-}
-
-/// What a member of a classic protocol is told instead.
-impl From<HeartbeatReject> for Reject {
-    fn from(reject: HeartbeatReject) -> Self {
-        reject.reject
-    }
 }

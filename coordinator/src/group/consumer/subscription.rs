@@ -1,6 +1,7 @@
 //! Which topics members read, and whether these are still what they were.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -10,15 +11,27 @@ use super::soft::Soft;
 use super::state::ConsumerMember;
 use crate::TopicId;
 use crate::cluster::Cluster;
+use crate::group::state::MemberId;
 use crate::group::work::Work;
 
 /// How long expressions stay as they were matched, however often topics change. Kafka's
 /// `REGEX_BATCH_REFRESH_MIN_INTERVAL_MS`.
 const MATCHED_FOR: Duration = Duration::from_secs(10);
 
+/// Looks at all that members read, one of which is about to be another; answers its hash.
+pub(super) fn look(work: &mut Work<'_>, changing: Option<(&MemberId, &ConsumerMember)>) -> u64 {
+    let group = Arc::clone(&work.entry.group);
+    let stays = |(id, _): &(&MemberId, _)| changing.is_none_or(|(other, _)| other != *id);
+    let members = || group.consumer_members().filter(stays).chain(changing).map(|(_, member)| member);
+    match_expressions(work, members().filter_map(|member| member.regex.clone()).collect());
+    let soft = &work.entry.consumer;
+    let names = members().flat_map(|member| names(member, soft)).collect();
+    hash(&names, work.world.cluster)
+}
+
 /// Matches expressions against the topics: those that are new at once, all of them when topics may have changed
 /// and the last time is long enough ago. Forgets the others.
-pub(super) fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
+fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
     let (cluster, now) = (work.world.cluster, work.now.since_start);
     let soft = &mut work.entry.consumer;
     soft.matched.retain(|expression, _| used.contains(expression));
@@ -26,10 +39,7 @@ pub(super) fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
         soft.matched_at = None;
         return;
     }
-    let again = match soft.matched_at {
-        Some((at, seen)) => seen != cluster.next() && now >= at + MATCHED_FOR,
-        None => true,
-    };
+    let again = soft.matched_at.is_none() || is_due(soft, cluster, now);
     if again {
         soft.matched.clear();
         soft.matched_at = Some((now, cluster.next()));
@@ -46,9 +56,9 @@ pub(super) fn matching(expression: &str, cluster: &Cluster) -> BTreeSet<String> 
     names.filter(|name| expression.matches(name)).cloned().collect()
 }
 
-/// Whether expressions match the topics as they are now.
-pub(super) fn is_matched(soft: &Soft, cluster: &Cluster) -> bool {
-    soft.matched_at.is_none_or(|(_, seen)| seen == cluster.next())
+/// Whether expressions may match other topics than when they were last matched, which is long enough ago.
+pub(super) fn is_due(soft: &Soft, cluster: &Cluster, now: Duration) -> bool {
+    soft.matched_at.is_some_and(|(at, seen)| seen != cluster.next() && now >= at + MATCHED_FOR)
 }
 
 /// The names of all topics that a member reads, whether they exist or not.

@@ -156,6 +156,20 @@ fn a_group_that_nobody_has_led_yet_is_upgraded() {
     assert_eq!(lab.joined(token).expect("joined").generation, beat.epoch);
 }
 
+/// Nothing was assigned yet, and what the new member reads gives no reason to.
+#[test]
+fn an_upgrade_assigns_whoever_brings_it_about() {
+    let mut lab = Lab::new(&[("a", 4)]);
+    let first = lab.join_of("", "1|a");
+    let id = first.fresh.clone();
+    lab.classic_join(first);
+    lab.ok(join("new", &[]));
+    let rejoin = lab.join_of(&id, "1|a");
+    let token = lab.classic_join(rejoin);
+    let joined = lab.joined(token).expect("joined");
+    assert_eq!(lab.sync(&id, joined.generation, &[]).expect("synced").assignment, "1|a:0 1 2 3");
+}
+
 /// A static member of the classic group restarts with the new protocol.
 #[test]
 fn a_static_member_changes_its_protocol() {

@@ -2,94 +2,9 @@
 //!
 //! `internal.segment.bytes`, which Kafka itself hides, is not among them.
 
-use self::Effect::{Enforced, Inapplicable, Stored};
-
-/// A setting's type, by its number in DescribeConfigs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i8)]
-pub enum ConfigType {
-    /// `true` or `false`, in any case.
-    Boolean = 1,
-    /// Text.
-    String = 2,
-    /// A signed number of 32 bits.
-    Int = 3,
-    /// A signed number of 16 bits.
-    Short = 4,
-    /// A signed number of 64 bits.
-    Long = 5,
-    /// A floating-point number.
-    Double = 6,
-    /// Texts between commas.
-    List = 7,
-    /// A Java class.
-    Class = 8,
-    /// Text that is not shown.
-    Password = 9,
-}
-
-/// Which values a setting takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Each of its type.
-    Any,
-    /// A whole number from `least` to `most`.
-    Range {
-        /// The smallest.
-        least: i64,
-        /// The largest.
-        most: i64,
-    },
-    /// A whole number from `least` to `most`, or `except`.
-    RangeOr {
-        /// The smallest.
-        least: i64,
-        /// The largest.
-        most: i64,
-        /// One value outside.
-        except: i64,
-    },
-    /// A number from 0 to 1.
-    Fraction,
-    /// One of these.
-    OneOf(&'static [&'static str]),
-    /// Any number of these.
-    EachOf(&'static [&'static str]),
-    /// `*`, or `partition:broker` any number of times.
-    Replicas,
-    /// Kafka takes `true`, too; this is why this build does not.
-    Off(&'static str),
-}
-
-/// What a setting does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// What it does in Kafka.
-    Enforced,
-    /// It is checked, kept and shown, but nothing acts on it yet, or not on all of it.
-    Stored,
-    /// It is checked, kept and shown. What it is about does not exist here: local files, replicas.
-    Inapplicable,
-}
-
-/// One topic setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Definition {
-    /// Its name.
-    pub name: &'static str,
-    /// Its type.
-    pub kind: ConfigType,
-    /// Kafka's default, as DescribeConfigs writes it.
-    pub default: &'static str,
-    /// Which values it takes.
-    pub rule: Rule,
-    /// Kafka's broker setting that gives the default, where it shows one as a synonym.
-    pub synonym: Option<&'static str>,
-    /// What it does here.
-    pub effect: Effect,
-    /// What it is about, in a sentence or two.
-    pub documentation: &'static str,
-}
+use crate::config::Effect::{Enforced, Inapplicable, Stored};
+use crate::config::definition::{boolean, int, list, long, of, string};
+use crate::config::{ConfigType, Definition, Rule};
 
 /// Every setting, sorted by name.
 pub fn definitions() -> &'static [Definition] {
@@ -104,61 +19,6 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
 const FOREVER: &str = "9223372036854775807";
 
 const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
-
-const fn of(
-    kind: ConfigType,
-    name: &'static str,
-    default: &'static str,
-    effect: Effect,
-    documentation: &'static str,
-) -> Definition {
-    Definition { name, kind, default, rule: Rule::Any, synonym: None, effect, documentation }
-}
-
-const fn boolean(name: &'static str, effect: Effect, documentation: &'static str) -> Definition {
-    of(ConfigType::Boolean, name, "false", effect, documentation)
-}
-
-const fn int(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
-    of(ConfigType::Int, name, default, effect, doc)
-}
-
-const fn long(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
-    of(ConfigType::Long, name, default, effect, doc)
-}
-
-const fn string(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
-    of(ConfigType::String, name, default, effect, doc)
-}
-
-const fn list(name: &'static str, default: &'static str, effect: Effect, doc: &'static str) -> Definition {
-    of(ConfigType::List, name, default, effect, doc)
-}
-
-impl Definition {
-    const fn rule(mut self, rule: Rule) -> Self {
-        self.rule = rule;
-        self
-    }
-
-    const fn least(self, least: i64) -> Self {
-        self.rule(Rule::Range { least, most: i64::MAX })
-    }
-
-    const fn range(self, least: i64, most: i64) -> Self {
-        self.rule(Rule::Range { least, most })
-    }
-
-    const fn synonym(mut self, name: &'static str) -> Self {
-        self.synonym = Some(name);
-        self
-    }
-
-    const fn same_synonym(self) -> Self {
-        let name = self.name;
-        self.synonym(name)
-    }
-}
 
 const DEFINITIONS: &[Definition] = &[
     list(
@@ -237,7 +97,8 @@ const DEFINITIONS: &[Definition] = &[
         Inapplicable,
         "After how many ms a broker forces records to its disk. Here every acknowledged record is in the store.",
     )
-    .least(0),
+    .least(0)
+    .unset("log.flush.interval.ms", "log.flush.scheduler.interval.ms", FOREVER),
     list(
         "follower.replication.throttled.replicas",
         "",
@@ -387,7 +248,8 @@ const DEFINITIONS: &[Definition] = &[
         "How long records are kept before they are dropped, in ms, if `cleanup.policy` has `delete`; -1 is for \
          ever.",
     )
-    .least(-1),
+    .least(-1)
+    .unset("log.retention.ms", "log.retention.hours", "168"),
     int(
         "segment.bytes",
         "1073741824",
@@ -410,14 +272,16 @@ const DEFINITIONS: &[Definition] = &[
         Inapplicable,
         "By how much, at random, a segment is closed before `segment.ms`, in ms. There are no such files here.",
     )
-    .least(0),
+    .least(0)
+    .unset("log.roll.jitter.ms", "log.roll.jitter.hours", "0"),
     long(
         "segment.ms",
         "604800000",
         Inapplicable,
         "After how many ms a segment is closed, full or not. There are no such files here.",
     )
-    .least(1),
+    .least(1)
+    .unset("log.roll.ms", "log.roll.hours", "168"),
     boolean(
         "unclean.leader.election.enable",
         Inapplicable,

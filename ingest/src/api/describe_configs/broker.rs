@@ -1,17 +1,16 @@
-//! This node's settings under Kafka's names, as far as they mean something here. None can be changed while the
-//! node runs.
+//! This node's settings under Kafka's names, as far as they mean something here. What it was started with can't be
+//! changed while it runs.
 
-use coordinator::topic::config::{ConfigType, definition, definitions};
+use coordinator::cluster::Cluster;
+use coordinator::config::{ConfigType, Source};
+use protocol::Str;
 use protocol::messages::describe_configs::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
-use protocol::{ErrorCode, Str};
 
-use super::{DEFAULT_CONFIG, Refused};
+use super::told;
 use crate::api::Context;
 use crate::api::fetch::MAX_BYTES;
+use crate::api::resources::Refused;
 use crate::broker::Broker;
-
-/// DescribeConfigs' number for a setting that a node was started with.
-const STATIC_CONFIG: i8 = 4;
 
 /// A setting of a node.
 struct Setting {
@@ -23,30 +22,29 @@ struct Setting {
     documentation: &'static str,
 }
 
-/// The settings of this node. An empty name asks for defaults of all nodes, of which there are none.
-pub(super) fn describe(context: &Context, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
+/// The settings of this node; with an empty name, those that were changed for all nodes.
+pub(super) fn describe(
+    context: &Context,
+    cluster: &Cluster,
+    name: &str,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
     if name.is_empty() {
-        return Ok(Vec::new());
+        return Ok(cluster.describe_all_brokers().into_iter().map(told).collect());
     }
     let own = context.broker.node_id().map(|id| id.0);
     if own.is_none() || name.parse().ok() != own {
-        let message = match own {
-            Some(own) => format!("Unexpected broker id, expected {own}, but received {name}"),
-            None => "The broker has no id at the moment".to_owned(),
+        let message = match (own, name.parse::<i32>()) {
+            (_, Err(_)) => format!("Broker id must be an integer, but it is: {name}"),
+            (Some(own), Ok(_)) => {
+                format!("Unexpected broker id, expected {own} or empty string, but received {name}")
+            }
+            (None, Ok(_)) => "The broker has no id at the moment".to_owned(),
         };
-        return Err(Refused { code: ErrorCode::InvalidRequest, message });
+        return Err(Refused::invalid(message));
     }
     let mut described: Vec<_> = settings(&context.broker).into_iter().map(result).collect();
-    described.extend(definitions().iter().filter_map(|definition| {
-        let setting = Setting {
-            name: definition.synonym?,
-            kind: definition.kind,
-            value: Some(definition.default.to_owned()),
-            default: Some(definition.default),
-            documentation: definition.documentation,
-        };
-        Some(result(setting))
-    }));
+    let (node, statics) = (context.broker.configured(), &context.broker.config().settings);
+    described.extend(cluster.describe_broker(node, statics).into_iter().map(told));
     described.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(described)
 }
@@ -58,7 +56,6 @@ fn settings(broker: &Broker) -> Vec<Setting> {
     let addresses = addresses.collect::<Vec<_>>().join(",");
     let between_nodes = config.addresses.first().map(|address| address.listener.clone());
     let id = broker.node_id().map(|id| id.to_string());
-    let retention = definition("retention.ms").map(|d| d.default);
     let setting = |name, kind, value: String, default, documentation| Setting {
         name,
         kind,
@@ -125,11 +122,11 @@ fn settings(broker: &Broker) -> Vec<Setting> {
             "The replication factor of a topic that is created without one. The store replicates.",
         ),
         setting(
-            "log.retention.ms",
-            Long,
-            retention.unwrap_or_default().to_owned(),
-            retention,
-            "The default of a topic's retention.ms, in ms.",
+            "log.retention.hours",
+            Int,
+            "168".to_owned(),
+            Some("168"),
+            "The default of a topic's retention.ms in hours, while log.retention.ms is not set for all nodes.",
         ),
         setting(
             "log.retention.check.interval.ms",
@@ -185,18 +182,18 @@ fn result(setting: Setting) -> DescribeConfigsResourceResult {
         synonyms.push(DescribeConfigsSynonym {
             name: name.clone(),
             value: value.clone(),
-            source: STATIC_CONFIG,
+            source: Source::Static as i8,
         });
     }
     if let Some(default) = default {
         let value = Some(Str::from_static(default));
-        synonyms.push(DescribeConfigsSynonym { name: name.clone(), value, source: DEFAULT_CONFIG });
+        synonyms.push(DescribeConfigsSynonym { name: name.clone(), value, source: Source::Default as i8 });
     }
     DescribeConfigsResourceResult {
         name,
         value,
         read_only: true,
-        config_source: if is_default { DEFAULT_CONFIG } else { STATIC_CONFIG },
+        config_source: if is_default { Source::Default as i8 } else { Source::Static as i8 },
         is_sensitive: false,
         synonyms,
         config_type: kind as i8,

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use coordinator::PartitionId;
 use coordinator::share::{
-    Acquire, AcquireMode, Acquired, AutoOffsetReset, NextFetch, Reply, Request as ShareRequest,
-    SharePartitionId,
+    Acquire, AcquireMode, Acquired, NextFetch, Reply, Request as ShareRequest, SharePartitionId,
 };
 use protocol::messages::ShareFetchRequest;
 use protocol::messages::share_fetch::AcquiredRecords;
@@ -141,17 +140,16 @@ impl Acquiring<'_> {
     /// Gives a share partition its start.
     async fn begin(&self, led: &Led, id: &SharePartitionId) -> Result<(), Failed> {
         let start = match led.log.share_settings(&id.group).auto_offset_reset {
-            AutoOffsetReset::Latest => led.partition.high_watermark(),
-            AutoOffsetReset::Earliest => led.partition.log_start(),
-            AutoOffsetReset::ByDuration(back) => self.since(led, back).await?,
+            ShareReset::Latest => led.partition.high_watermark(),
+            ShareReset::Earliest => led.partition.log_start(),
+            ShareReset::ByDuration(back) => self.since(led, back).await?,
         };
         let begun = led.log.share(id, ShareRequest::Begin(start)).map_err(|_| self.lost(id))?;
         begun.told().await.map(drop).map_err(|_| self.lost(id))
     }
 
-    /// The first record that is no older; the end, if all are.
-    async fn since(&self, led: &Led, back: Duration) -> Result<i64, Failed> {
-        let back = i64::try_from(back.as_millis()).unwrap_or(i64::MAX);
+    /// The first record that is at most `back` ms old; the end, if all are.
+    async fn since(&self, led: &Led, back: i64) -> Result<i64, Failed> {
         let since = self.context.broker.clock().now_ms().saturating_sub(back);
         let end = led.partition.high_watermark();
         match by_time::first(led, since).await {

@@ -70,6 +70,16 @@ fn every_wait_has_a_timer(run: &Run) {
             state.state == MemberState::UnrevokedPartitions && state.classic.is_none() && state.epoch != AWAY;
         assert_eq!(is_set(Timer::Revoke), gives_back, "{member}: {state:?}");
     }
+    for (_, timer, _) in run.lab.shard.timers.all() {
+        let member = |id: &str| group.consumer_member(id);
+        let is_for_somebody = match timer {
+            Timer::Session(id) | Timer::Revoke(id) => member(id).is_some(),
+            Timer::Rejoin(id) | Timer::Resync(id) => member(id).is_some_and(|m| m.classic.is_some()),
+            Timer::Expiry => true,
+            Timer::Pending(_) | Timer::Join | Timer::Sync => false,
+        };
+        assert!(is_for_somebody, "{timer:?} is for nobody: {group:#?}");
+    }
 }
 
 /// KIP-848, "Group Epoch", "Assignment Epoch", "Member Epoch": all three are monotonic. A generation goes on from a
@@ -209,7 +219,7 @@ fn conversion_keeps_members(before: &Group, after: &Group, cause: Cause) {
         let new = after.members.keys().filter(|id| !before.members.contains_key(*id)).count();
         assert!(new == 1 || gone == 0, "{before:#?} {after:#?}");
     } else {
-        assert!(after.members.len() > 0 && after.targets.is_empty());
+        assert!(!after.members.is_empty() && after.targets.is_empty());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading one setting's text as Kafka's `ConfigDef` does, with its reasons for refusal.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{ConfigError, ConfigType, Definition, Rule};
@@ -9,7 +10,7 @@ const LONGEST: usize = i16::MAX as usize;
 
 /// What a setting's text means. It shows itself as DescribeConfigs does.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Boolean(bool),
     Int(i32),
     Long(i64),
@@ -24,16 +25,27 @@ impl fmt::Display for Value<'_> {
             Self::Boolean(value) => value.fmt(f),
             Self::Int(value) => value.fmt(f),
             Self::Long(value) => value.fmt(f),
-            Self::Double(value) => fmt::Debug::fmt(value, f),
+            Self::Double(value) => f.write_str(&java(*value)),
             Self::String(value) => f.write_str(value),
             Self::List(values) => f.write_str(&values.join(",")),
         }
     }
 }
 
+/// A number as Java's `Double.toString` writes it.
+fn java(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        return format!("{value:?}");
+    }
+    match format!("{value:E}") {
+        short if !short.contains('.') => short.replacen('E', ".0E", 1),
+        long => long,
+    }
+}
+
 impl Definition {
     /// What `text` means for this setting.
-    pub(super) fn read<'a>(&self, text: &'a str) -> Result<Value<'a>, ConfigError> {
+    pub(crate) fn read<'a>(&self, text: &'a str) -> Result<Value<'a>, ConfigError> {
         let checked = match text.len() {
             0..=LONGEST => parse(self.kind, text).and_then(|value| {
                 check(&self.rule, &value)?;
@@ -46,6 +58,14 @@ impl Definition {
             let value = text.chars().take(200).collect();
             ConfigError::Invalid { name: self.name.to_owned(), value, reason }
         })
+    }
+
+    /// `text` as Kafka's DescribeConfigs writes it.
+    pub fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.read(text).map(|value| value.to_string()) {
+            Ok(plain) if plain != text => Cow::Owned(plain),
+            _ => Cow::Borrowed(text),
+        }
     }
 
     /// Whether `text` may be this setting's value.
@@ -104,6 +124,21 @@ fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
         }
         (Rule::Fraction, _) => Ok(()),
         (Rule::OneOf(known), Value::String(value)) => one_of(known, value),
+        (Rule::OneOfAnyCase(known), Value::String(value)) => {
+            match known.iter().any(|known| known.eq_ignore_ascii_case(value)) {
+                true => Ok(()),
+                false => Err(format!("String must be one of (case insensitive): {}", known.join(", "))),
+            }
+        }
+        (Rule::ShareReset, Value::String("latest" | "earliest")) => Ok(()),
+        (Rule::ShareReset, Value::String(value)) => match super::group::back(value) {
+            Some(_) => Ok(()),
+            None => {
+                Err("Invalid value for share.auto.offset.reset: it is latest, earliest, or by_duration: \
+                         and an ISO 8601 duration that is not negative"
+                    .to_owned())
+            }
+        },
         (Rule::EachOf(known), Value::List(values)) => match values.iter().find(|v| v.is_empty()) {
             Some(_) => Err("values must not be empty".to_owned()),
             None => values.iter().try_for_each(|value| one_of(known, value)),
@@ -140,4 +175,28 @@ fn one_of(known: &[&str], value: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("String must be one of: {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::java;
+
+    #[test]
+    fn numbers_are_written_as_java_does() {
+        let numbers = [0.0, 0.5, 0.001, 1e-4, 12345.0, 9_999_999.0, 1e7, 1.5e10, f64::MAX, -0.25];
+        let written = numbers.map(java);
+        let expected = [
+            "0.0",
+            "0.5",
+            "0.001",
+            "1.0E-4",
+            "12345.0",
+            "9999999.0",
+            "1.0E7",
+            "1.5E10",
+            "1.7976931348623157E308",
+            "-0.25",
+        ];
+        assert_eq!(written, expected);
+    }
 }

@@ -1,0 +1,24 @@
+//! UnregisterBroker: a node is registered while it has an open session, and no longer.
+
+use coordinator::cluster::Cluster;
+use protocol::ErrorCode;
+use protocol::messages::{UnregisterBrokerRequest, UnregisterBrokerResponse};
+
+use super::{Errors, text};
+
+pub(super) fn answer(cluster: &Cluster, request: &UnregisterBrokerRequest) -> UnregisterBrokerResponse {
+    let id = request.broker_id;
+    let (code, message) = if cluster.open_sessions().any(|session| session.node.0 == id) {
+        let message = format!("Broker {id} is in service. It is forgotten once it has been stopped.");
+        (ErrorCode::InvalidRequest, message)
+    } else {
+        (ErrorCode::BrokerIdNotRegistered, format!("Broker ID {id} is not currently registered"))
+    };
+    UnregisterBrokerResponse { error_code: code.code(), error_message: text(message), ..Default::default() }
+}
+
+impl Errors for UnregisterBrokerResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+    }
+}
