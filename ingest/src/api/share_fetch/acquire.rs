@@ -1,9 +1,9 @@
 //! Getting records for a member, waiting for some if there are none.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use coordinator::PartitionId;
+use coordinator::config::group::ShareReset;
 use coordinator::share::{
     Acquire, AcquireMode, Acquired, NextFetch, Reply, Request as ShareRequest, SharePartitionId,
 };
