@@ -45,7 +45,25 @@ async fn what_is_served() {
             (22, 0, 5),
             (23, 2, 4),
             (32, 1, 4),
+            (33, 0, 2),
+            (34, 1, 2),
+            (37, 0, 3),
+            (38, 1, 3),
+            (39, 1, 2),
+            (40, 1, 2),
+            (41, 1, 3),
+            (43, 0, 2),
+            (44, 0, 1),
+            (45, 0, 1),
+            (46, 0, 0),
+            (55, 0, 2),
+            (57, 0, 2),
             (60, 0, 2),
+            (64, 0, 0),
+            (74, 0, 1),
+            (75, 0, 0),
+            (80, 0, 1),
+            (81, 0, 0),
         ];
         assert_eq!((response.error_code, versions(&response)), (0, expected.to_vec()), "v{version}");
         assert!(response.supported_features.is_empty() && response.finalized_features.is_empty());
@@ -63,7 +81,7 @@ async fn a_response_to_version_3_has_no_default_tags() {
     let frame = client.receive_raw().await.expect("a response");
     // Old librdkafka trips over a tag.
     assert_eq!(frame.last(), Some(&0));
-    assert_eq!(frame.len(), 4 + 2 + 1 + 11 * 7 + 4 + 1);
+    assert_eq!(frame.len(), 4 + 2 + 1 + 29 * 7 + 4 + 1);
 }
 
 #[tokio::test(start_paused = true)]
