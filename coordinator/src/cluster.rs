@@ -166,7 +166,17 @@ impl Cluster {
 
     /// The open session that serves a partition, and its holding.
     pub fn leader(&self, partition: PartitionId) -> Option<(&Session, &Grant)> {
-        let grant = self.assigned(self.shards().of_partition(partition))?;
+        self.owner(self.shards().of_partition(partition))
+    }
+
+    /// The open session that coordinates a group, and the holding of its shard.
+    pub fn coordinator(&self, group: &str) -> Option<(&Session, &Grant)> {
+        self.owner(self.shards().of_group(group))
+    }
+
+    /// The open session that serves a shard, and its holding.
+    fn owner(&self, shard: ShardId) -> Option<(&Session, &Grant)> {
+        let grant = self.assigned(shard)?;
         let session = self.session(grant.session)?;
         (session.state == SessionState::Open && grant.end.is_none()).then_some((session, grant))
     }

@@ -5,6 +5,7 @@
 //! stores, tokio and `SystemTime` stay out of this crate, so that a test or a model is a plain function call.
 
 pub mod cluster;
+pub mod group;
 mod ids;
 pub mod partition;
 mod shard;

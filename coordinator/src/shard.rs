@@ -28,6 +28,11 @@ impl Shards {
         ShardId((hash.wrapping_add(partition.index as u64) % u64::from(self.0)) as u32)
     }
 
+    /// `H(group id) mod S`, over the UTF-8 bytes.
+    pub fn of_group(self, group: &str) -> ShardId {
+        ShardId((xxh3_64(group.as_bytes()) % u64::from(self.0)) as u32)
+    }
+
     /// Every shard.
     pub fn all(self) -> impl Iterator<Item = ShardId> {
         (0..self.0).map(ShardId)
@@ -48,6 +53,7 @@ mod tests {
         assert_eq!(xxh3_64(b"group-1"), 0x287d_43dc_dda9_d8ba);
         let of = |topic, index| Shards::DEFAULT.of_partition(PartitionId { topic, index }).0;
         assert_eq!([of(zero, 0), of(zero, 1), of(ones, 0), of(ones, 1023)], [360, 361, 787, 786]);
+        assert_eq!(Shards::DEFAULT.of_group("group-1").0, 186);
     }
 
     #[test]

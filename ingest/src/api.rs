@@ -4,21 +4,35 @@
 //! types. How frames are read and written belongs to [`crate::connection`].
 
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod fetch;
+mod find_coordinator;
+mod groups;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod peer;
 mod produce;
 mod records;
 mod status;
+mod sync_group;
 mod topics;
 
 use std::sync::Arc;
@@ -35,6 +49,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Stopping};
+use crate::connection::Remote;
 use crate::log::Permit;
 use crate::metrics::Metrics;
 
@@ -66,6 +81,15 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::Fetch, 4, 18),
     served(ApiKey::ListOffsets, 1, 11),
     served(ApiKey::Metadata, 0, 13),
+    served(ApiKey::OffsetCommit, 2, 10),
+    served(ApiKey::OffsetFetch, 1, 10),
+    served(ApiKey::FindCoordinator, 0, 6),
+    served(ApiKey::JoinGroup, 0, 9),
+    served(ApiKey::Heartbeat, 0, 4),
+    served(ApiKey::LeaveGroup, 0, 5),
+    served(ApiKey::SyncGroup, 0, 5),
+    served(ApiKey::DescribeGroups, 0, 6),
+    served(ApiKey::ListGroups, 0, 5),
     served(ApiKey::ApiVersions, 0, 4),
     served(ApiKey::CreateTopics, 2, 7),
     served(ApiKey::DeleteTopics, 1, 6),
@@ -74,13 +98,19 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::OffsetForLeaderEpoch, 2, 4),
     served(ApiKey::DescribeConfigs, 1, 4),
     served(ApiKey::DescribeLogDirs, 1, 5),
+    served(ApiKey::DeleteGroups, 0, 2),
+    served(ApiKey::OffsetDelete, 0, 0),
     served(ApiKey::DescribeCluster, 0, 2),
+    served(ApiKey::ConsumerGroupHeartbeat, 0, 1),
+    served(ApiKey::ConsumerGroupDescribe, 0, 1),
 ];
 
 /// What handlers need besides their request.
 pub(crate) struct Context {
     /// The node.
     pub(crate) broker: Arc<Broker>,
+    /// The client.
+    pub(crate) remote: Remote,
     /// The name of the listener that the client came by: it is told of nodes' addresses of that name.
     pub(crate) listener: Arc<str>,
     /// Done when the node is about to stop: nothing should wait any more.
@@ -197,7 +227,7 @@ impl Incoming {
 
     /// Whether the answer may take as long as the client likes.
     pub(crate) fn is_patient(&self) -> bool {
-        self.key() == ApiKey::Fetch
+        matches!(self.key(), ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup)
     }
 
     /// Handles the request. `permit` is for the memory that its bytes take.
@@ -233,6 +263,31 @@ impl Incoming {
             ApiKey::Fetch => answer!(fetch::answer, cluster, version),
             ApiKey::ListOffsets => answer!(list_offsets::answer, cluster, version),
             ApiKey::Metadata => answer!(metadata::answer, cluster, version),
+            ApiKey::OffsetCommit => answer!(offset_commit::answer, cluster, version),
+            ApiKey::OffsetFetch => answer!(offset_fetch::answer, cluster, version),
+            ApiKey::FindCoordinator => {
+                let (request, outgoing) = self.open()?;
+                outgoing.now(context, &find_coordinator::answer(context, &cluster, version, &request))
+            }
+            ApiKey::JoinGroup => {
+                let client_id = self.header.client_id.clone();
+                answer!(join_group::answer, version, client_id)
+            }
+            ApiKey::Heartbeat => answer!(heartbeat::answer),
+            ApiKey::LeaveGroup => answer!(leave_group::answer, version),
+            ApiKey::SyncGroup => answer!(sync_group::answer),
+            ApiKey::DescribeGroups => answer!(describe_groups::answer, version),
+            ApiKey::ListGroups => {
+                let (request, outgoing) = self.open()?;
+                outgoing.now(context, &list_groups::answer(context, &request))
+            }
+            ApiKey::DeleteGroups => answer!(delete_groups::answer),
+            ApiKey::OffsetDelete => answer!(offset_delete::answer, cluster),
+            ApiKey::ConsumerGroupHeartbeat => {
+                let client_id = self.header.client_id.clone();
+                answer!(consumer_group_heartbeat::answer, version, client_id)
+            }
+            ApiKey::ConsumerGroupDescribe => answer!(consumer_group_describe::answer, cluster),
             ApiKey::CreateTopics => answer!(create_topics::answer),
             ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
             ApiKey::DeleteRecords => answer!(delete_records::answer, cluster),

@@ -24,6 +24,7 @@ use tiering::seams::{Clock, Entropy};
 use tiering::store::{ProbeError, Store};
 use tiering::watch as channel;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 pub use config::BrokerConfig;
 pub use open::OpenError;
@@ -244,6 +245,15 @@ impl Broker {
         Ok(Led { log: Arc::clone(&serving.log), partition })
     }
 
+    /// The log of this node's groups, if this one is among them.
+    pub fn coordinate(&self, group: &str) -> Result<Arc<Log>, NotLeader> {
+        let serving = self.serving().filter(|serving| serving.log.coordinates(group)).ok_or(NotLeader)?;
+        if self.store_age().is_some_and(|age| age >= STORE_LOST) && !self.is_alone() {
+            return Err(NotLeader);
+        }
+        Ok(Arc::clone(&serving.log))
+    }
+
     /// Whether no other process has an open session.
     fn is_alone(&self) -> bool {
         self.cluster().is_none_or(|cluster| cluster.open_sessions().all(|s| s.process == self.process))
@@ -266,12 +276,14 @@ impl Broker {
             .await
     }
 
-    /// An id for a new topic: a random UUID (RFC 9562, version 4).
+    /// An id for a new topic.
     pub fn new_topic_id(&self) -> TopicId {
-        let mut id = self.parts.entropy.nonce();
-        id[6] = id[6] & 0x0f | 0x40;
-        id[8] = id[8] & 0x3f | 0x80;
-        TopicId(id)
+        TopicId(self.new_uuid().into_bytes())
+    }
+
+    /// A random UUID (RFC 9562, version 4): for a new topic, for a new member.
+    pub fn new_uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.parts.entropy.nonce()).into_uuid()
     }
 }
 

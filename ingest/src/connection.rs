@@ -6,6 +6,7 @@
 
 mod frames;
 mod quiet;
+mod remote;
 mod replies;
 
 use std::pin::pin;
@@ -21,6 +22,7 @@ use crate::api::{Answer, Context, Incoming, Refusal, Reply};
 use crate::broker::Broker;
 use frames::{Frame, FrameError, Frames, Limits};
 pub(crate) use quiet::Quiet;
+pub use remote::Remote;
 
 /// How many responses may be due at a time. Their requests' memory is bounded apart.
 const QUEUE: usize = 64;
@@ -59,12 +61,12 @@ impl End {
 }
 
 /// Serves a connection until the peer closes it, does something wrong or is silent for too long, or until
-/// `stop` is done and everything asked is answered. `peer` is for the log; `listener` is the name of the one that
+/// `stop` is done and everything asked is answered. `listener` is the name of the one that
 /// accepted it.
 pub async fn serve(
     read: impl AsyncRead + Unpin,
     write: impl AsyncWrite + Unpin,
-    peer: impl std::fmt::Display,
+    remote: Remote,
     listener: Arc<str>,
     broker: Arc<Broker>,
     stop: CancellationToken,
@@ -81,7 +83,7 @@ pub async fn serve(
     let metrics = Arc::clone(broker.metrics());
     // One of its own, so that connections don't share a lock.
     let stop = stop.child_token();
-    let context = Context { broker, listener, stop: stop.clone() };
+    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone() };
     let (queue, due) = mpsc::channel(QUEUE);
     let mut reading = pin!(requests(Frames::new(read, limits), &context, queue));
     let mut writing = pin!(replies::write(write, due, idle, &metrics));
@@ -90,17 +92,17 @@ pub async fn serve(
         biased;
         end = &mut reading => end,
         result = &mut writing => {
-            tracing::debug!(%peer, ?result, "no more responses can be sent");
+            tracing::debug!(%remote, ?result, "no more responses can be sent");
             return;
         }
     };
     if end.is_fault() {
         metrics.connection_failed();
         if let Some(silent) = COMPLAINTS.may_speak() {
-            tracing::warn!(%peer, reason = %end, silent, "closing a connection");
+            tracing::warn!(%remote, reason = %end, silent, "closing a connection");
         }
     } else {
-        tracing::debug!(%peer, reason = %end, "closing a connection");
+        tracing::debug!(%remote, reason = %end, "closing a connection");
     }
     let rest = async {
         tokio::select! {
@@ -110,7 +112,7 @@ pub async fn serve(
         }
     };
     if let Err(error) = rest.await {
-        tracing::debug!(%peer, %error, "the last responses were not sent");
+        tracing::debug!(%remote, %error, "the last responses were not sent");
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod broker;
 pub mod connection;
+mod consumer_protocol;
 pub mod listener;
 pub mod log;
 pub mod metrics;

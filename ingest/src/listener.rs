@@ -104,7 +104,7 @@ async fn serve(socket: TcpStream, listener: Arc<str>, broker: Arc<Broker>, stop:
     let metrics = Arc::clone(broker.metrics());
     let _open = metrics.connection_opened();
     let (read, write) = socket.into_split();
-    connection::serve(read, write, peer, listener, broker, stop).await;
+    connection::serve(read, write, peer.into(), listener, broker, stop).await;
 }
 
 /// Whether an error of accept concerns only the connection that it would have returned.

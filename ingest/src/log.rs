@@ -8,6 +8,7 @@ mod append;
 mod checkpoint;
 mod describe;
 mod flush;
+mod groups;
 mod open;
 mod partition;
 mod rotate;
@@ -64,6 +65,8 @@ pub struct LogConfig {
     pub rotate_slots: u64,
     /// Or after this many bytes of records.
     pub rotate_bytes: u64,
+    /// What holds for every group that nothing else was set for.
+    pub groups: coordinator::group::Settings,
     /// Idle producers are forgotten after this long (`producer.id.expiration.ms`, one day).
     pub producer_expiration: Duration,
 }
@@ -107,6 +110,8 @@ pub struct Log {
     writer: SlotWriter,
     open: Mutex<Open>,
     partitions: RwLock<HashMap<PartitionId, Arc<Partition>>>,
+    /// Locked before `open`, never after.
+    groups: groups::Groups,
     tail: Mutex<Tail>,
     /// Tells the flusher that the open slot has changed.
     changed: Notify,
@@ -130,6 +135,7 @@ impl Log {
             shards: cluster.shards(),
             open: Mutex::new(Open::new(session, cluster.next())),
             partitions: RwLock::new(HashMap::new()),
+            groups: groups::Groups::new(Arc::clone(&cluster)),
             tail,
             changed: Notify::new(),
             checkpointing: checkpoint::Progress::default(),
@@ -139,9 +145,10 @@ impl Log {
         let held: Vec<_> =
             cluster.shards().all().filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
         {
+            let mut groups = log.groups.lock();
             let mut open = log.open.lock();
-            log.insert_shards(&mut open, &held, recovered);
-            open.inherited = Some(checkpoint::Capture::of(&open));
+            log.insert_shards(&mut groups, &mut open, &held, recovered);
+            open.inherited = Some(checkpoint::Capture::of(&open, &groups));
         }
         Arc::new(log)
     }
@@ -203,9 +210,10 @@ impl Log {
         }
     }
 
-    /// Forgets partitions that `keep` refuses: their topics were deleted.
-    pub fn retain(&self, keep: impl Fn(PartitionId) -> bool) {
-        self.forget(&mut self.open.lock(), |_, id| keep(id));
+    /// Learns what the cluster is like now. Partitions of topics that were deleted are forgotten.
+    pub fn follow(&self, cluster: &Arc<Cluster>) {
+        self.show_groups(cluster);
+        self.forget(&mut self.open.lock(), |_, id| cluster.topic(id.topic).is_some());
     }
 
     /// How records behind the tail are read.

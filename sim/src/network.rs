@@ -200,7 +200,7 @@ impl Network {
         let Listener { process, broker, stop, connections } = listener;
         let serving = connections.track_future(async move {
             let (read, write) = theirs.split();
-            ingest::connection::serve(read, write, "simulated", LISTENER.into(), broker, stop).await;
+            ingest::connection::serve(read, write, "simulated".into(), LISTENER.into(), broker, stop).await;
         });
         drop(process.spawn(serving));
         Ok(ours.named(process.id()))

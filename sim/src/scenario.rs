@@ -180,6 +180,7 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
             rotate_slots: 1 << rng.random_range(3..12),
             rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
+            groups: Default::default(),
         },
         retention_check_interval: Duration::from_secs(1),
         read_cache_bytes: 1 << 16,

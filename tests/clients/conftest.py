@@ -18,12 +18,12 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from adapters import CLIENTS  # noqa: E402
 from broker import Broker  # noqa: E402
+from harness.java_tools import JavaTools  # noqa: E402
 from harness.kafka_node import KafkaNode  # noqa: E402
 from harness.process import end_children_on_signals, wait_until  # noqa: E402
 from harness.s3 import SERVERS  # noqa: E402
 from harness.toolbox import Unavailable  # noqa: E402
 from harness.tools import TOOLS  # noqa: E402
-from java_tools import JavaTools  # noqa: E402
 
 LONGEST_TEST_SECONDS = 180
 end_children_on_signals()

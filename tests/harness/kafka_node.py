@@ -46,10 +46,11 @@ def logging_option(directory: Path) -> str:
 class KafkaNode:
     """One KRaft node with its data in a folder of its own."""
 
-    def __init__(self, directory: Path | None = None, heap: str = "768m"):
+    def __init__(self, directory: Path | None = None, heap: str = "768m", settings: dict | None = None):
         self.directory = Path(directory or tempfile.mkdtemp(prefix="kafka-node-"))
         self.directory.mkdir(parents=True, exist_ok=True)
         self.heap = heap
+        self.settings = dict(settings or {})
         self.process: Process | None = None
         self.port, self.controller_port = free_ports(2)
 
@@ -72,6 +73,7 @@ class KafkaNode:
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            **self.settings,
         }
         path = self.directory / "server.properties"
         path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))

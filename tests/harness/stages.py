@@ -118,6 +118,11 @@ def clients_s3(run: Run) -> Outcome:
     return _clients(run, "s3", *CORE_CLIENT_TESTS)
 
 
+def kafka_cli(run: Run) -> Outcome:
+    TOOLS["kafka"].ensure()
+    return _pytest(run, TESTS / "kafka_cli", **run.broker())
+
+
 def _program(run: Run, *command) -> Outcome:
     status, output = run.call([interpreter(), "-B", *command], **run.broker())
     lines = output.strip().splitlines()
@@ -152,7 +157,7 @@ def hostile(run: Run) -> Outcome:
 
 STAGES = {
     "setup": setup, "build": build, "rust": rust, "harness": harness, "clients-file": clients_file,
-    "clients-memory": clients_memory, "clients-s3": clients_s3, "crash": crash, "hostile": hostile,
+    "clients-memory": clients_memory, "clients-s3": clients_s3, "kafka-cli": kafka_cli, "crash": crash, "hostile": hostile,
     "simulator": simulator, "chaos": chaos,
 }
 NEEDS_NO_BINARY = ("setup", "rust", "harness")

@@ -7,6 +7,7 @@ pub mod checkpoint;
 mod codec;
 pub mod entry;
 pub mod envelope;
+pub mod group;
 pub mod index;
 pub mod keys;
 pub mod slot;

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use thiserror::Error;
 
 use crate::format::checkpoint::{Checkpoint, OwnedPartition};
+use crate::format::group::{self, Groups};
 use crate::format::index::Position;
 use crate::format::keys;
 use crate::format::slot::{Footer, Record};
@@ -47,7 +48,21 @@ impl RecoverError {
 }
 
 /// The state of shards when their new owner begins with them.
-pub type Recovered = BTreeMap<PartitionId, OwnedPartition>;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Partitions that have ever had a record.
+    pub partitions: BTreeMap<PartitionId, OwnedPartition>,
+    /// By shard: its groups, if it has any.
+    pub groups: BTreeMap<ShardId, Groups>,
+}
+
+impl Recovered {
+    /// Keeps what belongs to these shards; `of` tells a partition's.
+    pub fn retain(&mut self, shards: &BTreeSet<ShardId>, of: impl Fn(PartitionId) -> ShardId) {
+        self.partitions.retain(|id, _| shards.contains(&of(*id)));
+        self.groups.retain(|shard, _| shards.contains(shard));
+    }
+}
 
 /// What one earlier session contributes.
 struct Source {
@@ -56,12 +71,15 @@ struct Source {
     records: BTreeMap<(ShardId, Epoch), Vec<(u64, Record)>>,
 }
 
+/// What a RELEASE holds.
+type Released = (BTreeMap<PartitionId, OwnedPartition>, Groups);
+
 /// What earlier sessions contribute, as far as it has been read.
 #[derive(Default)]
 struct Sources {
     ended: BTreeMap<SessionId, Source>,
     /// By session and slot: the shards that it released in it.
-    released: BTreeMap<(SessionId, u64), BTreeMap<(ShardId, Epoch), Recovered>>,
+    released: BTreeMap<(SessionId, u64), BTreeMap<(ShardId, Epoch), Released>>,
 }
 
 /// Rebuilds `shards`, as far as `session` holds them as of `cluster`. `sealed` are sessions that the caller has
@@ -74,7 +92,7 @@ pub async fn recover(
     mut sealed: BTreeMap<SessionId, Sealed>,
 ) -> Result<Recovered, RecoverError> {
     let mut sources = Sources::default();
-    let mut recovered = Recovered::new();
+    let mut recovered = Recovered::default();
     for shard in shards {
         let Some((last, earlier)) = cluster.grants(shard).split_last() else { continue };
         if last.session != session {
@@ -102,7 +120,8 @@ pub async fn recover(
         replay_shard(cluster, shard, earlier, &mut sources, &mut recovered)?;
     }
     let living: BTreeSet<_> = cluster.topics().map(|t| t.id).collect();
-    recovered.retain(|partition, _| living.contains(&partition.topic));
+    recovered.partitions.retain(|partition, _| living.contains(&partition.topic));
+    recovered.groups.retain(|_, groups| !groups.is_empty());
     Ok(recovered)
 }
 
@@ -111,11 +130,11 @@ async fn read_releases(
     store: &Store,
     session: SessionId,
     slot: u64,
-) -> Result<BTreeMap<(ShardId, Epoch), Recovered>, RecoverError> {
+) -> Result<BTreeMap<(ShardId, Epoch), Released>, RecoverError> {
     let footer = Footers::new(store.clone(), session, slot).next().await?;
     let footer = footer.ok_or(SessionError::Missing { path: keys::slot(session, slot) })?;
     let released = footer.records.into_iter().filter_map(|record| match record {
-        Record::Release { shard, epoch, partitions } => Some(((shard, epoch), partitions)),
+        Record::Release { shard, epoch, partitions, groups } => Some(((shard, epoch), (partitions, groups))),
         _ => None,
     });
     Ok(released.collect())
@@ -153,14 +172,15 @@ async fn load(
     let mut records: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for footer in footers {
         for record in footer.records {
-            let (partition, epoch) = match &record {
-                Record::Batch(b) => (b.partition, b.epoch),
+            let of = |partition| cluster.shards().of_partition(partition);
+            let holding = match &record {
+                Record::Batch(b) => (of(b.partition), b.epoch),
                 Record::Trim { partition, epoch, .. } | Record::ProducersExpired { partition, epoch, .. } => {
-                    (*partition, *epoch)
+                    (of(*partition), *epoch)
                 }
+                Record::Group { shard, epoch, .. } => (*shard, *epoch),
                 Record::Release { .. } | Record::Close => continue,
             };
-            let holding = (cluster.shards().of_partition(partition), epoch);
             records.entry(holding).or_default().push((footer.header.n, record));
         }
     }
@@ -216,10 +236,12 @@ fn replay_shard(
             Some(HoldingEnd::Released(end)) => {
                 let slot = (grant.session, end.saturating_sub(1));
                 let released = sources.released.get_mut(&slot).and_then(|s| s.remove(&(shard, grant.epoch)));
-                recovered.extend(released.ok_or_else(|| RecoverError::Contradiction {
+                let (partitions, groups) = released.ok_or_else(|| RecoverError::Contradiction {
                     path: keys::slot(slot.0, slot.1),
                     reason: "a shard was moved that is not released there",
-                })?);
+                })?;
+                recovered.partitions.extend(partitions);
+                recovered.groups.insert(shard, groups);
                 continue;
             }
             Some(HoldingEnd::Cut(cut)) => cut,
@@ -230,8 +252,9 @@ fn replay_shard(
             let state = source.checkpoint.as_ref().and_then(|c| c.shards.get(&shard));
             for (partition, state) in state.iter().flat_map(|s| &s.partitions) {
                 let begins = OwnedPartition { state: state.clone(), positions: Vec::new() };
-                recovered.insert(*partition, begins);
+                recovered.partitions.insert(*partition, begins);
             }
+            recovered.groups.insert(shard, state.map(|s| s.groups.clone()).unwrap_or_default());
         }
         for (n, record) in source.records.get(&(shard, grant.epoch)).into_iter().flatten() {
             if *n < end || mutant::is(Mutant::TrustObjects) {
@@ -251,7 +274,7 @@ fn forgotten_before(cluster: &Cluster, grant: &Grant) -> bool {
 fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) -> Result<(), RecoverError> {
     match record {
         Record::Batch(b) => {
-            let partition = recovered.entry(b.partition).or_default();
+            let partition = recovered.partitions.entry(b.partition).or_default();
             if b.appended.base_offset != partition.state.partition.log_end {
                 let path = keys::slot(grant.session, slot);
                 return Err(RecoverError::Contradiction {
@@ -272,7 +295,7 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
             });
         }
         Record::Trim { partition, trimmed, .. } => {
-            let partition = recovered.entry(*partition).or_default();
+            let partition = recovered.partitions.entry(*partition).or_default();
             if trimmed.log_start > partition.state.partition.log_end {
                 let path = keys::slot(grant.session, slot);
                 return Err(RecoverError::Contradiction { path, reason: "a log is trimmed beyond its end" });
@@ -282,7 +305,10 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
             }
         }
         Record::ProducersExpired { partition, producers, .. } => {
-            recovered.entry(*partition).or_default().state.partition.expire(producers);
+            recovered.partitions.entry(*partition).or_default().state.partition.expire(producers);
+        }
+        Record::Group { shard, group, changes, .. } => {
+            group::replay(recovered.groups.entry(*shard).or_default(), group, changes);
         }
         Record::Release { .. } | Record::Close => {}
     }

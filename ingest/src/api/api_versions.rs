@@ -1,8 +1,8 @@
 //! ApiVersions: what is served. Answered before the node is ready, and whatever version was asked in.
 
-use protocol::messages::api_versions::ApiVersion;
+use protocol::messages::api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
-use protocol::{ApiKey, ErrorCode};
+use protocol::{ApiKey, ErrorCode, Str};
 
 use super::{Answer, Context, Errors, Incoming, Outgoing, Refusal, SERVED, Served};
 
@@ -22,9 +22,44 @@ pub(super) fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Re
     let response = if outgoing.version >= 3 && !names.into_iter().all(|name| is_software_name(name)) {
         ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }
     } else {
-        ApiVersionsResponse { api_keys: SERVED.iter().map(listed).collect(), ..Default::default() }
+        let features = if skips_tags(&request) { Default::default() } else { features(outgoing.version) };
+        ApiVersionsResponse { api_keys: SERVED.iter().map(listed).collect(), ..features }
     };
     outgoing.now(context, &response)
+}
+
+/// The features that are there and on (KIP-584), by name and highest level.
+const FEATURES: [(&str, i16); 1] = [("group.version", 1)];
+
+/// The first version that may say that a feature is supported from level 0 on (KAFKA-17492).
+const FROM_ZERO: i16 = 4;
+
+fn features(version: i16) -> ApiVersionsResponse {
+    let supported = FEATURES.into_iter().filter(|_| version >= FROM_ZERO);
+    let supported = supported.map(|(name, level)| SupportedFeatureKey {
+        name: Str::from_static(name),
+        min_version: 0,
+        max_version: level,
+    });
+    let finalized = FEATURES.into_iter().map(|(name, level)| FinalizedFeatureKey {
+        name: Str::from_static(name),
+        max_version_level: level,
+        min_version_level: level,
+    });
+    ApiVersionsResponse {
+        supported_features: supported.collect(),
+        finalized_features_epoch: 0,
+        finalized_features: finalized.collect(),
+        ..Default::default()
+    }
+}
+
+/// Whether the client loses its place in a response with tags: librdkafka before 2.2 (its issue 4278).
+fn skips_tags(request: &ApiVersionsRequest) -> bool {
+    let mut numbers =
+        request.client_software_version.split(['.', '-']).map(|n| n.parse::<u32>().unwrap_or(0));
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    &*request.client_software_name == "librdkafka" && (major, minor) < (2, 2)
 }
 
 fn listed(served: &Served) -> ApiVersion {
@@ -49,6 +84,20 @@ impl Errors for ApiVersionsResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn old_librdkafka_gets_no_tags() {
+        let of = |name: &str, version: &str| {
+            skips_tags(&ApiVersionsRequest {
+                client_software_name: name.into(),
+                client_software_version: version.into(),
+            })
+        };
+        for old in ["1.9.2", "2.0.2", "2.1.1-RC1"] {
+            assert!(of("librdkafka", old), "{old}");
+        }
+        assert!(!of("librdkafka", "2.2.0") && !of("librdkafka", "2.16.0") && !of("apache-kafka-java", "1.0"));
+    }
 
     #[test]
     fn software_names_are_kafkas() {

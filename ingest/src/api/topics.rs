@@ -16,10 +16,10 @@ use crate::broker::{Broker, Led, RefreshError};
 use crate::log::{Log, NotLeader};
 
 /// How long a request waits for a partition that this node is about to lead, or to give away.
-const MOMENT: Duration = Duration::from_millis(500);
+pub(super) const MOMENT: Duration = Duration::from_millis(500);
 
 /// How often it is looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// Kafka's own topics, which clients may not write to.
 const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -195,7 +195,7 @@ pub(super) struct Node {
 
 impl Node {
     /// The node of a session, if it has a listener of this name.
-    fn of(session: &Session, listener: &str) -> Option<Self> {
+    pub(super) fn of(session: &Session, listener: &str) -> Option<Self> {
         let address = session.addresses.iter().find(|address| address.listener == listener)?;
         Some(Self {
             id: session.node.0,

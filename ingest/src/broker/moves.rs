@@ -91,7 +91,7 @@ impl Moves {
             // Another session is about to follow it, or this is an older state of the cluster.
             return;
         };
-        self.log.retain(|partition| cluster.topic(partition.topic).is_some());
+        self.log.follow(cluster);
         self.adopt(cluster, session);
         if own.suspected.is_some() {
             self.propose(move |cluster| {
@@ -140,7 +140,7 @@ impl Moves {
             return;
         }
         if mutant::is(Mutant::ServeBeforeReplay) {
-            self.log.install(session, &granted, Recovered::new());
+            self.log.install(session, &granted, Recovered::default());
         }
         let (store, cluster) = (self.broker.parts.store.clone(), Arc::clone(cluster));
         self.jobs.push(Box::pin(async move {
@@ -249,7 +249,7 @@ impl Moves {
                     Ok(mut recovered) => {
                         let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
                         let all = self.metadata.current().shards();
-                        recovered.retain(|id, _| shards.contains(&all.of_partition(*id)));
+                        recovered.retain(&shards, |id| all.of_partition(id));
                         if self.log.install(session, &wanted, recovered) {
                             tracing::info!(shards = wanted.len(), "shards were taken");
                         }

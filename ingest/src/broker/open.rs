@@ -98,7 +98,7 @@ impl Broker {
             (*self.node.get_or_init(|| opened.node), ProducerIds::opened_at(opened.opened));
         self.nudge(&cluster).await;
         let recovered = recover(store, &cluster, session, cluster.shards().all(), sealed).await?;
-        tracing::info!(%session, %node, partitions = recovered.len(), "session opened");
+        tracing::info!(%session, %node, partitions = recovered.partitions.len(), "session opened");
         let parts = LogParts {
             store: store.clone(),
             reader: self.reader.clone(),

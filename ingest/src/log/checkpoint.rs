@@ -8,7 +8,9 @@ use coordinator::{Epoch, SessionId, ShardId, partition};
 use parking_lot::Mutex;
 use tiering::checkpoint::{Parts, tenures, write};
 use tiering::format::checkpoint::{PartitionState, ShardState, Tenure};
+use tiering::format::group::Groups;
 
+use super::groups;
 use super::open::Open;
 use super::{Log, Partition};
 
@@ -82,11 +84,12 @@ pub(super) struct Capture {
     /// The shards that the session held then, released ones included until they have moved.
     shards: BTreeMap<ShardId, Epoch>,
     states: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
+    groups: BTreeMap<ShardId, Groups>,
 }
 
 impl Capture {
     /// The state before the open slot. Its slot is still empty.
-    pub(super) fn of(open: &Open) -> Self {
+    pub(super) fn of(open: &Open, groups: &groups::State) -> Self {
         let states = open.states.iter().flatten();
         Self {
             session: open.session,
@@ -95,6 +98,7 @@ impl Capture {
             previous: open.previous,
             shards: open.shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect(),
             states: states.map(|d| (d.shard, Arc::clone(&d.partition), d.state.clone())).collect(),
+            groups: groups.durable(),
         }
     }
 
@@ -146,9 +150,12 @@ impl Log {
 }
 
 fn parts_of(capture: Capture, now: i64) -> (Parts, Vec<Indexed>) {
-    let Capture { session, as_of, n, previous, shards, states } = capture;
-    let empty = |(shard, epoch)| (shard, ShardState { epoch, partitions: BTreeMap::new() });
-    let mut shards: BTreeMap<_, _> = shards.into_iter().map(empty).collect();
+    let Capture { session, as_of, n, previous, shards, states, mut groups } = capture;
+    let begun = |(shard, epoch)| {
+        let groups = groups.remove(&shard).unwrap_or_default();
+        (shard, ShardState { epoch, partitions: BTreeMap::new(), groups })
+    };
+    let mut shards: BTreeMap<_, _> = shards.into_iter().map(begun).collect();
     let mut positions = BTreeMap::new();
     let mut indexed = Vec::new();
     for (shard, partition, state) in states {

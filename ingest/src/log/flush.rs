@@ -72,6 +72,7 @@ impl Log {
     ) -> Ended {
         let mut in_flight = FuturesOrdered::new();
         let mut closing = pin!(closing);
+        let mut groups = pin!(self.drive_groups());
         let mut is_closing = false;
         let (mut began, mut session_began) = (None, Instant::now());
         let inherited = self.open.lock().inherited.take();
@@ -130,6 +131,7 @@ impl Log {
                 () = at(due) => {}
                 () = at(rotation.map(|at| at.max(Instant::now() + ROTATION_RETRY))) => {}
                 () = &mut closing, if !is_closing => is_closing = true,
+                never = &mut groups => match never {},
             }
         }
     }
@@ -152,6 +154,10 @@ impl Log {
     }
 
     fn freeze(&self) -> InFlight {
+        // Nobody else gives numbers to slots.
+        let n = self.open.lock().n;
+        let claimed = self.checkpointing.claim(n + 1, self.parts.config.checkpoint_slots);
+        let groups = claimed.then(|| self.groups.lock());
         let mut open = self.open.lock();
         let (session, n, previous) = (open.session, open.n, open.previous);
         let slot = std::mem::take(&mut open.builder).freeze(session, n, previous, self.parts.entropy.nonce());
@@ -160,8 +166,7 @@ impl Log {
         (open.awaited, open.urgent) = (false, false);
         let stub = std::mem::replace(&mut open.stub, Stub::new());
         open.newest = Some(stub.ticket());
-        let capture =
-            self.checkpointing.claim(n + 1, self.parts.config.checkpoint_slots).then(|| Capture::of(&open));
+        let capture = groups.map(|groups| Capture::of(&open, &groups));
         InFlight {
             slot,
             pending: std::mem::take(&mut open.pending),
@@ -207,22 +212,26 @@ impl Log {
 
     /// Fails everything that is not committed. Nothing is appended any more.
     pub fn fail(&self) {
+        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
+        groups.drop_shards(|_| true);
         open.end();
         self.forget(&mut open, |_, _| false);
-        drop(open);
+        drop((groups, open));
         self.changed.notify_one();
     }
 
     /// Ends the log if the open slot has nothing to put, in one step: a batch that is decided and in no slot
     /// must never get into a checkpoint. Nor must one that was refused when the session was fenced.
     pub(super) fn end_if_idle(&self) -> Option<Capture> {
+        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         if open.ended || open.is_wanted() {
             return None;
         }
-        let last = Capture::of(&open);
+        let last = Capture::of(&open, &groups);
         open.end();
+        groups.drop_shards(|_| true);
         Some(last)
     }
 
@@ -245,7 +254,8 @@ impl Log {
     }
 }
 
-async fn at(due: Option<Instant>) {
+/// Waits until then; for ever if there is no such time.
+pub(super) async fn at(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,

@@ -43,6 +43,7 @@ pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) 
         rotate_slots: 1 << 20,
         rotate_bytes: 1 << 40,
         producer_expiration: Duration::from_secs(86_400),
+        groups: Default::default(),
     };
     let parts = LogParts {
         store: store.clone(),

@@ -61,6 +61,7 @@ impl Log {
             Ok(ops)
         });
         let committed = proposed.await??;
+        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         open.following = None;
         let opened = committed.cluster.session(next).is_some_and(|s| s.state == SessionState::Open);
@@ -77,6 +78,7 @@ impl Log {
         }
         // What was released and not moved is held anew, too.
         open.states.iter().flatten().for_each(|decided| decided.partition.lead());
+        self.thaw_groups(&mut groups);
         // A first slot at once, and with it a checkpoint: the old session is no longer needed for recovery.
         self.checkpointing.begin(next);
         open.awaited = true;

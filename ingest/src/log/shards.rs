@@ -10,7 +10,7 @@ use tiering::mutant::{self, Mutant};
 use tiering::recover::Recovered;
 
 use super::open::{Held, Open};
-use super::{Holding, Log, NotLeader, Ticket};
+use super::{Holding, Log, NotLeader, Ticket, groups};
 
 /// Shards that are released once the slot is committed.
 #[derive(Debug)]
@@ -24,12 +24,19 @@ pub struct Release {
 }
 
 impl Log {
-    pub(super) fn insert_shards(&self, open: &mut Open, held: &[(ShardId, Holding)], recovered: Recovered) {
+    pub(super) fn insert_shards(
+        &self,
+        groups: &mut groups::State,
+        open: &mut Open,
+        held: &[(ShardId, Holding)],
+        mut recovered: Recovered,
+    ) {
         for (shard, holding) in held {
             let Holding { epoch, leader_epoch } = *holding;
             open.shards.insert(*shard, Held { epoch, leader_epoch, frozen: false });
+            self.insert_groups(groups, *shard, recovered.groups.remove(shard).unwrap_or_default());
         }
-        for (id, owned) in recovered {
+        for (id, owned) in recovered.partitions {
             let shard = self.shards.of_partition(id);
             if let Some(held) = open.shards.get(&shard).copied() {
                 self.insert(open, id, shard, held, owned);
@@ -41,13 +48,15 @@ impl Log {
     /// the session: another follows it, which holds the shards at another epoch. A checkpoint comes soon, so
     /// that what they were rebuilt from is not needed for long.
     pub fn install(&self, session: SessionId, held: &[(ShardId, Holding)], recovered: Recovered) -> bool {
+        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         if open.ended || open.session != session {
             return false;
         }
         let again: BTreeSet<_> = held.iter().map(|(shard, _)| *shard).collect();
         self.forget(&mut open, |shard, _| !again.contains(&shard));
-        self.insert_shards(&mut open, held, recovered);
+        groups.drop_shards(|shard| again.contains(&shard));
+        self.insert_shards(&mut groups, &mut open, held, recovered);
         self.checkpointing.want();
         open.awaited = true;
         drop(open);
@@ -104,11 +113,13 @@ impl Log {
     /// Appends nothing more to these shards. Once the ticket is done, everything that was is committed; none if
     /// it is already.
     pub(crate) fn freeze_shards(&self, shards: &BTreeSet<ShardId>) -> Result<Option<Ticket>, NotLeader> {
+        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
         }
         for shard in shards {
+            groups.freeze(*shard);
             if let Some(held) = open.shards.get_mut(shard) {
                 held.frozen = true;
             }
@@ -127,6 +138,7 @@ impl Log {
 
     /// Writes RELEASEs of shards that have been frozen, and whose last batches are committed.
     pub(crate) fn release_shards(&self, shards: &BTreeSet<ShardId>) -> Result<Release, NotLeader> {
+        let groups = self.groups.lock();
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
@@ -147,7 +159,8 @@ impl Log {
         }
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
-            open.builder.push(Record::Release { shard, epoch, partitions });
+            let groups = groups.durable_of(shard);
+            open.builder.push(Record::Release { shard, epoch, partitions, groups });
         }
         let (session, end, committed) = (open.session, open.n + 1, open.barrier());
         open.urgent = true;
@@ -158,7 +171,9 @@ impl Log {
 
     /// Forgets shards that another session holds now.
     pub(crate) fn drop_shards(&self, shards: &BTreeSet<ShardId>) {
+        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
+        groups.drop_shards(|shard| shards.contains(&shard));
         open.shards.retain(|shard, _| !shards.contains(shard));
         self.forget(&mut open, |shard, _| !shards.contains(&shard));
     }

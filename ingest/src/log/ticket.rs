@@ -30,6 +30,13 @@ impl Ticket {
     }
 }
 
+impl Ticket {
+    /// Whether it is not known yet what becomes of the slot.
+    pub(super) fn is_pending(&self) -> bool {
+        *self.0.borrow() == State::Pending
+    }
+}
+
 /// The flusher's side of a ticket. Dropped without a word, it fails the ticket.
 #[derive(Debug)]
 pub(super) struct Stub(watch::Sender<State>);

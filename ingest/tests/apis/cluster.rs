@@ -33,11 +33,11 @@ struct Network {
     cut: Vec<(String, String)>,
 }
 
-struct World {
+pub(crate) struct World {
     objects: Arc<MemoryStore>,
     network: Arc<Mutex<Network>>,
     nodes: BTreeMap<i32, Running>,
-    rotate_after: Duration,
+    pub(crate) rotate_after: Duration,
 }
 
 struct Running {
@@ -54,12 +54,14 @@ fn accept(broker: &Arc<Broker>) -> tokio::io::DuplexStream {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (read, write) = tokio::io::split(theirs);
     let (broker, stop) = (Arc::clone(broker), CancellationToken::new());
-    tokio::spawn(async move { connection::serve(read, write, "test", LISTENER.into(), broker, stop).await });
+    tokio::spawn(async move {
+        connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop).await
+    });
     ours
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rotate_after = Duration::from_secs(900);
         Self { objects: Arc::default(), network: Arc::default(), nodes: BTreeMap::new(), rotate_after }
     }
@@ -84,7 +86,7 @@ impl World {
         })
     }
 
-    async fn start(&mut self, node: i32) -> Arc<Broker> {
+    pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
         let mut config = BrokerConfig { node_id: Some(NodeId(node)), rack: None, ..config() };
         config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
         config.log.rotate_after = self.rotate_after;
@@ -108,7 +110,7 @@ impl World {
     }
 
     /// Nodes 1 to `count`, and a topic.
-    async fn with_topic(count: i32) -> (Self, Writer) {
+    pub(crate) async fn with_topic(count: i32) -> (Self, Writer) {
         let mut world = Self::new();
         for node in 1..=count {
             world.start(node).await;
@@ -123,24 +125,24 @@ impl World {
     }
 
     /// Kills a node: its tasks end, and nobody listens at its address.
-    async fn kill(&mut self, node: i32) {
+    pub(crate) async fn kill(&mut self, node: i32) {
         let gone = self.nodes.remove(&node).expect("it runs");
         self.network.lock().nodes.remove(&host(node));
         gone.task.abort();
         drop(gone.task.await);
     }
 
-    fn client(&self, node: i32) -> Client {
+    pub(crate) fn client(&self, node: i32) -> Client {
         Client::new(accept(&self.nodes[&node].broker))
     }
 
-    fn cluster(&self) -> Arc<Cluster> {
+    pub(crate) fn cluster(&self) -> Arc<Cluster> {
         let newest = self.nodes.values().filter_map(|n| n.broker.cluster());
         newest.max_by_key(|cluster| cluster.next()).expect("somebody runs")
     }
 
     /// Waits until every shard is held and served by whoever should hold it.
-    async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let settled = async {
             loop {
                 sleep(Duration::from_millis(100)).await;
@@ -181,7 +183,7 @@ impl World {
 }
 
 /// An idempotent producer, and what it was told.
-struct Writer {
+pub(crate) struct Writer {
     topic: coordinator::TopicId,
     sequences: Vec<i32>,
 }

@@ -331,7 +331,7 @@ async fn a_client_that_goes_away_is_noticed_while_its_fetch_waits() {
     let serving = ingest::connection::serve(
         read,
         write,
-        "test",
+        "test".into(),
         LISTENER.into(),
         node.broker.clone(),
         node.stop.clone(),

@@ -2,7 +2,9 @@
 
 mod client;
 mod cluster;
+mod consumer_groups;
 mod fetch;
+mod groups;
 mod list_offsets;
 mod listener;
 mod listeners;

@@ -57,6 +57,7 @@ pub(crate) fn config() -> BrokerConfig {
             rotate_slots: 1 << 20,
             rotate_bytes: 1 << 40,
             producer_expiration: Duration::from_secs(86_400),
+            groups: Default::default(),
         },
         retention_check_interval: Duration::from_secs(300),
         read_cache_bytes: 64 << 20,
@@ -111,7 +112,9 @@ impl Node {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let (broker, stop) = (Arc::clone(&self.broker), self.stop.clone());
-        tokio::spawn(async move { connection::serve(read, write, "test", listener, broker, stop).await });
+        tokio::spawn(
+            async move { connection::serve(read, write, "test".into(), listener, broker, stop).await },
+        );
         Client::new(ours)
     }
 

@@ -6,8 +6,34 @@ use syn::{Data, DeriveInput, Error, Fields, Result};
 
 use crate::attributes::{FieldRules, MessageRules, Versions};
 
+/// `Wire`, `Default` and `Nullable`.
+pub(crate) fn nested(input: &DeriveInput) -> Result<TokenStream> {
+    let (wire, name) = (wire(input)?, &input.ident);
+    Ok(quote! {
+        #wire
+
+        #[automatically_derived]
+        impl ::protocol::codec::Nullable for #name {
+            fn read_nullable(
+                reader: &mut ::protocol::codec::Reader,
+                version: ::protocol::codec::Version,
+            ) -> ::core::result::Result<::core::option::Option<Self>, ::protocol::codec::DecodeError> {
+                ::protocol::codec::read_marked(reader, version)
+            }
+
+            fn write_nullable(
+                value: ::core::option::Option<&Self>,
+                writer: &mut ::protocol::codec::Writer,
+                version: ::protocol::codec::Version,
+            ) {
+                ::protocol::codec::write_marked(value, writer, version);
+            }
+        }
+    })
+}
+
 /// `Wire` and `Default`.
-pub(crate) fn wire(input: &DeriveInput) -> Result<TokenStream> {
+fn wire(input: &DeriveInput) -> Result<TokenStream> {
     let fields = rules(input)?;
     let name = &input.ident;
     let (reads, writes) =

@@ -10,7 +10,7 @@ mod expand;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Derives `Wire` and `Default` for a struct nested in a message.
+/// Derives `Wire`, `Nullable` and `Default` for a struct nested in a message.
 ///
 /// Keys of `#[field(...)]`, all optional:
 /// - `versions = "3..=12"`: versions that have the field; in others it keeps its default. For a field with a
@@ -22,7 +22,7 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_derive(Wire, attributes(field))]
 pub fn derive_wire(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand::wire(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    expand::nested(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Derives `Wire`, `Default` and `Message` for the struct that is a whole request or response.

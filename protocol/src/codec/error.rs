@@ -89,6 +89,9 @@ pub enum Problem {
         /// The version asked for.
         version: i16,
     },
+    /// A version below zero, of an embedded message.
+    #[error("negative version {0}")]
+    NegativeVersion(i16),
 }
 
 /// A message that cannot be put on the wire: a bug of the sender, or a string that its version cannot carry.
@@ -103,6 +106,9 @@ pub enum EncodeError {
         /// The version asked for.
         version: i16,
     },
+    /// A version below zero, of an embedded message.
+    #[error("negative version {0}")]
+    NegativeVersion(i16),
     /// A string, byte string or array longer than its length field can say.
     #[error("{length} elements or bytes where at most {limit} fit")]
     TooLong {

@@ -19,5 +19,5 @@ pub use reader::Reader;
 pub use rope::Records;
 pub use text::Str;
 pub use uuid::{NotUuid, Uuid};
-pub use wire::{Nullable, Version, Wire, write_or_default};
+pub use wire::{Nullable, Version, Wire, read_marked, write_marked, write_or_default};
 pub use writer::{Tags, Writer};

@@ -42,6 +42,20 @@ pub fn write_or_default<T: Wire>(value: Option<&T>, writer: &mut Writer, version
     }
 }
 
+/// Reads a struct that may be null: a negative byte is null, any other precedes the struct, as Kafka reads it.
+/// Fails on bytes that are neither.
+pub fn read_marked<T: Wire>(reader: &mut Reader, version: Version) -> Result<Option<T>, DecodeError> {
+    if reader.i8()? < 0 { Ok(None) } else { T::read(reader, version).map(Some) }
+}
+
+/// Writes a struct that may be null, behind the byte that says so.
+pub fn write_marked<T: Wire>(value: Option<&T>, writer: &mut Writer, version: Version) {
+    writer.i8(if value.is_some() { 1 } else { -1 });
+    if let Some(value) = value {
+        value.write(writer, version);
+    }
+}
+
 macro_rules! integers {
     ($($integer:ident)*) => {$(
         impl Wire for $integer {

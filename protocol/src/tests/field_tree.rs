@@ -6,16 +6,28 @@ use std::collections::BTreeMap;
 
 use crate::Uuid;
 
-const LEFT_OUT: [&str; 7] = [
+/// Fields that are left out of every message.
+const LEFT_OUT: [&str; 3] = [
     "records",
     "unknown_tagged_fields",
     // Of DescribeLogDirs 5, which they do not have.
     "is_cordoned",
-    // Of InitProducerId 6, which we do not have.
-    "enable_2_pc",
-    "keep_prepared_txn",
-    "ongoing_txn_producer_id",
-    "ongoing_txn_producer_epoch",
+];
+
+/// Fields that only one of the two has, by message.
+const OF_ONE_SIDE: [(&str, &str); 10] = [
+    // InitProducerId 6 and ShareFetch 0 are theirs alone.
+    ("InitProducerIdRequest", "enable_2_pc"),
+    ("InitProducerIdRequest", "keep_prepared_txn"),
+    ("InitProducerIdResponse", "ongoing_txn_producer_id"),
+    ("InitProducerIdResponse", "ongoing_txn_producer_epoch"),
+    ("ShareFetchRequest", "partition_max_bytes"),
+    // ShareFetch 2, ShareAcknowledge 2 and DescribeShareGroupOffsets 1 are ours alone.
+    ("ShareFetchRequest", "share_acquire_mode"),
+    ("ShareFetchRequest", "is_renew_ack"),
+    ("ShareAcknowledgeRequest", "is_renew_ack"),
+    ("ShareAcknowledgeResponse", "acquisition_lock_timeout_ms"),
+    ("DescribeShareGroupOffsetsResponse", "lag"),
 ];
 
 /// A value as its debug output shows it.
@@ -30,7 +42,8 @@ pub(crate) enum Tree {
 impl Tree {
     pub(crate) fn of(value: &impl std::fmt::Debug) -> Self {
         let text = format!("{value:?}");
-        let mut parser = Parser { rest: &text };
+        let message = text.split(' ').next().unwrap_or_default();
+        let mut parser = Parser { message, rest: &text };
         let tree = parser.value();
         assert_eq!(parser.rest, "", "all of {text} is understood");
         tree
@@ -38,6 +51,8 @@ impl Tree {
 }
 
 struct Parser<'a> {
+    /// Name of the message as a whole.
+    message: &'a str,
     rest: &'a str,
 }
 
@@ -87,7 +102,8 @@ impl Parser<'_> {
             let name = self.word();
             assert!(self.eat(": "), "a field has a value: {}", self.rest);
             let value = self.value();
-            if !LEFT_OUT.contains(&name.as_str()) {
+            let of_one_side = OF_ONE_SIDE.contains(&(self.message, name.as_str()));
+            if !of_one_side && !LEFT_OUT.contains(&name.as_str()) {
                 fields.insert(name, value);
             }
             self.eat(",");

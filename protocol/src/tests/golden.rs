@@ -39,7 +39,7 @@ fn check_lines(lines: &str) -> usize {
 
 #[test]
 fn messages_written_by_kafka() {
-    assert!(check_lines(include_str!("../../testdata/messages.txt")) >= 150);
+    assert!(check_lines(include_str!("../../testdata/messages.txt")) >= 300);
 }
 
 /// A larger file of the same form, for once: `KAFKA_MESSAGES=file cargo test -p protocol -- --ignored`.

@@ -179,3 +179,35 @@ fn fetched_records_are_never_null_and_may_be_read_as_null() {
     let null = [&bytes[..bytes.len() - 4], &[0xff; 4]].concat().into();
     assert_eq!(FetchResponse::decode(null, 4), Ok(response));
 }
+
+#[test]
+fn a_struct_may_be_null() {
+    use crate::messages::consumer_group_heartbeat::Assignment;
+    let null = ConsumerGroupHeartbeatResponse::default();
+    let empty = ConsumerGroupHeartbeatResponse { assignment: Some(Assignment::default()), ..null.clone() };
+    let (null_bytes, empty_bytes) = (encode(&null, 1), encode(&empty, 1));
+    let common = null_bytes.len() - 2;
+    assert_eq!(null_bytes[common..], [0xff, 0], "the mark, and the message's tags");
+    assert_eq!(empty_bytes[common..], [1, 1, 0, 0], "the mark, no topics, tags of both structs");
+    // Any mark that is not negative stands for a struct, and any that is for null.
+    for (mark, rest, expected) in
+        [(0, &[1, 0, 0][..], &empty), (127, &[1, 0, 0], &empty), (0x80, &[0], &null)]
+    {
+        let bytes = [&null_bytes[..common], &[mark], rest].concat().into();
+        assert_eq!(ConsumerGroupHeartbeatResponse::decode(bytes, 1).as_ref(), Ok(expected));
+    }
+}
+
+#[test]
+fn shared_records_are_empty_and_never_null() {
+    use crate::messages::share_fetch::{PartitionData, ShareFetchableTopicResponse};
+    let partitions = vec![PartitionData::default()];
+    let responses = vec![ShareFetchableTopicResponse { partitions, ..Default::default() }];
+    let mut bytes = encode(&ShareFetchResponse { responses, ..Default::default() }, 2).to_vec();
+    // Records, acquired records and tags; tags of the topic; endpoints; tags of the response.
+    let records = bytes.len() - 6;
+    assert_eq!(bytes[records..], [1, 1, 0, 0, 1, 0]);
+    bytes[records] = 0;
+    let error = ShareFetchResponse::decode(bytes.into(), 2).expect_err("it is null");
+    assert_eq!((error.field, error.problem), ("PartitionData.records", Problem::UnexpectedNull));
+}

@@ -181,6 +181,7 @@ impl Settings {
             rotate_after: span("rotate-after", self.rotate_after, 1000 * MILLISECOND, 365 * DAY)?,
             rotate_slots: ROTATE_SLOTS,
             rotate_bytes: ROTATE_BYTES,
+            groups: Default::default(),
             producer_expiration: span("producer-expiration", self.producer_expiration, MINUTE, 365 * DAY)?,
         };
         within("window", log.window, 1, 64)?;

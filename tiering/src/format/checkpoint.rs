@@ -9,6 +9,7 @@ use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId};
 
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{self, Nonce};
+use super::group::{self, Groups};
 use super::index::{self, Position};
 use super::{FormatError, Kind};
 
@@ -74,12 +75,14 @@ pub fn trim_tenures(tenures: &mut Vec<Tenure>, end: i64, log_start: i64) {
 }
 
 /// A shard's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShardState {
     /// The epoch at which the session holds it.
     pub epoch: Epoch,
     /// Its partitions that have ever had a record.
     pub partitions: BTreeMap<PartitionId, PartitionState>,
+    /// Its groups.
+    pub groups: Groups,
 }
 
 /// A session's state.
@@ -97,8 +100,11 @@ pub struct Checkpoint {
     pub shards: BTreeMap<ShardId, ShardState>,
 }
 
-/// The section of a shard that holds partitions; groups and transactions get sections of their own.
+/// The section of a shard that holds partitions. An empty section is left out.
 const PARTITIONS: u8 = 1;
+
+/// The section that holds groups. Transactions get a section of their own.
+const GROUPS: u8 = 2;
 
 impl Checkpoint {
     /// The object.
@@ -107,10 +113,15 @@ impl Checkpoint {
         w.raw(self.session.as_bytes()).u64(self.n).u64(self.as_of.0).raw(&self.previous.to_be_bytes());
         w.list(self.shards.iter(), |w, (id, shard)| {
             w.u32(id.0).u64(shard.epoch.0);
-            let sections: &[u8] = if shard.partitions.is_empty() { &[] } else { &[PARTITIONS] };
-            w.list(sections.iter(), |w, section| {
-                w.u8(*section).nested(|w| {
-                    w.list(shard.partitions.iter(), encode_partition);
+            let sections = [(PARTITIONS, shard.partitions.is_empty()), (GROUPS, shard.groups.is_empty())];
+            let sections: Vec<_> = sections.into_iter().filter(|(_, empty)| !empty).collect();
+            w.list(sections.into_iter(), |w, (section, _)| {
+                w.u8(section).nested(|w| {
+                    if section == PARTITIONS {
+                        w.list(shard.partitions.iter(), encode_partition);
+                    } else {
+                        w.list(shard.groups.iter(), group::encode);
+                    }
                 });
             });
         });
@@ -124,7 +135,7 @@ impl Checkpoint {
         let previous = u128::from_be_bytes(r.array()?);
         let shards = r.map(16, |r| {
             let (id, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
-            let mut shard = ShardState { epoch, partitions: BTreeMap::new() };
+            let mut shard = ShardState { epoch, ..ShardState::default() };
             let mut last = 0;
             for _ in 0..r.u32()? {
                 let section = r.u8()?;
@@ -135,6 +146,11 @@ impl Checkpoint {
                     PARTITIONS => {
                         let mut r = r.nested("partitions of a checkpoint")?;
                         shard.partitions = r.map(48, decode_partition)?;
+                        r.end()?;
+                    }
+                    GROUPS => {
+                        let mut r = r.nested("groups of a checkpoint")?;
+                        shard.groups = r.map(group::GROUP, group::decode)?;
                         r.end()?;
                     }
                     found => {

@@ -1,6 +1,9 @@
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch};
 use proptest::prelude::*;
 
+use coordinator::group::{Change, Committed, Membership};
+
+use super::super::group::tests::groups;
 use super::super::testing::*;
 use super::*;
 
@@ -43,8 +46,19 @@ fn sample() -> Checkpoint {
     };
     let partition = |index| PartitionId { topic: TopicId([3; 16]), index };
     let partitions = [(partition(0), state), (partition(4), PartitionState::default())].into();
-    let filled = ShardState { epoch: Epoch(12), partitions };
-    let empty = ShardState { epoch: Epoch(13), partitions: BTreeMap::new() };
+    let mut groups = BTreeMap::new();
+    let committed = |offset| Committed {
+        offset,
+        leader_epoch: 1,
+        metadata: "note".to_owned(),
+        committed_at: 1_700_000_000_000,
+        expires_at: Some(1_700_000_900_000),
+    };
+    let header = Change::Header { membership: Membership::default(), empty_since: Some(1_700_000_000_001) };
+    let changes = [header, Change::Offset(partition(0), Some(committed(7)))];
+    group::replay(&mut groups, &"group".into(), &changes);
+    let filled = ShardState { epoch: Epoch(12), partitions, groups };
+    let empty = ShardState { epoch: Epoch(13), ..ShardState::default() };
     Checkpoint {
         session: SessionId(*b"session-of-tests"),
         n: 77,
@@ -82,8 +96,8 @@ fn states() -> impl Strategy<Value = PartitionState> {
 }
 
 fn checkpoints() -> impl Strategy<Value = Checkpoint> {
-    let shard = (epoch(), proptest::collection::btree_map(partition_id(), states(), 0..3))
-        .prop_map(|(epoch, partitions)| ShardState { epoch, partitions });
+    let shard = (epoch(), proptest::collection::btree_map(partition_id(), states(), 0..3), groups())
+        .prop_map(|(epoch, partitions, groups)| ShardState { epoch, partitions, groups });
     let shards = proptest::collection::btree_map((0..9u32).prop_map(ShardId), shard, 0..4);
     (session_id(), any::<u64>(), epoch(), any::<u128>(), shards)
         .prop_map(|(session, n, as_of, previous, shards)| Checkpoint { session, n, as_of, previous, shards })
@@ -159,12 +173,12 @@ fn each_damaged_byte_is_noticed() {
 
 #[test]
 fn an_unknown_section_is_newer() {
-    let groups = with_sections(|w| {
-        w.u32(1).u8(2).nested(|w| {
-            w.raw(b"groups");
+    let transactions = with_sections(|w| {
+        w.u32(1).u8(9).nested(|w| {
+            w.raw(b"transactions");
         });
     });
-    assert_eq!(groups, Err(FormatError::Newer { what: "a checkpoint's section", found: 2 }));
+    assert_eq!(transactions, Err(FormatError::Newer { what: "a checkpoint's section", found: 9 }));
 }
 
 #[test]

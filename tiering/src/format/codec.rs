@@ -54,6 +54,18 @@ impl<'a> Reader<'a> {
             .map_err(|_| FormatError::Invalid("a string is not UTF-8"))
     }
 
+    /// Bytes of any length.
+    pub(super) fn blob(&mut self) -> Result<&'a [u8]> {
+        let len = self.u32()? as usize;
+        self.take(len)
+    }
+
+    /// Text of any length.
+    pub(super) fn text(&mut self) -> Result<String> {
+        let text = std::str::from_utf8(self.blob()?);
+        text.map(str::to_owned).map_err(|_| FormatError::Invalid("a text is not UTF-8"))
+    }
+
     pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
         match self.u8()? {
             0 => Ok(None),
@@ -145,6 +157,16 @@ impl Writer {
             end -= 1;
         }
         self.u16(end as u16).raw(&text.as_bytes()[..end])
+    }
+
+    /// Bytes of any length.
+    pub(super) fn blob(&mut self, bytes: &[u8]) -> &mut Self {
+        self.u32(bytes.len() as u32).raw(bytes)
+    }
+
+    /// Text of any length.
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.blob(text.as_bytes())
     }
 
     pub(super) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) -> &mut Self {

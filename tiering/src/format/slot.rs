@@ -5,14 +5,17 @@
 //! second header, the object's tail is all that replay reads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use coordinator::group::{Change, GroupId};
 use coordinator::{Epoch, PartitionId, ProcessId, SessionId, ShardId, TopicId, partition};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::checkpoint::{self, OwnedPartition};
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{Nonce, check, check_header, read_kind, version};
+use super::group::{self, Groups};
 use super::{FormatError, Kind, VERSION};
 
 /// The length of a slot's header, in bytes.
@@ -127,6 +130,17 @@ pub struct BatchRecord {
 pub enum Record {
     /// A batch lies in the body.
     Batch(BatchRecord),
+    /// A group changes.
+    Group {
+        /// The group's shard.
+        shard: ShardId,
+        /// The holding of the shard.
+        epoch: Epoch,
+        /// The group.
+        group: GroupId,
+        /// What changes, in order.
+        changes: Arc<[Change]>,
+    },
     /// A partition begins at another offset: what lies below was deleted, or had been kept for long enough.
     Trim {
         /// The partition.
@@ -153,13 +167,16 @@ pub enum Record {
         epoch: Epoch,
         /// The shard's partitions that have ever had a record.
         partitions: BTreeMap<PartitionId, OwnedPartition>,
+        /// The shard's groups.
+        groups: Groups,
     },
     /// The session ends here. It stands alone in its slot.
     Close,
 }
 
-// 3 GROUP, 4 TXN, 5 MARKER, 6 COMPACT and 10 OBSERVED are given away in docs/formats.md.
+// 4 TXN, 5 MARKER, 6 COMPACT and 10 OBSERVED are given away in docs/formats.md.
 const BATCH: u8 = 2;
+const GROUP: u8 = 3;
 const TRIM: u8 = 7;
 const PRODUCERS_EXPIRED: u8 = 8;
 const RELEASE: u8 = 9;
@@ -182,6 +199,9 @@ fn encode_record(w: &mut Writer, record: &Record) {
                 w.i64(p.id).i16(p.epoch).i32(p.base_sequence);
             });
         }),
+        Record::Group { shard, epoch, group, changes } => w.u8(GROUP).nested(|w| {
+            w.u32(shard.0).u64(epoch.0).text(group).list(changes.iter(), group::encode_change);
+        }),
         Record::Trim { partition, epoch, trimmed } => w.u8(TRIM).nested(|w| {
             put_partition(w, partition, *epoch);
             w.i64(trimmed.log_start);
@@ -192,8 +212,9 @@ fn encode_record(w: &mut Writer, record: &Record) {
                 w.i64(*id);
             });
         }),
-        Record::Release { shard, epoch, partitions } => w.u8(RELEASE).nested(|w| {
+        Record::Release { shard, epoch, partitions, groups } => w.u8(RELEASE).nested(|w| {
             w.u32(shard.0).u64(epoch.0).list(partitions.iter(), checkpoint::encode_owned);
+            w.list(groups.iter(), group::encode);
         }),
         Record::Close => w.u8(CLOSE).nested(|_| ()),
     };
@@ -225,6 +246,12 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
             let appended = partition::Appended { base_offset, batch };
             Record::Batch(BatchRecord { partition, epoch, position, length, attributes, appended })
         }
+        GROUP => Record::Group {
+            shard: ShardId(r.u32()?),
+            epoch: Epoch(r.u64()?),
+            group: r.text()?.into(),
+            changes: r.list(group::CHANGE, group::decode_change)?.into(),
+        },
         TRIM => {
             let ((partition, epoch), log_start) = (partition(&mut r)?, r.i64()?);
             if log_start < 0 {
@@ -238,7 +265,8 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
         }
         RELEASE => {
             let (shard, epoch) = (ShardId(r.u32()?), Epoch(r.u64()?));
-            Record::Release { shard, epoch, partitions: r.map(52, checkpoint::decode_owned)? }
+            let partitions = r.map(52, checkpoint::decode_owned)?;
+            Record::Release { shard, epoch, partitions, groups: r.map(group::GROUP, group::decode)? }
         }
         CLOSE => Record::Close,
         found => return Err(FormatError::Newer { what: "an index record's kind", found: u64::from(found) }),
@@ -283,6 +311,7 @@ impl Builder {
         for record in &mut self.records {
             match record {
                 Record::Batch(BatchRecord { epoch, .. })
+                | Record::Group { epoch, .. }
                 | Record::Trim { epoch, .. }
                 | Record::ProducersExpired { epoch, .. }
                 | Record::Release { epoch, .. } => *epoch = held,

@@ -1,7 +1,9 @@
+use coordinator::group::{ClassicGroup, ClassicMember, ClassicState, Committed, Member, Membership};
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch, Trimmed};
 use proptest::prelude::*;
 
 use super::super::checkpoint::PartitionState;
+use super::super::group::tests::{group_changes, groups};
 use super::super::index::Position;
 use super::super::testing::*;
 use super::*;
@@ -85,6 +87,40 @@ fn sample_batches() -> Vec<(Vec<u8>, PartitionId, Epoch, i16, Appended)> {
     ]
 }
 
+/// Changes of each kind but [`Change::Deleted`].
+fn group_sample() -> Vec<Change> {
+    let member = ClassicMember {
+        instance: Some("i".to_owned()),
+        client_id: "c".to_owned(),
+        client_host: "/192.0.2.1".to_owned(),
+        rebalance_timeout_ms: 300_000,
+        session_timeout_ms: 45_000,
+        protocols: vec![("range".to_owned(), Bytes::from_static(b"metadata"))],
+        assignment: Bytes::from_static(b"assignment"),
+    };
+    let membership = Membership::Classic(ClassicGroup {
+        state: ClassicState::Stable,
+        generation: 4,
+        protocol_type: Some("consumer".to_owned()),
+        protocol: Some("range".to_owned()),
+        leader: Some("m".into()),
+    });
+    let committed = Committed {
+        offset: 70,
+        leader_epoch: 3,
+        metadata: "note".to_owned(),
+        committed_at: 1_700_000_000_000,
+        expires_at: None,
+    };
+    let target = [(TopicId([2; 16]), [0, 2].into())].into();
+    vec![
+        Change::Header { membership, empty_since: None },
+        Change::Member("m".into(), Some(Member::Classic(member))),
+        Change::Target("m".into(), Some(target)),
+        Change::Offset(partition(2), Some(committed)),
+    ]
+}
+
 fn release() -> Record {
     let mut state = PartitionState::default();
     for (_, _, _, _, appended) in &sample_batches()[1..] {
@@ -101,16 +137,31 @@ fn release() -> Record {
         max_timestamp: 1_700_000_000_000,
     };
     let owned = OwnedPartition { state, positions: vec![at] };
-    Record::Release { shard: ShardId(5), epoch: Epoch(13), partitions: [(partition(2), owned)].into() }
+    let mut groups = BTreeMap::new();
+    group::replay(&mut groups, &"g".into(), &group_sample());
+    Record::Release {
+        shard: ShardId(5),
+        epoch: Epoch(13),
+        partitions: [(partition(2), owned)].into(),
+        groups,
+    }
 }
 
 fn sample() -> Frozen {
     let expired =
         Record::ProducersExpired { partition: partition(2), epoch: Epoch(13), producers: vec![8, 9] };
-    let empty = Record::Release { shard: ShardId(6), epoch: Epoch(12), partitions: BTreeMap::new() };
+    let (partitions, groups) = Default::default();
+    let empty = Record::Release { shard: ShardId(6), epoch: Epoch(12), partitions, groups };
+    let group = |changes: Vec<Change>| Record::Group {
+        shard: ShardId(5),
+        epoch: Epoch(13),
+        group: "g".into(),
+        changes: changes.into(),
+    };
+    let (changed, deleted) = (group(group_sample()), group(vec![Change::Deleted]));
     let trimmed = Trimmed { log_start: 41 };
     let trim = Record::Trim { partition: partition(2), epoch: Epoch(13), trimmed };
-    slot(&sample_batches(), &[trim, expired, release(), empty])
+    slot(&sample_batches(), &[trim, expired, changed, deleted, release(), empty])
 }
 
 #[test]
@@ -166,7 +217,7 @@ fn seals_differ_in_their_nonce_only() {
 
 #[test]
 fn unknown_kinds_are_newer() {
-    for kind in [0, 1, 3, 4, 5, 6, 10, 12, 255] {
+    for kind in [0, 1, 4, 5, 6, 10, 12, 255] {
         let index = written(|w| {
             w.u32(1).u8(kind).nested(|w| {
                 w.raw(b"whatever");
@@ -257,12 +308,23 @@ fn the_hash_is_of_the_header() {
 }
 
 fn other_record() -> impl Strategy<Value = Record> {
+    let shard = || (0..9u32).prop_map(ShardId);
     let expired = (partition_id(), epoch(), proptest::collection::vec(any::<i64>(), 0..5))
         .prop_map(|(partition, epoch, producers)| Record::ProducersExpired { partition, epoch, producers });
     let trim = (partition_id(), epoch(), 0..=i64::MAX).prop_map(|(partition, epoch, log_start)| {
         Record::Trim { partition, epoch, trimmed: Trimmed { log_start } }
     });
-    prop_oneof![expired, trim]
+    let changes = proptest::collection::vec(group_changes(), 0..4);
+    let group = (shard(), epoch(), "[a-z]{0,4}", changes).prop_map(|(shard, epoch, group, changes)| {
+        Record::Group { shard, epoch, group: group.into(), changes: changes.into() }
+    });
+    let release = (shard(), epoch(), groups()).prop_map(|(shard, epoch, groups)| Record::Release {
+        shard,
+        epoch,
+        partitions: BTreeMap::new(),
+        groups,
+    });
+    prop_oneof![expired, trim, group, release]
 }
 
 fn slots() -> impl Strategy<Value = Frozen> {

@@ -60,40 +60,40 @@ pub(super) fn written(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
 
 /// One to three changes to a byte string: what a bug, not the weather, does to a payload.
 #[derive(Clone, Debug)]
-pub(super) enum Change {
+pub(super) enum Damage {
     Set(prop::sample::Index, u8),
     Remove(prop::sample::Index),
     Insert(prop::sample::Index, u8),
     Cut(prop::sample::Index),
 }
 
-pub(super) fn changes() -> impl Strategy<Value = Vec<Change>> {
+pub(super) fn changes() -> impl Strategy<Value = Vec<Damage>> {
     let byte = prop_oneof![Just(0u8), Just(1), Just(0x7f), Just(0xff), any::<u8>()];
     let change = prop_oneof![
-        (any::<prop::sample::Index>(), byte.clone()).prop_map(|(at, to)| Change::Set(at, to)),
-        any::<prop::sample::Index>().prop_map(Change::Remove),
-        (any::<prop::sample::Index>(), byte).prop_map(|(at, byte)| Change::Insert(at, byte)),
-        any::<prop::sample::Index>().prop_map(Change::Cut),
+        (any::<prop::sample::Index>(), byte.clone()).prop_map(|(at, to)| Damage::Set(at, to)),
+        any::<prop::sample::Index>().prop_map(Damage::Remove),
+        (any::<prop::sample::Index>(), byte).prop_map(|(at, byte)| Damage::Insert(at, byte)),
+        any::<prop::sample::Index>().prop_map(Damage::Cut),
     ];
     proptest::collection::vec(change, 1..4)
 }
 
-pub(super) fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
+pub(super) fn changed(bytes: &[u8], changes: &[Damage]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for change in changes {
         if bytes.is_empty() {
             break;
         }
         match change {
-            Change::Set(at, to) => {
+            Damage::Set(at, to) => {
                 let at = at.index(bytes.len());
                 bytes[at] = *to;
             }
-            Change::Remove(at) => {
+            Damage::Remove(at) => {
                 bytes.remove(at.index(bytes.len()));
             }
-            Change::Insert(at, byte) => bytes.insert(at.index(bytes.len()), *byte),
-            Change::Cut(at) => bytes.truncate(at.index(bytes.len())),
+            Damage::Insert(at, byte) => bytes.insert(at.index(bytes.len()), *byte),
+            Damage::Cut(at) => bytes.truncate(at.index(bytes.len())),
         }
     }
     bytes

@@ -1,0 +1,42 @@
+//! Heartbeat of a classic member of a consumer group.
+
+use super::check;
+use crate::PartitionId;
+use crate::group::classic::Heartbeat;
+use crate::group::consumer::state::{ConsumerMember, MemberState, has};
+use crate::group::consumer::{progress, timers};
+use crate::group::request::{Reject, Reply, Token};
+use crate::group::state::{Group, MemberId};
+use crate::group::work::Work;
+
+/// A member shows that it lives, and learns whether it is to join again.
+pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, heartbeat: &Heartbeat) {
+    let member = check(work, &heartbeat.caller).map(|(id, member, _)| (MemberId::clone(id), member.clone()));
+    let outcome = member.and_then(|(id, member)| {
+        timers::session(work, &id, &member);
+        if !must_rejoin(work, &id, &member) {
+            return Ok(());
+        }
+        timers::rejoin(work, &id, &member);
+        Err(Reject::RebalanceInProgress)
+    });
+    work.reply(token, Reply::Done(outcome));
+}
+
+fn must_rejoin(work: &Work<'_>, id: &MemberId, member: &ConsumerMember) -> bool {
+    member.epoch < progress::header(work).assignment_epoch
+        || match member.state {
+            MemberState::Stable => false,
+            MemberState::UnrevokedPartitions => true,
+            MemberState::UnreleasedPartitions => !waits_for_others(work.group(), id, member),
+        }
+}
+
+/// Whether somebody holds a partition that the member is to have.
+fn waits_for_others(group: &Group, id: &MemberId, member: &ConsumerMember) -> bool {
+    let target = group.targets.get(id).into_iter().flatten();
+    let partitions =
+        target.flat_map(|(&topic, all)| all.iter().map(move |&index| PartitionId { topic, index }));
+    let held = |partition: PartitionId| group.consumer_members().any(|(_, other)| other.holds(partition));
+    partitions.filter(|partition| !has(&member.assigned, *partition)).any(held)
+}

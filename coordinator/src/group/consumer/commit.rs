@@ -1,0 +1,72 @@
+//! Who may commit offsets for a consumer group, and read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::state::{ConsumerMember, Held};
+use super::subscription;
+use crate::PartitionId;
+use crate::group::offsets::Commit;
+use crate::group::request::Reject;
+use crate::group::state::{Group, Member, Membership};
+use crate::group::work::Work;
+
+/// A member commits in its epoch, or in an earlier one from that on in which it got the partition: so a commit is
+/// not lost to a heartbeat that overtakes it (KIP-1251). Whoever is no member may while there are none.
+pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(), Reject> {
+    let epoch = commit.caller.generation;
+    if epoch < 0 && group.members.is_empty() {
+        return Ok(());
+    }
+    let member = group.consumer_member(&commit.caller.member).ok_or(Reject::UnknownMember)?;
+    if member.classic.is_none() && !commit.knows_group_not_found {
+        return Err(Reject::UnsupportedVersion);
+    }
+    let is_late =
+        |(partition, _): &(PartitionId, _)| epoch_of(member, *partition).is_none_or(|got| epoch < got);
+    if epoch != member.epoch && (epoch > member.epoch || commit.offsets.iter().any(is_late)) {
+        return Err(other_epoch(member));
+    }
+    Ok(())
+}
+
+/// Whether somebody who reads offsets as a member of a group is one. To be asked only with an id or an epoch from
+/// 0 on (OffsetFetch 9).
+pub fn check_fetch(group: &Group, member: &str, epoch: i32) -> Result<(), Reject> {
+    match (&group.membership, group.members.get(member)) {
+        (Membership::Classic(_), _) => Ok(()),
+        (_, Some(Member::Consumer(member))) if member.epoch == epoch => Ok(()),
+        (_, Some(Member::Consumer(member))) => Err(other_epoch(member)),
+        (_, Some(Member::Classic(_)) | None) => Err(Reject::UnknownMember),
+    }
+}
+
+fn other_epoch(member: &ConsumerMember) -> Reject {
+    if member.classic.is_some() { Reject::IllegalGeneration } else { Reject::StaleMemberEpoch }
+}
+
+/// The epoch at which a member got a partition that it has, or has yet to give back.
+fn epoch_of(member: &ConsumerMember, partition: PartitionId) -> Option<i32> {
+    let of = |held: &Held| held.get(&partition.topic)?.get(&partition.index).copied();
+    of(&member.assigned).or_else(|| of(&member.revoking))
+}
+
+/// The names of all topics that members read.
+pub(in crate::group) fn subscribed(work: &Work<'_>) -> BTreeSet<String> {
+    let soft = &work.entry.consumer;
+    let mut unmatched = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for (_, member) in work.group().consumer_members() {
+        names.extend(subscription::names(member, soft).map(str::to_owned));
+        // A new owner has not matched anything yet.
+        if let Some(expression) = member.regex.as_deref().filter(|regex| !soft.matched.contains_key(*regex)) {
+            let matching = || subscription::matching(expression, work.world.cluster);
+            unmatched.entry(expression).or_insert_with(matching);
+        }
+    }
+    names.extend(unmatched.into_values().flatten());
+    names
+}
+
+#[cfg(test)]
+#[path = "commit_test.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+//! When committed offsets are forgotten, and groups with them (KIP-211).
+
+use super::subscribed;
+use crate::group::change::Change;
+use crate::group::delete;
+use crate::group::state::{ClassicGroup, ClassicState, Committed, Group, Membership};
+use crate::group::timer::Timer;
+use crate::group::work::Work;
+use crate::{PartitionId, TopicId};
+
+/// Sees that a group that exists is looked at now and then.
+pub(in crate::group) fn plan_expiry(work: &mut Work<'_>) {
+    if work.entry.exists && !work.is_set(&Timer::Expiry) {
+        work.set(Timer::Expiry, work.settings.offsets_retention_check);
+    }
+}
+
+/// Forgets what has expired; the group too, if it has neither offsets nor members then.
+pub(in crate::group) fn expire(work: &mut Work<'_>) {
+    for partition in expired(work) {
+        work.change(Change::Offset(partition, None));
+    }
+    let idle = work.group().offsets.is_empty() && work.entry.classic.is_empty();
+    if work.entry.exists && idle && delete::is_empty(work) {
+        delete::forget(work);
+    }
+}
+
+fn expired(work: &Work<'_>) -> Vec<PartitionId> {
+    let (group, cluster) = (work.group(), work.world.cluster);
+    let subscribed = subscribed(work);
+    let retention = i64::try_from(work.settings.offsets_retention.as_millis()).unwrap_or(i64::MAX);
+    let is_expired = |committed: &Committed| match (committed.expires_at, kept_since(group, committed)) {
+        (_, None) => false,
+        (Some(at), _) => work.now.wall >= at,
+        (None, Some(since)) => work.now.wall.saturating_sub(since) >= retention,
+    };
+    let goes = |partition: &PartitionId, committed: &Committed| match cluster.topic(partition.topic) {
+        None => true,
+        Some(topic) => is_expired(committed) && !subscribed.contains(&topic.name),
+    };
+    group.offsets.iter().filter(|(p, c)| goes(p, c)).map(|(p, _)| *p).collect()
+}
+
+/// From when an offset's retention counts (ms since 1970); `None` while it may be in use.
+fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
+    match &group.membership {
+        Membership::Classic(classic) => classic_kept_since(classic, group.empty_since, committed),
+        // Its members say what they read, so that of the others' offsets none is in use.
+        Membership::Consumer(_) => Some(group.empty_since.unwrap_or(committed.committed_at)),
+    }
+}
+
+fn classic_kept_since(group: &ClassicGroup, empty_since: Option<i64>, committed: &Committed) -> Option<i64> {
+    match (&group.protocol_type, group.state) {
+        // Whoever commits without a group shows no other sign of life.
+        (None, _) => Some(committed.committed_at),
+        (Some(_), ClassicState::Empty) => Some(empty_since.unwrap_or(committed.committed_at)),
+        // Topics that live consumers no longer read.
+        (Some(_), ClassicState::Stable) if group.is_of_consumers() => Some(committed.committed_at),
+        (Some(_), _) => None,
+    }
+}
+
+/// Whether offsets of a topic are committed.
+pub(in crate::group) fn any_of(group: &Group, topic: TopicId) -> bool {
+    of_topic(group, topic).next().is_some()
+}
+
+/// Forgets the offsets of a topic that was deleted.
+pub(in crate::group) fn forget_topic(work: &mut Work<'_>, topic: TopicId) {
+    let partitions: Vec<_> = of_topic(work.group(), topic).collect();
+    for partition in partitions {
+        work.change(Change::Offset(partition, None));
+    }
+}
+
+fn of_topic(group: &Group, topic: TopicId) -> impl Iterator<Item = PartitionId> {
+    let at = |index| PartitionId { topic, index };
+    group.offsets.range(at(i32::MIN)..=at(i32::MAX)).map(|(partition, _)| *partition)
+}
+
+#[cfg(test)]
+#[path = "expiry_test.rs"]
+mod tests;

@@ -1,0 +1,163 @@
+//! The groups of one shard, stepped by requests and by time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::consumer::{self, bridge};
+use super::consumer_protocol::ConsumerProtocol;
+use super::request::{Effect, Reject, Request, Token};
+use super::settings::Settings;
+use super::state::{Group, GroupId};
+use super::timer::{Timer, Timers};
+use super::work::{Entry, Work};
+use super::{classic, delete, offsets};
+use crate::TopicId;
+use crate::cluster::Cluster;
+
+/// When a step happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// A clock that only goes forward, for timers.
+    pub since_start: Duration,
+    /// The wall clock (ms since 1970), for what is stored and for nothing else.
+    pub wall: i64,
+}
+
+/// What a step may look at besides its group.
+pub struct World<'a> {
+    /// Topics, and how many partitions they have.
+    pub cluster: &'a Cluster,
+    /// The settings that hold for a group.
+    pub settings: &'a dyn Fn(&str) -> Settings,
+    /// How to read what classic consumers say of themselves.
+    pub consumer_protocol: ConsumerProtocol,
+}
+
+/// The groups of one shard.
+#[derive(Debug, Default)]
+pub struct Shard {
+    pub(super) groups: BTreeMap<GroupId, Entry>,
+    pub(super) timers: Timers,
+}
+
+impl Shard {
+    /// Begins with what earlier owners made durable. Every timer starts at full length.
+    pub fn new(groups: BTreeMap<GroupId, Arc<Group>>, now: Now, world: &World<'_>) -> Self {
+        let entry = |(id, group)| (id, Entry { group, exists: true, ..Entry::default() });
+        let mut shard = Self { groups: groups.into_iter().map(entry).collect(), timers: Timers::default() };
+        for (id, entry) in &mut shard.groups {
+            let settings = (world.settings)(id);
+            let mut work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
+            classic::begin(&mut work);
+            consumer::begin(&mut work);
+            // Nothing is decided by beginning: there is nothing to write and nobody to answer.
+            work.finish(&mut Vec::new());
+        }
+        shard
+    }
+
+    /// What is durable of each group, or about to be.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupId, &Arc<Group>)> {
+        self.groups.iter().filter(|(_, entry)| entry.exists).map(|(id, entry)| (id, &entry.group))
+    }
+
+    /// A group.
+    pub fn group(&self, id: &str) -> Option<&Arc<Group>> {
+        self.groups.get(id).filter(|entry| entry.exists).map(|entry| &entry.group)
+    }
+
+    /// When [`Shard::tick`] is due next, by [`Now::since_start`].
+    pub fn next_tick(&self) -> Option<Duration> {
+        self.timers.first()
+    }
+
+    /// Handles a request, whose reply may come in this step or in a later one.
+    pub fn request(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        (id, token): (&GroupId, Token),
+        request: Request,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.step(now, world, id, effects, |work| match request {
+            Request::Join(join) if bridge::joins(work, &join) => bridge::join(work, token, &join),
+            Request::Join(join) => classic::join(work, token, &join),
+            Request::Sync(sync) if work.group().consumer().is_some() => bridge::sync(work, token, &sync),
+            Request::Sync(sync) => classic::sync(work, token, &sync),
+            Request::Heartbeat(beat) if work.group().consumer().is_some() => {
+                bridge::heartbeat(work, token, &beat)
+            }
+            Request::Heartbeat(heartbeat) => classic::heartbeat(work, token, &heartbeat),
+            Request::Leave(leave) if work.group().consumer().is_some() => bridge::leave(work, token, &leave),
+            Request::Leave(leave) => classic::leave(work, token, &leave),
+            Request::ConsumerHeartbeat(heartbeat) => consumer::heartbeat(work, token, &heartbeat),
+            Request::Commit(commit) => offsets::commit(work, token, commit),
+            Request::DeleteOffsets(delete) => offsets::delete(work, token, &delete),
+            Request::Delete => delete::delete(work, token),
+        });
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now, world: &World<'_>, effects: &mut Vec<Effect>) {
+        while let Some((id, timer)) = self.timers.take_due(now.since_start) {
+            self.step(now, world, &id, effects, |work| match timer {
+                Timer::Expiry => offsets::expire(work),
+                timer if work.group().consumer().is_some() => consumer::due(work, &timer),
+                Timer::Session(member) => classic::session_expired(work, &member),
+                Timer::Pending(member) => classic::pending_expired(work, &member),
+                Timer::Join => classic::join_expired(work),
+                Timer::Sync => classic::sync_expired(work),
+                // A classic group has no such timers: those of a consumer group end with it.
+                Timer::Revoke(_) | Timer::Rejoin(_) | Timer::Resync(_) => {}
+            });
+        }
+    }
+
+    /// Forgets the offsets of topics that were deleted.
+    pub fn forget_topics(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        topics: &[TopicId],
+        effects: &mut Vec<Effect>,
+    ) {
+        let concerns = |entry: &Entry| topics.iter().any(|topic| offsets::any_of(&entry.group, *topic));
+        let ids: Vec<GroupId> =
+            self.groups.iter().filter(|(_, e)| concerns(e)).map(|(id, _)| GroupId::clone(id)).collect();
+        for id in ids {
+            self.step(now, world, &id, effects, |work| {
+                topics.iter().for_each(|topic| offsets::forget_topic(work, *topic));
+            });
+        }
+    }
+
+    /// Ends the shard here: whoever waits is told to look for the group elsewhere.
+    pub fn end(self, effects: &mut Vec<Effect>) {
+        for (id, entry) in self.groups {
+            for (token, reply) in entry.classic.refuse(&Reject::NotCoordinator) {
+                effects.push(Effect::Reply { group: GroupId::clone(&id), token, reply });
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        id: &GroupId,
+        effects: &mut Vec<Effect>,
+        act: impl FnOnce(&mut Work<'_>),
+    ) {
+        let entry = self.groups.entry(GroupId::clone(id)).or_default();
+        let settings = (world.settings)(id);
+        let mut work = Work::new(id, entry, now, world, &settings, &mut self.timers);
+        act(&mut work);
+        work.finish(effects);
+        if entry.is_nothing() {
+            self.groups.remove(id);
+            self.timers.cancel_all(id);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One step of one group: what it sees, and what it does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::Change;
+use super::request::{Effect, Reply, Token};
+use super::settings::Settings;
+use super::shard::{Now, World};
+use super::state::{Group, GroupId};
+use super::timer::{Timer, Timers};
+use super::{classic, consumer, offsets};
+
+/// A group in memory.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    /// What is durable, or about to be. A checkpoint shares it until it changes.
+    pub(super) group: Arc<Group>,
+    /// Whether any change has made it durable: a group that was only asked for is forgotten again.
+    pub(super) exists: bool,
+    /// What a new owner begins without: parked requests, pending members.
+    pub(super) classic: classic::Soft,
+    /// The same of a consumer group: what was last looked at.
+    pub(super) consumer: consumer::Soft,
+}
+
+impl Entry {
+    /// Whether a client has met it: it is durable, or somebody was given a member id.
+    pub(super) fn is_known(&self) -> bool {
+        !self.is_nothing()
+    }
+
+    /// Whether nothing is lost when it is forgotten.
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.exists && self.classic.is_empty()
+    }
+}
+
+/// A step under way. Changes go through [`Work::change`] alone.
+pub(super) struct Work<'a> {
+    pub(super) id: &'a GroupId,
+    pub(super) entry: &'a mut Entry,
+    pub(super) now: Now,
+    pub(super) world: &'a World<'a>,
+    pub(super) settings: &'a Settings,
+    timers: &'a mut Timers,
+    changes: Vec<Change>,
+    replies: Vec<(Token, Reply)>,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        id: &'a GroupId,
+        entry: &'a mut Entry,
+        now: Now,
+        world: &'a World<'a>,
+        settings: &'a Settings,
+        timers: &'a mut Timers,
+    ) -> Self {
+        Self { id, entry, now, world, settings, timers, changes: Vec::new(), replies: Vec::new() }
+    }
+
+    /// The group as decided so far.
+    pub(super) fn group(&self) -> &Group {
+        &self.entry.group
+    }
+
+    /// Decides a change.
+    pub(super) fn change(&mut self, change: Change) {
+        self.entry.exists = change != Change::Deleted;
+        Arc::make_mut(&mut self.entry.group).apply(&change);
+        // A step is durable as a whole, so of several headers the last one is all that counts.
+        let is_header = |change: &Change| matches!(change, Change::Header { .. });
+        if is_header(&change)
+            && let Some(earlier) = self.changes.iter_mut().find(|earlier| is_header(earlier))
+        {
+            *earlier = change;
+        } else {
+            self.changes.push(change);
+        }
+    }
+
+    /// Answers a request, this one or one that was parked.
+    pub(super) fn reply(&mut self, token: Token, reply: Reply) {
+        self.replies.push((token, reply));
+    }
+
+    /// Sets a timer, or sets it anew, for at least a millisecond from now: so a tick ends.
+    pub(super) fn set(&mut self, timer: Timer, after: Duration) {
+        let after = after.max(Duration::from_millis(1));
+        self.timers.set(self.id, timer, self.now.since_start + after);
+    }
+
+    /// Forgets a timer.
+    pub(super) fn cancel(&mut self, timer: &Timer) {
+        self.timers.cancel(self.id, timer);
+    }
+
+    /// Forgets every timer of the group.
+    pub(super) fn cancel_all(&mut self) {
+        self.timers.cancel_all(self.id);
+    }
+
+    /// Whether a timer is set.
+    pub(super) fn is_set(&self, timer: &Timer) -> bool {
+        self.timers.is_set(self.id, timer)
+    }
+
+    /// Ends the step: first what must be durable, then what may be told once it is.
+    pub(super) fn finish(mut self, effects: &mut Vec<Effect>) {
+        offsets::plan_expiry(&mut self);
+        let group = self.id;
+        if !self.changes.is_empty() {
+            effects.push(Effect::Write { group: GroupId::clone(group), changes: self.changes.into() });
+        }
+        let reply = |(token, reply)| Effect::Reply { group: GroupId::clone(group), token, reply };
+        effects.extend(self.replies.into_iter().map(reply));
+    }
+}

@@ -1,0 +1,309 @@
+//! The groups of the shards that the session holds.
+//!
+//! A step of a group and the place of what it writes in the open slot are one: `groups` is locked first, then
+//! `open`. A reply leaves once the group's writes are committed (I10); a rejection that follows from state, once
+//! a slot is that was begun after it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use coordinator::ShardId;
+use coordinator::cluster::Cluster;
+use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Shard, Token, World};
+use parking_lot::{Mutex, MutexGuard};
+use tiering::format::group::Groups as Durable;
+use tiering::format::slot::Record;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use super::{Log, NotLeader, Ticket};
+use crate::consumer_protocol::CONSUMER_PROTOCOL;
+use crate::log::flush::at;
+
+/// The groups of one shard.
+enum Held {
+    Serving(Shard),
+    /// Nothing more is decided: the shard is about to be released, or is.
+    Frozen(Durable),
+}
+
+impl Held {
+    fn durable(&self) -> Durable {
+        match self {
+            Self::Serving(shard) => {
+                shard.groups().map(|(id, group)| (GroupId::clone(id), Arc::clone(group))).collect()
+            }
+            Self::Frozen(groups) => groups.clone(),
+        }
+    }
+}
+
+/// A reply, and what it waits for.
+struct Decided {
+    reply: Reply,
+    after: Option<Ticket>,
+}
+
+/// The groups of a log.
+pub(super) struct Groups {
+    state: Mutex<State>,
+    /// Tells the driver that something is due earlier than it knew.
+    earlier: Notify,
+    /// The zero of [`Now::since_start`].
+    start: Instant,
+}
+
+/// What a session has of groups, behind its lock.
+pub(super) struct State {
+    cluster: Arc<Cluster>,
+    shards: BTreeMap<ShardId, Held>,
+    /// By group: the last slot that it wrote to, while that is not committed.
+    writes: BTreeMap<GroupId, Ticket>,
+    waiting: BTreeMap<Token, oneshot::Sender<Decided>>,
+    next: Token,
+}
+
+impl Groups {
+    pub(super) fn new(cluster: Arc<Cluster>) -> Self {
+        let (shards, writes, waiting) = Default::default();
+        let state = Mutex::new(State { cluster, shards, writes, waiting, next: 0 });
+        Self { state, earlier: Notify::new(), start: Instant::now() }
+    }
+
+    /// Before the open slot is locked, never after.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+impl State {
+    /// What a checkpoint holds of these shards.
+    pub(super) fn durable(&self) -> BTreeMap<ShardId, Durable> {
+        let durable = self.shards.iter().map(|(shard, held)| (*shard, held.durable()));
+        durable.filter(|(_, groups)| !groups.is_empty()).collect()
+    }
+
+    /// What a RELEASE holds of a shard.
+    pub(super) fn durable_of(&self, shard: ShardId) -> Durable {
+        self.shards.get(&shard).map(Held::durable).unwrap_or_default()
+    }
+
+    /// Forgets a shard, or all of them. Whoever waits learns that the groups are elsewhere.
+    pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
+        let mut effects = Vec::new();
+        let of_them: Vec<_> = self.shards.keys().copied().filter(|shard| gone(*shard)).collect();
+        for shard in of_them {
+            if let Some(Held::Serving(shard)) = self.shards.remove(&shard) {
+                shard.end(&mut effects);
+            }
+        }
+        self.abandon(effects);
+    }
+
+    /// Decides nothing more in a shard.
+    pub(super) fn freeze(&mut self, shard: ShardId) {
+        let Some(held) = self.shards.get_mut(&shard) else { return };
+        let frozen = Held::Frozen(held.durable());
+        if let Held::Serving(shard) = std::mem::replace(held, frozen) {
+            let mut effects = Vec::new();
+            shard.end(&mut effects);
+            self.abandon(effects);
+        }
+    }
+
+    /// Nobody who waits for these is answered but by the loss of the shard.
+    fn abandon(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if let Effect::Reply { token, .. } = effect {
+                self.waiting.remove(&token);
+            }
+        }
+    }
+
+    fn first_due(&self) -> Option<std::time::Duration> {
+        let serving = self.shards.values().filter_map(|held| match held {
+            Held::Serving(shard) => shard.next_tick(),
+            Held::Frozen(_) => None,
+        });
+        serving.min()
+    }
+}
+
+impl Log {
+    fn group_time(&self) -> Now {
+        Now { since_start: self.groups.start.elapsed(), wall: self.parts.clock.now_ms() }
+    }
+
+    /// Serves the groups of a shard from now on.
+    pub(super) fn insert_groups(&self, state: &mut State, shard: ShardId, groups: Durable) {
+        let cluster = Arc::clone(&state.cluster);
+        let now = self.group_time();
+        let serving = self.with_world(&cluster, |world| Shard::new(groups, now, world));
+        state.shards.insert(shard, Held::Serving(serving));
+        self.groups.earlier.notify_one();
+    }
+
+    /// Serves again what was frozen and has not gone.
+    pub(super) fn thaw_groups(&self, state: &mut State) {
+        let frozen = |(shard, held): (&ShardId, &Held)| matches!(held, Held::Frozen(_)).then_some(*shard);
+        let frozen: Vec<_> = state.shards.iter().filter_map(frozen).collect();
+        for shard in frozen {
+            let groups = state.durable_of(shard);
+            self.insert_groups(state, shard, groups);
+        }
+    }
+
+    fn with_world<T>(&self, cluster: &Cluster, act: impl FnOnce(&World<'_>) -> T) -> T {
+        let settings = |_: &str| self.parts.config.groups.clone();
+        act(&World { cluster, settings: &settings, consumer_protocol: CONSUMER_PROTOCOL })
+    }
+
+    /// Whether a group is served here.
+    pub fn coordinates(&self, group: &str) -> bool {
+        let shard = self.shards.of_group(group);
+        matches!(self.groups.lock().shards.get(&shard), Some(Held::Serving(_)))
+    }
+
+    /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be told.
+    pub async fn group(&self, id: &GroupId, request: Request) -> Result<Reply, NotLeader> {
+        let shard = self.shards.of_group(id);
+        let answered = {
+            let mut state = self.groups.lock();
+            let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
+            let token = state.next;
+            let Some(Held::Serving(serving)) = state.shards.get_mut(&shard) else { return Err(NotLeader) };
+            let due = serving.next_tick();
+            let mut effects = Vec::new();
+            self.with_world(&cluster, |world| {
+                serving.request(now, world, (id, token), request, &mut effects);
+            });
+            if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
+                self.groups.earlier.notify_one();
+            }
+            let (sender, answered) = oneshot::channel();
+            state.next += 1;
+            state.waiting.insert(token, sender);
+            self.perform(&mut state, shard, effects);
+            answered
+        };
+        let Decided { reply, after } = answered.await.map_err(|_| NotLeader)?;
+        if let Some(after) = after {
+            after.committed().await?;
+        }
+        Ok(reply)
+    }
+
+    /// A group as it is decided now, which is told once a slot confirms it; none if there is no such group.
+    pub async fn group_state(&self, id: &GroupId) -> Result<Option<Arc<Group>>, NotLeader> {
+        let (group, confirmed) = {
+            let state = self.groups.lock();
+            let Some(Held::Serving(serving)) = state.shards.get(&self.shards.of_group(id)) else {
+                return Err(NotLeader);
+            };
+            (serving.group(id).cloned(), self.barrier()?)
+        };
+        confirmed.committed().await?;
+        Ok(group)
+    }
+
+    /// Every group that is served here, as it is decided now.
+    pub fn all_groups(&self) -> Vec<(GroupId, Arc<Group>)> {
+        let state = self.groups.lock();
+        let serving = state.shards.values().filter_map(|held| match held {
+            Held::Serving(shard) => Some(shard.groups()),
+            Held::Frozen(_) => None,
+        });
+        serving.flatten().map(|(id, group)| (GroupId::clone(id), Arc::clone(group))).collect()
+    }
+
+    /// Does what is due, for ever.
+    pub(super) async fn drive_groups(&self) -> Infallible {
+        loop {
+            let due = self.groups.lock().first_due();
+            tokio::select! {
+                biased;
+                () = self.groups.earlier.notified() => {}
+                () = at(due.map(|due| self.groups.start + due)) => self.tick_groups(),
+            }
+        }
+    }
+
+    fn tick_groups(&self) {
+        let mut state = self.groups.lock();
+        self.step_all(&mut state, |shard, now, world, effects| {
+            if shard.next_tick().is_some_and(|at| at <= now.since_start) {
+                shard.tick(now, world, effects);
+            }
+        });
+    }
+
+    /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
+    pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
+        let mut state = self.groups.lock();
+        let before = std::mem::replace(&mut state.cluster, Arc::clone(cluster));
+        let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
+        let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
+        if !deleted.is_empty() {
+            self.step_all(&mut state, |shard, now, world, effects| {
+                shard.forget_topics(now, world, &deleted, effects);
+            });
+        }
+    }
+
+    /// Steps every shard.
+    fn step_all(&self, state: &mut State, step: impl Fn(&mut Shard, Now, &World<'_>, &mut Vec<Effect>)) {
+        let (cluster, now) = (Arc::clone(&state.cluster), self.group_time());
+        let mut stepped = Vec::new();
+        for (id, held) in &mut state.shards {
+            if let Held::Serving(shard) = held {
+                let mut effects = Vec::new();
+                self.with_world(&cluster, |world| step(shard, now, world, &mut effects));
+                stepped.push((*id, effects));
+            }
+        }
+        for (shard, effects) in stepped.into_iter().filter(|(_, effects)| !effects.is_empty()) {
+            self.perform(state, shard, effects);
+        }
+    }
+
+    /// Puts what was decided into the open slot, and answers whom it concerns.
+    fn perform(&self, state: &mut State, shard: ShardId, effects: Vec<Effect>) {
+        let mut open = self.open.lock();
+        let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
+        let Some(held) = held.filter(|_| !open.ended) else {
+            // The session has ended, and what was decided with it. Its groups are about to be dropped.
+            drop(open);
+            return state.abandon(effects);
+        };
+        let was_wanted = open.is_wanted();
+        for effect in effects {
+            match effect {
+                Effect::Write { group, changes } => {
+                    open.written += changes.len() as u64;
+                    let record =
+                        Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
+                    open.builder.push(record);
+                    state.writes.insert(group, open.stub.ticket());
+                }
+                Effect::Reply { group, token, reply } => {
+                    let after = if reply.needs_barrier() {
+                        Some(open.barrier())
+                    } else {
+                        state.writes.get(&group).filter(|write| write.is_pending()).cloned()
+                    };
+                    if let Some(waiting) = state.waiting.remove(&token) {
+                        // Whoever asked may have hung up.
+                        drop(waiting.send(Decided { reply, after }));
+                    }
+                }
+            }
+        }
+        let wanted = open.is_wanted() && !was_wanted;
+        drop(open);
+        if wanted {
+            self.changed.notify_one();
+        }
+        state.writes.retain(|_, write| write.is_pending());
+    }
+}

@@ -1,0 +1,1 @@
+"""The scenarios, a family of them in each file."""
