@@ -159,7 +159,13 @@ impl Log {
         }
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
-            let groups = groups.durable_of(shard);
+            let mut groups = groups.durable_of(shard);
+            if mutant::is(Mutant::ForgetGroups) {
+                groups.clear();
+            }
+            if mutant::is(Mutant::ForgetMembers) {
+                groups.values_mut().for_each(|group| Arc::make_mut(group).members.clear());
+            }
             open.builder.push(Record::Release { shard, epoch, partitions, groups });
         }
         let (session, end, committed) = (open.session, open.n + 1, open.barrier());
