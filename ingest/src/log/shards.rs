@@ -1,6 +1,7 @@
 //! Shards that come and go while a session lasts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use coordinator::cluster::{Cluster, SessionState};
 use coordinator::{Epoch, SessionId, ShardId};
