@@ -153,12 +153,12 @@ impl Scenario {
 /// The groups, and what the cluster says of them.
 fn groups(setup: &mut Setup, rng: &mut StdRng) -> Vec<GroupPlan> {
     let settings = &mut setup.config.log.groups;
-    settings.consumer_session_timeout = Duration::from_secs(*[12, 20, 45].choose(rng).unwrap_or(&45));
+    settings.consumer_session_timeout = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
     settings.initial_rebalance_delay = Duration::from_millis(*[0, 500, 3000].choose(rng).unwrap_or(&3000));
     // A group that is gone begins at generation 1 again.
     settings.offsets_retention_check = Duration::from_secs(86_400);
     let consumer_session = settings.consumer_session_timeout;
-    let count = rng.random_range(0..=3);
+    let count = *[0, 1, 2, 3, 3, 4].choose(rng).unwrap_or(&2);
     let plan = |index: usize| {
         let kinds = [GroupKind::Simple, GroupKind::Classic, GroupKind::Consumer];
         let kind = *kinds.choose(rng).unwrap_or(&GroupKind::Simple);
@@ -169,7 +169,7 @@ fn groups(setup: &mut Setup, rng: &mut StdRng) -> Vec<GroupPlan> {
         GroupPlan {
             name: Arc::from(format!("g{index}")),
             kind,
-            clients: rng.random_range(1..=3),
+            clients: rng.random_range(1..=4),
             session,
             rebalance: Duration::from_secs(rng.random_range(12..=25)),
             restless: rng.random_bool(0.5),
