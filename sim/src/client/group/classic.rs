@@ -185,7 +185,7 @@ impl Member {
 
     /// Lives in a generation. Returns whether the run is over.
     async fn stay(&mut self, generation: i32) -> bool {
-        let beat = self.seat.group.plan.session / 12;
+        let beat = self.seat.group.plan.session / 10;
         loop {
             let ends = !self.seat.client.is_running();
             match self.heartbeat(generation).await {

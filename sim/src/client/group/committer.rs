@@ -12,7 +12,7 @@ use crate::history::{GroupReply, Place};
 pub(super) async fn run(mut seat: Seat) {
     let topics = Arc::clone(&seat.client.topics);
     loop {
-        seat.client.pause(20..1500).await;
+        seat.client.pause(50..2500).await;
         let ends = !seat.client.is_running();
         if !ends && seat.client.rng.random_bool(0.4) {
             fetch(&mut seat, &nobody()).await;

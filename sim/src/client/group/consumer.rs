@@ -28,7 +28,7 @@ pub(super) async fn run(mut seat: Seat) {
     seat.client.pause(0..3000).await;
     let (id, owned) = (fresh(&mut seat), BTreeSet::new());
     let mut member = Member { seat, id, epoch: 0, owned, said: None };
-    let beat = member.seat.group.plan.session / 12;
+    let beat = member.seat.group.plan.session / 10;
     loop {
         let ends = !member.seat.client.is_running();
         if !member.heartbeat().await {
