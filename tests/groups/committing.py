@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 
 from groups import raw
-from harness.wire import frame, read_exactly
+from harness.wire import exchange, frame, read_exactly
 
 PARTITIONS = (0, 1)
 IN_FLIGHT = 4
@@ -182,16 +182,25 @@ def refuse(what: str, code: int) -> None:
         raise raw.Refused(what, code)
 
 
+def ask_once(address: str, body: bytes, patience: float = PATIENCE_SECONDS) -> bytes:
+    """Asks over a connection of its own."""
+    host, port = address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=1) as connection:
+        connection.settimeout(patience)
+        return exchange(connection, body)
+
+
 def find(bootstraps, group: str) -> str:
     """The address of the group's coordinator, asked of any node that answers."""
     for bootstrap in bootstraps:
-        host, port = bootstrap.rsplit(":", 1)
         try:
-            with socket.create_connection((host, int(port)), timeout=1) as connection:
-                connection.settimeout(PATIENCE_SECONDS)
-                connection.sendall(frame(raw.find_coordinator(group)))
-                (length,) = struct.unpack(">i", read_exactly(connection, 4))
-                return raw.coordinator(read_exactly(connection, length))
+            return raw.coordinator(ask_once(bootstrap, raw.find_coordinator(group)))
         except (OSError, raw.Refused):
             continue
     raise ConnectionError(f"nobody tells where {group} is")
+
+
+def kept(bootstrap: str, group: str, topic: str, partitions) -> dict[int, tuple[int, str]]:
+    """The offset and the metadata that are committed, where anything is."""
+    answer = ask_once(find([bootstrap], group), raw.fetch(group, topic, partitions))
+    return {part: found for part, found in raw.fetched(answer).items() if found[0] >= 0}

@@ -142,13 +142,27 @@ def error_of(data: bytes) -> int:
     return Answer(data).take("ih")[1]
 
 
-def consumer_heartbeat(group: str, member: str, epoch: int, topic: str | None = None) -> bytes:
-    """Version 1. With a topic, everything is said, as when a member joins; without, that nothing has changed."""
-    everything = topic is not None
-    topics = uvarint(2) + compact(topic) if everything else b"\0"
+Partitions = dict[bytes, list[int]]
+"""By topic id."""
+
+
+def partitions(listed: Partitions) -> bytes:
+    found = uvarint(len(listed) + 1)
+    for topic, parts in listed.items():
+        found += topic + uvarint(len(parts) + 1) + struct.pack(f">{len(parts)}i", *parts) + b"\0"
+    return found
+
+
+def consumer_heartbeat(group: str, member: str, epoch: int, topic: str | None = None,
+                       owned: Partitions | None = None) -> bytes:
+    """Version 1. With a topic, everything is said, as when a member joins; without, only what it owns if that
+    changed."""
+    joins = topic is not None
+    topics = uvarint(2) + compact(topic) if joins else b"\0"
+    held = partitions(owned or {}) if joins or owned is not None else b"\0"
     return (request_header(68, 1, 1) + b"\0" + compact(group) + compact(member) + struct.pack(">i", epoch)
-            + compact(None) * 2 + struct.pack(">i", 60_000 if everything else -1) + topics + compact(None) * 2
-            + (uvarint(1) if everything else b"\0") + b"\0")
+            + compact(None) * 2 + struct.pack(">i", 60_000 if joins else -1) + topics + compact(None) * 2
+            + held + b"\0")
 
 
 @dataclass
@@ -156,15 +170,23 @@ class Beat:
     code: int
     message: str | None
     epoch: int
-    assigned: bool
+    interval_ms: int
+    assigned: Partitions | None
 
 
 def consumer_beat(data: bytes) -> Beat:
     answer = Answer(data, flexible=True)
     _throttle, code = answer.take("ih")
     message, _member = answer.compact(), answer.compact()
-    epoch, _interval, assignment = answer.take("iib")
-    return Beat(code, message, epoch, assignment >= 0)
+    epoch, interval, assignment = answer.take("iib")
+    if assignment < 0:
+        return Beat(code, message, epoch, interval, None)
+    assigned = {}
+    for _ in range(answer.uvarint() - 1):
+        topic = answer.take("16s")
+        assigned[topic] = [answer.take("i") for _ in range(answer.uvarint() - 1)]
+        answer.tags()
+    return Beat(code, message, epoch, interval, assigned)
 
 
 def commit(group: str, generation: int, member: str, topic: str, offsets: dict[int, int], metadata: str) -> bytes:

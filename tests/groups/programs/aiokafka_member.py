@@ -76,5 +76,10 @@ class Member:
         say("sought")
 
 
+async def main() -> None:
+    # The consumer wants to be made inside a loop.
+    await Member(config()).run()
+
+
 if __name__ == "__main__":
-    asyncio.run(Member(config()).run())
+    asyncio.run(main())
