@@ -36,7 +36,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--groups", type=int, default=1_000)
     parser.add_argument("--members", type=int, default=10, help="of each group")
-    parser.add_argument("--rounds", type=int, default=5, help="heartbeats of each member that are measured")
+    parser.add_argument("--rounds", type=int, default=10, help="heartbeats of each member that are measured")
     parser.add_argument("--protocol", choices=[*MEMBERS, "both"], default="both")
     parser.add_argument("--idle", type=float, default=10, help="seconds in which the idle node is measured")
     return parser.parse_args()

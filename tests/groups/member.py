@@ -82,10 +82,13 @@ class Member:
         self.process.check_alive()
         self.process.child.stdin.write(json.dumps({"do": what, **arguments}).encode() + b"\n")
         self.process.child.stdin.flush()
-        try:
-            return self.answers.get(timeout=timeout)
-        except queue.Empty:
-            raise Failed(f"{self.name} does not answer to {what}:\n{self.last_words()}") from None
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return self.answers.get(timeout=0.5)
+            except queue.Empty:
+                if time.monotonic() > deadline or not self.process.alive():
+                    raise Failed(f"{self.name} does not answer to {what}:\n{self.last_words()}") from None
 
     def commit(self, metadata: str = "") -> dict[Pair, tuple[int, str]]:
         """Commits all it has read. Tries again while a rebalance or a coming coordinator refuses it."""

@@ -97,7 +97,7 @@ def _pytest(run: Run, *arguments, **environment) -> Outcome:
 
 
 def harness(run: Run) -> Outcome:
-    return _pytest(run, TESTS / "durability", TESTS / "chaos")
+    return _pytest(run, TESTS / "durability", TESTS / "chaos", TESTS / "groups")
 
 
 def _clients(run: Run, store: str, *files: str, without: str = "") -> Outcome:

@@ -65,8 +65,12 @@ class Member:
 
     async def fetch(self, _asked) -> None:
         """By the admin client: the consumer shows no metadata."""
-        async with AIOKafkaAdminClient(bootstrap_servers=self.asked["bootstrap"]) as admin:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.asked["bootstrap"])
+        await admin.start()
+        try:
             found = await admin.list_consumer_group_offsets(self.asked["group"])
+        finally:
+            await admin.close()
         mine = set(self.mine())
         say("fetched", offsets=[[part.topic, part.partition, kept.offset, kept.metadata]
                                 for part, kept in found.items() if part in mine])
