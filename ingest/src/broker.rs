@@ -38,6 +38,9 @@ use producer_ids::ProducerIds;
 /// A node whose store has not answered for this long counts as down, and says so.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
+/// The most bytes that a batch may decompress to where its records are looked at.
+pub(crate) const UNPACKED: usize = 256 << 20;
+
 /// What a broker is made with.
 pub struct BrokerParts {
     /// The one thing that it keeps anything in.
@@ -104,6 +107,7 @@ pub struct Broker {
     process: ProcessId,
     reader: Reader,
     memory: Arc<Semaphore>,
+    unpacking: Arc<Semaphore>,
     metadata: OnceLock<Arc<MetadataLog>>,
     /// The node id, once it is known: the same for every session of the process.
     node: OnceLock<NodeId>,
@@ -121,11 +125,15 @@ impl Broker {
         let process = ProcessId::from(parts.entropy.ulid(&parts.clock));
         let reader = Reader::new(parts.store.clone(), parts.config.read_cache_bytes);
         let memory = Arc::new(Semaphore::new(parts.config.request_memory.min(Semaphore::MAX_PERMITS)));
+        // Two batches at a time, beside what others have become until they are stored.
+        let unpacking = 2 * UNPACKED + parts.config.request_memory;
+        let unpacking = Arc::new(Semaphore::new(unpacking.min(Semaphore::MAX_PERMITS)));
         Arc::new(Self {
             parts,
             process,
             reader,
             memory,
+            unpacking,
             metadata: OnceLock::new(),
             node: OnceLock::new(),
             phase: channel::Sender::new(Phase::Starting),
@@ -158,6 +166,11 @@ impl Broker {
     /// The bytes that requests may take: one permit each.
     pub fn memory(&self) -> &Arc<Semaphore> {
         &self.memory
+    }
+
+    /// The bytes that batches may take which are decompressed: one permit each.
+    pub(crate) fn unpacking(&self) -> &Arc<Semaphore> {
+        &self.unpacking
     }
 
     /// The process.

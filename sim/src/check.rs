@@ -8,6 +8,7 @@ pub mod duplicate;
 pub mod epoch_end;
 pub mod inconsistent_offset;
 pub mod leader_epoch;
+pub mod log_start;
 pub mod lost_write;
 pub mod moved_offset;
 pub mod poll;
@@ -57,6 +58,10 @@ pub enum Anomaly {
     EpochEnd,
     /// See [`producer_id`].
     ProducerIdTwice,
+    /// See [`log_start`].
+    LogStartWentBack,
+    /// See [`log_start`].
+    LogStartTooFar,
 }
 
 impl fmt::Display for Anomaly {
@@ -77,6 +82,8 @@ impl fmt::Display for Anomaly {
             Self::RecordEpoch => "record epoch",
             Self::EpochEnd => "epoch end",
             Self::ProducerIdTwice => "producer id twice",
+            Self::LogStartWentBack => "log start went back",
+            Self::LogStartTooFar => "log start too far",
         })
     }
 }
@@ -117,7 +124,7 @@ impl Findings {
 /// Everything that is wrong with a history.
 pub fn check(events: &[Event]) -> Vec<Violation> {
     type Checker = fn(&Partition, &mut Findings);
-    const CHECKERS: [Checker; 10] = [
+    const CHECKERS: [Checker; 11] = [
         lost_write::check,
         duplicate::check,
         reordered::check,
@@ -128,6 +135,7 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
         leader_epoch::check,
         record_epoch::check,
         epoch_end::check,
+        log_start::check,
     ];
     let mut violations = producer_id::check(events);
     for (name, partition) in partitions(events) {

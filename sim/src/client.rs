@@ -3,6 +3,7 @@
 mod admin;
 mod connection;
 mod consumer;
+mod deleter;
 mod leaders;
 mod producer;
 mod reader;
@@ -24,9 +25,10 @@ use crate::trace::Trace;
 pub use admin::create_topic;
 pub use connection::Connection;
 pub use consumer::consume;
+pub use deleter::delete;
 pub use leaders::{Leaders, Led};
 pub use producer::{PROGRESS, Pace, produce};
-pub use reader::{EpochEnds, read_all};
+pub use reader::{Whole, read_all};
 pub use records::{encode, read as read_records};
 
 /// A topic that clients use.
@@ -36,6 +38,8 @@ pub struct Topic {
     pub name: Arc<str>,
     /// How many partitions it has.
     pub partitions: i32,
+    /// How many bytes each keeps (`retention.bytes`); any number below 0.
+    pub keeps: i64,
 }
 
 /// A partition, by the index of its topic and its own.

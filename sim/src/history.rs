@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Stored, partitions};
+pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Start, Stored, partitions};
 
 /// A partition's topic. A file about one topic need not name it.
 pub type Topic = Option<Arc<str>>;
@@ -110,6 +110,31 @@ pub enum Event {
         /// The epoch that was told of: the highest that is not above it.
         epoch: i32,
         /// Where that ends.
+        offset: i64,
+    },
+    /// Somebody was told where a log begins. Nobody in particular: once nothing was written any more, before the
+    /// log was read.
+    LogStart {
+        /// The topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Topic,
+        /// The partition.
+        partition: i32,
+        /// The first offset that may be read.
+        offset: i64,
+        /// Who was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        observer: Option<i64>,
+    },
+    /// Somebody asks for a log to begin at an offset, whatever comes of that. Of a topic that keeps only so many
+    /// bytes, the largest offset there is: anything may go.
+    Trim {
+        /// The topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Topic,
+        /// The partition.
+        partition: i32,
+        /// The offset.
         offset: i64,
     },
     /// A producer was given its id (InitProducerId).

@@ -18,6 +18,10 @@ pub struct Report {
     pub acknowledged: u64,
     /// Records that readers saw.
     pub seen: u64,
+    /// Deletions of records that somebody asked for.
+    pub deletions: u64,
+    /// Acknowledged records below where their logs begin in the end.
+    pub dropped: u64,
     /// Attempts whose outcome a producer did not learn.
     pub unknown: u64,
     /// Attempts that were repeated.
@@ -55,6 +59,8 @@ impl Report {
         self.simulated_ms += other.simulated_ms;
         self.acknowledged += other.acknowledged;
         self.seen += other.seen;
+        self.deletions += other.deletions;
+        self.dropped += other.dropped;
         self.unknown += other.unknown;
         self.retries += other.retries;
         self.ambiguous += other.ambiguous;
@@ -95,6 +101,11 @@ impl fmt::Display for Report {
             self.seen,
             self.retries,
             self.unknown,
+        )?;
+        writeln!(
+            f,
+            "{} deletions of records, {} acknowledged records dropped in the end",
+            self.deletions, self.dropped,
         )?;
         writeln!(
             f,

@@ -16,7 +16,7 @@ use crate::chaos::Chaos;
 use crate::check;
 use crate::client::{self, Client, PROGRESS, PartitionIndex, Stage, Tally};
 use crate::cluster::Cluster;
-use crate::history::Event;
+use crate::history::{Event, Partition, partitions};
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
@@ -100,11 +100,13 @@ async fn finish(
     for (at, topic) in scenario.topics.iter().enumerate() {
         for index in 0..topic.partitions {
             let read = timeout(PROGRESS, client::read_all(&mut reader, (at, index))).await;
-            let (log, epochs) = read.map_err(|_| no_progress("the log was not read"))?;
-            ends.insert((at, index), log.last().map_or(0, |last| last.offset + 1));
+            let whole = read.map_err(|_| no_progress("the log was not read"))?;
+            ends.insert((at, index), whole.log.last().map_or(whole.log_start, |last| last.offset + 1));
             let (topic, partition) = (Some(Arc::clone(&topic.name)), index);
             let mut history = clients.model.history.lock();
-            history.extend(log.into_iter().map(|stored| Event::Log {
+            let (offset, observer) = (whole.log_start, None);
+            history.push(Event::LogStart { topic: topic.clone(), partition, offset, observer });
+            history.extend(whole.log.into_iter().map(|stored| Event::Log {
                 topic: topic.clone(),
                 partition,
                 offset: stored.offset,
@@ -112,7 +114,7 @@ async fn finish(
                 sequence: stored.record.sequence,
                 epoch: stored.epoch,
             }));
-            history.extend(epochs.into_iter().map(|end| Event::EpochEnd {
+            history.extend(whole.ends.into_iter().map(|end| Event::EpochEnd {
                 topic: topic.clone(),
                 partition,
                 asked: end.asked,
@@ -141,6 +143,11 @@ async fn conclude(
     }
     report.acknowledged = history.iter().filter(|event| matches!(event, Event::Ack { .. })).count() as u64;
     report.seen = history.iter().filter(|event| matches!(event, Event::Seen { .. })).count() as u64;
+    report.deletions = history
+        .iter()
+        .filter(|event| matches!(event, Event::Trim { offset, .. } if *offset != i64::MAX))
+        .count() as u64;
+    report.dropped = partitions(&history).values().map(Partition::dropped).sum();
     let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
     (report.unknown, report.retries) = (unknown, retries);
     report.violations.extend(wrong);
@@ -166,7 +173,7 @@ impl Clients {
         Client { number, rng: StdRng::seed_from_u64(self.seed.random()), ..self.model.clone() }
     }
 
-    /// Producers and consumers. Each waits until the topics exist.
+    /// Producers, one that deletes among them, and consumers. Each waits until the topics exist.
     fn spawn(&mut self, scenario: &Scenario) -> (Vec<JoinHandle<()>>, Vec<JoinHandle<()>>) {
         let all: Vec<PartitionIndex> = scenario
             .topics
@@ -198,6 +205,14 @@ impl Clients {
             producers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_ok() {
                     client::produce(client, partitions, pace).await;
+                }
+            }));
+        }
+        if let Some(gap) = scenario.deletions {
+            let (client, mut exist, all) = (self.next(), exist.clone(), all.clone());
+            producers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_ok() {
+                    client::delete(client, all, gap).await;
                 }
             }));
         }

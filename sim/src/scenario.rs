@@ -86,6 +86,8 @@ pub struct Scenario {
     pub consumers: usize,
     /// How producers work.
     pub pace: Pace,
+    /// The mean time between two deletions of records, if there are any.
+    pub deletions: Option<Duration>,
     /// How long things go wrong.
     pub chaos: Duration,
     /// The mean time between two misfortunes.
@@ -119,8 +121,9 @@ impl Scenario {
         let topic = |index: usize| Topic {
             name: Arc::from(format!("t{index}")),
             partitions: partitions / count as i32 + i32::from(index < partitions as usize % count),
+            keeps: -1,
         };
-        Self {
+        let mut scenario = Self {
             seed,
             setup: setup(nodes, rng),
             first: rng.random_range(1..=nodes),
@@ -134,7 +137,12 @@ impl Scenario {
             fair: FaultPlan { latency, ..FaultPlan::calm() },
             foul: FaultPlan { latency, ..FaultPlan::storm().milder(severity) },
             foul_share: rng.random_range(0.0..1.0),
-        }
+            deletions: None,
+        };
+        let gap = [None, None, Some(1500), Some(6000)].choose(rng).copied().flatten();
+        scenario.deletions = gap.map(Duration::from_millis);
+        scenario.topics[0].keeps = *[-1, -1, -1, 2000].choose(rng).unwrap_or(&-1);
+        scenario
     }
 }
 
@@ -174,7 +182,7 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
             producer_expiration: Duration::from_secs(86_400),
             groups: Default::default(),
         },
-        retention_check_interval: Duration::from_secs(*[1, 5, 300].choose(rng).unwrap_or(&300)),
+        retention_check_interval: Duration::from_secs(1),
         read_cache_bytes: 1 << 16,
     }
 }

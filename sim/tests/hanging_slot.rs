@@ -38,7 +38,7 @@ impl World {
         scenario.setup.config.log.rotate_after = Duration::from_secs(900);
         let trace = Arc::new(Trace::new(false));
         let cluster = Cluster::new(scenario.setup, 1, Arc::clone(&trace)).await.expect("an empty store");
-        let topic = Topic { name: Arc::from("t"), partitions: 1 };
+        let topic = Topic { name: Arc::from("t"), partitions: 1, keeps: -1 };
         let client = Client {
             number: 0,
             network: cluster.network.clone(),
@@ -108,7 +108,7 @@ async fn a_batch_sent_again_while_its_slot_hangs_and_is_then_sealed() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert_eq!(answer, 1);
-    let (log, _) = read_all(&mut world.client, (0, 0)).await;
+    let log = read_all(&mut world.client, (0, 0)).await.log;
     let record = |sequence| Record { producer: PRODUCER, sequence };
     let log: Vec<_> = log.iter().map(|stored| (stored.offset, stored.record)).collect();
     assert_eq!(log, [(0, record(0)), (1, record(1)), (2, record(2))]);

@@ -1,5 +1,6 @@
 """Apache Kafka's own command-line tools."""
 
+import json
 import uuid
 
 import pytest
@@ -98,6 +99,64 @@ def test_offsets(run, topic_of_five):
     assert offsets("--time", "latest") == f"{topic_of_five}:0:5"
     at_largest_time = int(offsets("--time", "max-timestamp").rsplit(":", 1)[1])
     assert 0 <= at_largest_time < 5
+
+
+@pytest.fixture
+def delete_records(run, tmp_path):
+    """Has records of partition 0 deleted up to an offset."""
+
+    def delete(topic, offset):
+        wanted = tmp_path / "offsets.json"
+        partition = {"topic": topic, "partition": 0, "offset": offset}
+        wanted.write_text(json.dumps({"partitions": [partition], "version": 1}))
+        return run("DeleteRecordsCommand", "--offset-json-file", wanted)
+
+    return delete
+
+
+def test_records_are_deleted(run, topic_of_five, delete_records):
+    def offsets(*arguments):
+        return run("GetOffsetShell", "--topic", topic_of_five, *arguments).checked().text.strip()
+
+    assert f"partition: {topic_of_five}-0\tlow_watermark: 3" in delete_records(topic_of_five, 3).checked().text
+    assert offsets("--time", "earliest") == f"{topic_of_five}:0:3"
+    assert offsets("--time", "latest") == f"{topic_of_five}:0:5"
+    read = run("consumer.ConsoleConsumer", "--topic", topic_of_five, "--partition", "0", "--timeout-ms", "60000",
+               "--offset", "earliest", "--max-messages", "2").checked()
+    assert read.text.split() == ["3", "4"]
+    back = delete_records(topic_of_five, 1).checked()
+    assert f"partition: {topic_of_five}-0\tlow_watermark: 3" in back.text
+    beyond = delete_records(topic_of_five, 6)
+    assert "OffsetOutOfRangeException" in beyond.text + beyond.stderr
+    everything = delete_records(topic_of_five, -1).checked()
+    assert f"partition: {topic_of_five}-0\tlow_watermark: 5" in everything.text
+    assert offsets("--time", "earliest") == f"{topic_of_five}:0:5"
+
+
+def test_records_of_a_compacted_topic_are_not_deleted(make_topic, delete_records):
+    refused = delete_records(make_topic(config={"cleanup.policy": "compact"}), 0)
+    assert "PolicyViolationException" in refused.text + refused.stderr
+
+
+def test_the_log_dirs(run, topic_of_five):
+    text = run("LogDirsCommand", "--describe", "--topic-list", topic_of_five).checked().text
+    described = json.loads(next(line for line in text.splitlines() if line.startswith("{")))
+    [directory] = [found for broker in described["brokers"] for found in broker["logDirs"] if found["partitions"]]
+    [partition] = directory["partitions"]
+    assert directory["error"] is None and partition["partition"] == f"{topic_of_five}-0"
+    assert partition["size"] > 60 and (partition["offsetLag"], partition["isFuture"]) == (0, False)
+
+
+@pytest.mark.parametrize("codec", ["uncompressed", *CODECS[1:]])
+def test_a_topic_that_compresses_anew(run, make_topic, codec):
+    topic = make_topic(config={"compression.type": codec})
+    lines = b"".join(b"%d\n" % index for index in range(200))
+    for sent in ("none", "gzip"):
+        run("ConsoleProducer", "--topic", topic, "--command-property", f"compression.type={sent}",
+            stdin=lines).checked()
+    read = run("consumer.ConsoleConsumer", "--topic", topic, "--partition", "0", "--timeout-ms", "60000",
+               "--offset", "earliest", "--max-messages", "400").checked()
+    assert read.text.split() == [str(index) for index in range(200)] * 2
 
 
 @pytest.mark.parametrize("codec", CODECS)

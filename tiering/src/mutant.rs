@@ -38,11 +38,15 @@ pub enum Mutant {
     CheckpointUnconfirmed,
     /// A shard is served before its records have been replayed.
     ServeBeforeReplay,
+    /// A log's beginning is not replayed.
+    ForgetTrims,
+    /// A log's beginning is shown before its slot is acknowledged (I10).
+    ShowTrimsEarly,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -59,6 +63,8 @@ impl Mutant {
         Self::LoseLeaderEpochs,
         Self::CheckpointUnconfirmed,
         Self::ServeBeforeReplay,
+        Self::ForgetTrims,
+        Self::ShowTrimsEarly,
     ];
 }
 

@@ -300,7 +300,9 @@ fn replay(grant: &Grant, slot: u64, record: &Record, recovered: &mut Recovered) 
                 let path = keys::slot(grant.session, slot);
                 return Err(RecoverError::Contradiction { path, reason: "a log is trimmed beyond its end" });
             }
-            partition.trim(trimmed);
+            if !mutant::is(Mutant::ForgetTrims) {
+                partition.trim(trimmed);
+            }
         }
         Record::ProducersExpired { partition, producers, .. } => {
             recovered.partitions.entry(*partition).or_default().state.partition.expire(producers);

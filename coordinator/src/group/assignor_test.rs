@@ -50,7 +50,10 @@ pub(super) fn assign(assignor: Assignor, members: &[Who], topics: &Topics) -> Ta
     assignor.assign(&readers, topics)
 }
 
-fn table(rows: &[(&str, &[(u8, &[i32])])]) -> Table {
+/// A topic and some of its partitions.
+type Part<'a> = (u8, &'a [i32]);
+
+fn table(rows: &[(&str, &[Part<'_>])]) -> Table {
     rows.iter().map(|(id, parts)| (MemberId::from(*id), had(parts))).collect()
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Three epochs: the group's goes up when members or what they read change; the assignment's follows when targets
 //! are computed; each member's follows once it has given back what it must. A partition is given to a member when
-//! no other holds it. Members may speak the classic protocol as well ([`bridge`]); a group may turn from one kind
-//! into the other while it has members ([`upgrade`], [`downgrade`]).
+//! no other holds it. Members may speak the classic protocol as well; a group may turn from one kind into the
+//! other while it has members.
 
 mod admit;
 pub(super) mod bridge;

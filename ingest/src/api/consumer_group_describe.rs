@@ -10,7 +10,7 @@ use protocol::messages::consumer_group_describe::{self as wire, DescribedGroup, 
 use protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 use protocol::{ErrorCode, Str};
 
-use super::groups::{GROUP_OPERATIONS, code, read};
+use super::groups::{GROUP_OPERATIONS, check_id, code, read};
 use super::topics::uuid;
 use super::{Context, Errors, text};
 
@@ -26,7 +26,11 @@ pub(super) async fn answer(
     let operations = request.include_authorized_operations;
     let one = async |id: Str| {
         let cluster = context.broker.cluster().unwrap_or_else(|| Arc::clone(&cluster));
-        let mut described = match read(context, &id).await {
+        let found = match check_id(&id) {
+            Ok(()) => read(context, &id).await,
+            Err(code) => Err(code),
+        };
+        let mut described = match found {
             Ok(group) => told(&cluster, &id, group.as_deref()),
             Err(code) => DescribedGroup { error_code: code.code(), ..Default::default() },
         };

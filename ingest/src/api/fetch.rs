@@ -33,6 +33,9 @@ pub(super) const MAX_BYTES: usize = 55 << 20;
 /// How many partitions are read from behind the tail at a time.
 const CONCURRENT: usize = 16;
 
+/// The first version whose clients know zstd.
+const ZSTD: i16 = 10;
+
 /// The first version in which Kafka names the leader where it is another.
 const NAMED_LEADERS: i16 = 16;
 
@@ -53,7 +56,7 @@ pub(super) async fn answer(
     let mut wanted = Vec::new();
     for topic in &request.topics {
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
-        wanted.extend(topic.partitions.iter().map(|p| Wanted::new(context, &view, name, p)));
+        wanted.extend(topic.partitions.iter().map(|p| Wanted::new(context, &view, name, version, p)));
     }
     let plans = wait(context, &request, &mut wanted).await;
     let committed = request.isolation_level == 1;

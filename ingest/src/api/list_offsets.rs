@@ -74,13 +74,15 @@ fn duplicates(request: &ListOffsetsRequest) -> HashSet<(&str, i32)> {
     all.filter(|partition| !seen.insert(*partition)).collect()
 }
 
-/// Whether a client of this version can't know the timestamp's meaning.
+/// Whether a client of this version can't know the timestamp's meaning, or nobody can.
 fn is_unsupported(timestamp: i64, version: i16) -> bool {
     let since = match timestamp {
+        0.. | LATEST_TIMESTAMP | EARLIEST_TIMESTAMP => 0,
+        MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL_TIMESTAMP => 8,
         LATEST_TIERED_TIMESTAMP => 9,
         EARLIEST_PENDING_UPLOAD_TIMESTAMP => 11,
-        _ => 0,
+        _ => return true,
     };
     version < since
 }

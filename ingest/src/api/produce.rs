@@ -2,6 +2,8 @@
 //! committed. The stored bytes are slices of the request's frame.
 
 mod check;
+mod prepare;
+mod unpack;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +20,11 @@ use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::records::Batch;
 use tokio::time::{Instant, timeout_at};
 
-use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, is_internal};
+use super::topics::{Leader, Node, TopicRef, View, has_partition};
 use super::{Answer, Context, Errors, Incoming, Outgoing, PATIENCE, Refusal, Reply, text};
 use crate::broker::{Broker, Led};
 use crate::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
-use check::Invalid;
+use prepare::{Checked, Refused};
 
 /// The first version that names topics by id.
 const TOPIC_IDS: i16 = 13;
@@ -43,7 +45,13 @@ pub(super) async fn handle(
     let deadline = deadline(&request);
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, outgoing.version, &request));
     let view = view.await;
-    let appending = Appending::of(context, &view, outgoing.version, is_admin, request, permit);
+    let now = context.broker.clock().now_ms();
+    let (mut request, mut permits) = (request, Vec::from_iter(permit));
+    let mut checked = prepare::check_all(context, &view, outgoing.version, is_admin, &mut request, now);
+    if checked.iter().any(|checked| matches!(checked, Checked::Packed(_))) {
+        permits.extend(Box::pin(prepare::unpack_all(&context.broker, &mut checked, now)).await);
+    }
+    let appending = Appending::of(context, request, checked, now, permits);
     if acks == 0 {
         return Ok(appending.unacknowledged(context, outgoing));
     }
@@ -96,42 +104,28 @@ struct Appending {
 impl Appending {
     fn of(
         context: &Context,
-        view: &View,
-        version: i16,
-        is_admin: bool,
         request: ProduceRequest,
-        permit: Option<Permit>,
+        checked: Vec<Checked>,
+        now: i64,
+        permits: Vec<Permit>,
     ) -> Self {
-        let now = context.broker.clock().now_ms();
-        let refused_as_a_whole = match (&request.transactional_id, request.acks) {
-            (_, acks) if !(-1..=1).contains(&acks) => Some(ErrorCode::InvalidRequiredAcks),
-            (Some(_), _) => Some(ErrorCode::TransactionalIdAuthorizationFailed),
-            (None, _) => None,
-        };
         let (responses, nodes, undisclosed) = Default::default();
         let mut appending = Self { listener: Arc::clone(&context.listener), responses, nodes, undisclosed };
         let mut batches =
             Batches { log: None, candidates: Vec::new(), stamped: Vec::new(), places: Vec::new() };
+        let mut checked = checked.into_iter();
         for data in request.topic_data {
-            let topic = TopicRef::versioned(version, TOPIC_IDS, &data.name, data.topic_id);
             let mut responses = Vec::with_capacity(data.partition_data.len());
-            for partition in data.partition_data {
-                let place = (appending.responses.len(), responses.len());
-                let (index, records) = (partition.index, partition.records);
-                let checked = match refused_as_a_whole {
-                    Some(code) => Err(Refused::of(code)),
-                    None => view.lead(&context.broker, topic, index).map_err(Refused::from).and_then(
-                        |(topic, led)| {
-                            if is_internal(&topic.name) && !is_admin {
-                                return Err(Refused::of(ErrorCode::InvalidTopicException));
-                            }
-                            let batch = check::check(records, version, &topic.config, now)?;
-                            let stamps = topic.config.timestamp_type == TimestampType::LogAppendTime;
-                            batches.add(place, led, batch, stamps)
-                        },
-                    ),
+            for (partition, checked) in data.partition_data.iter().zip(checked.by_ref()) {
+                let (place, index) = ((appending.responses.len(), responses.len()), partition.index);
+                let added = match checked {
+                    Checked::Whole(led, batch, timestamps) => {
+                        batches.add(place, led, batch, timestamps == TimestampType::LogAppendTime)
+                    }
+                    Checked::Refused(refused) => Err(refused),
+                    Checked::Packed(_) => Err(Refused::of(ErrorCode::UnknownServerError)),
                 };
-                responses.push(match checked {
+                responses.push(match added {
                     Ok(()) => partition_response(index, ErrorCode::None),
                     Err(refused) => appending.refusal(index, refused),
                 });
@@ -142,16 +136,16 @@ impl Appending {
                 partition_responses: responses,
             });
         }
-        appending.append(context, batches, now, permit);
+        appending.append(context, batches, now, permits);
         appending
     }
 
-    fn append(&mut self, context: &Context, batches: Batches, now: i64, permit: Option<Permit>) {
+    fn append(&mut self, context: &Context, batches: Batches, now: i64, permits: Vec<Permit>) {
         let Batches { log: Some(log), candidates, stamped, places } = batches else { return };
         let partitions: Vec<_> =
             candidates.iter().map(|c| (Arc::clone(&c.partition), c.bytes.len())).collect();
         let records: Vec<_> = candidates.iter().map(|c| i64::from(c.last_offset_delta) + 1).collect();
-        let outcomes = match log.append_at(candidates, now, permit) {
+        let outcomes = match log.append_at(candidates, now, permits) {
             Ok(outcomes) => outcomes,
             Err(NotLeader) => {
                 for (place, (partition, _)) in places.into_iter().zip(partitions) {
@@ -191,11 +185,11 @@ impl Appending {
     fn refusal(&mut self, index: i32, refused: Refused) -> PartitionProduceResponse {
         let mut response = partition_response(index, refused.code);
         response.error_message = refused.message.as_deref().map(Into::into);
-        if let Some(record) = refused.record {
-            let batch_index_error_message = response.error_message.clone();
-            response.record_errors =
-                vec![BatchIndexAndErrorMessage { batch_index: record, batch_index_error_message }];
-        }
+        let record = |(batch_index, message): (i32, String)| BatchIndexAndErrorMessage {
+            batch_index,
+            batch_index_error_message: text(message),
+        };
+        response.record_errors = refused.records.into_iter().map(record).collect();
         if let Some(leader) = refused.leader {
             response.current_leader = self.name_leader(leader);
         }
@@ -302,32 +296,6 @@ impl Batches {
         self.stamped.push(stamped);
         self.places.push(place);
         Ok(())
-    }
-}
-
-/// Why nothing of a partition is appended.
-struct Refused {
-    code: ErrorCode,
-    message: Option<String>,
-    record: Option<i32>,
-    leader: Option<Leader>,
-}
-
-impl Refused {
-    fn of(code: ErrorCode) -> Self {
-        Self { code, message: None, record: None, leader: None }
-    }
-}
-
-impl From<Miss> for Refused {
-    fn from(miss: Miss) -> Self {
-        Self { leader: miss.leader, ..Self::of(miss.code) }
-    }
-}
-
-impl From<Invalid> for Refused {
-    fn from(invalid: Invalid) -> Self {
-        Self { message: Some(invalid.message), record: invalid.record, ..Self::of(invalid.code) }
     }
 }
 

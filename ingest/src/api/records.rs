@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use protocol::records::{Batch, BatchError};
 
-/// The most bytes that a batch's records may decompress to where they are looked at: on produce for settings
-/// that need it, and for offsets by timestamp.
-pub(super) const DECOMPRESSED_LIMIT: usize = 256 << 20;
+use crate::broker::UNPACKED;
 
 /// A record's offset and timestamp (ms since 1970).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub(super) fn first_since(batch: Bytes, from: i64, least: i64) -> Result<Option<
     let batch = Batch::single(batch)?;
     let header = batch.header();
     let (offset, timestamp) = (header.base_offset.max(from), header.max_timestamp);
-    match batch.records(DECOMPRESSED_LIMIT) {
+    match batch.records(UNPACKED) {
         Ok(records) => {
             let stamped = |record| Stamped {
                 offset: header.offset_of(&record),
@@ -38,7 +36,7 @@ pub(super) fn first_since(batch: Bytes, from: i64, least: i64) -> Result<Option<
 pub(super) fn newest_since(batch: Bytes, from: i64) -> Result<Option<i64>, BatchError> {
     let batch = Batch::single(batch)?;
     let header = batch.header();
-    let Ok(records) = batch.records(DECOMPRESSED_LIMIT) else { return Ok(Some(header.max_timestamp)) };
+    let Ok(records) = batch.records(UNPACKED) else { return Ok(Some(header.max_timestamp)) };
     let later = records.flatten().filter(|record| header.offset_of(record) >= from);
     Ok(later.map(|record| header.timestamp_of(&record)).max())
 }

@@ -71,17 +71,17 @@ impl Log {
         candidates: Vec<Candidate>,
         permit: Option<Permit>,
     ) -> Result<Vec<Outcome>, NotLeader> {
-        self.append_at(candidates, self.parts.clock.now_ms(), permit)
+        self.append_at(candidates, self.parts.clock.now_ms(), Vec::from_iter(permit))
     }
 
     /// Decides on the batches of one request and puts them into the open slot. `now` is the append time (ms
-    /// since 1970), which the batches of a LogAppendTime topic already carry. `permit` is held until the
-    /// slot is committed. Fails if the session has ended.
+    /// since 1970), which the batches of a LogAppendTime topic already carry. `permits` are held until
+    /// the slot is committed. Fails if the session has ended.
     pub fn append_at(
         &self,
         candidates: Vec<Candidate>,
         now: i64,
-        permit: Option<Permit>,
+        permits: Vec<Permit>,
     ) -> Result<Vec<Outcome>, NotLeader> {
         let mut prefixes = BytesMut::with_capacity(PREFIX * candidates.len());
         let mut open = self.open.lock();
@@ -130,7 +130,7 @@ impl Log {
             });
         }
         if appended {
-            open.permits.extend(permit);
+            open.permits.extend(permits);
         }
         drop(open);
         self.changed.notify_one();

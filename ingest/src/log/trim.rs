@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use coordinator::partition::{Retention, TrimReject};
 use tiering::format::slot::Record;
+use tiering::mutant::{self, Mutant};
 
 use super::{Log, NotLeader, Partition, Ticket};
 
@@ -47,6 +48,9 @@ impl Log {
         if let Ok(Some(trimmed)) = event {
             let (id, epoch) = (partition.id(), held.epoch);
             open.builder.push(Record::Trim { partition: id, epoch, trimmed });
+            if mutant::is(Mutant::ShowTrimsEarly) {
+                partition.trim(trimmed);
+            }
             open.trims.push((Arc::clone(partition), trimmed));
         }
         let outcome = TrimOutcome { log_start: event.map(|_| log_start), after: open.barrier() };

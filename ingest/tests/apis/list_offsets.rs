@@ -48,7 +48,7 @@ async fn the_ends_of_the_log() {
     assert_eq!(listed(&mut client, 8, -4).await, (ErrorCode::None, 0, -1, 0));
     assert_eq!(listed(&mut client, 9, -5).await, NONE);
     assert_eq!(listed(&mut client, 11, -6).await, NONE);
-    for (version, timestamp) in [(7, -4), (8, -5), (10, -6)] {
+    for (version, timestamp) in [(6, -3), (7, -4), (8, -5), (10, -6), (11, -7), (11, i64::MIN)] {
         assert_eq!(listed(&mut client, version, timestamp).await.0, ErrorCode::UnsupportedVersion);
     }
 }

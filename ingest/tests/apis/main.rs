@@ -13,6 +13,8 @@ mod node;
 mod pipeline;
 mod produce;
 mod protocol_errors;
+mod recompression;
+mod retention;
 mod settings;
 mod status;
 mod store;

@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use protocol::records::{Batch, Batches};
+use protocol::records::{Batch, Batches, Compression};
 
 const LIMIT: usize = 1 << 20;
 
@@ -17,6 +17,14 @@ fuzz_target!(|data: &[u8]| {
         let appended = batch.with_log_append_time(5);
         assert_eq!(Batch::single(appended.bytes().clone()).as_ref(), Ok(&appended));
         assert_eq!(appended.verify_crc(), Ok(()));
+
+        let corrected = batch.with_max_timestamp(5);
+        assert_eq!(Batch::single(corrected.bytes().clone()).as_ref(), Ok(&corrected));
+        if let Ok(records) = batch.decompress(LIMIT) {
+            let plain = batch.with_payload(Compression::None, &records).expect("it is small");
+            assert_eq!(Batch::single(plain.bytes().clone()).as_ref(), Ok(&plain));
+            assert_eq!(plain.validate_records(LIMIT, false), batch.validate_records(LIMIT, false));
+        }
 
         let summary = batch.validate_records(LIMIT, false);
         let Ok(records) = batch.records(LIMIT) else { continue };

@@ -4,8 +4,11 @@ use std::iter::FusedIterator;
 
 use bytes::{Bytes, BytesMut};
 
-use super::header::{ATTRIBUTES_AT, CRC_AT, CRC_FROM, LOG_APPEND_TIME, MAX_TIMESTAMP_AT};
-use super::{BatchError, BatchHeader, HEADER_LENGTH, PREFIX_LENGTH};
+use super::header::{ATTRIBUTES_AT, COMPRESSION_BITS, CRC_AT, CRC_FROM, LOG_APPEND_TIME, MAX_TIMESTAMP_AT};
+use super::{BatchError, BatchHeader, Compression, HEADER_LENGTH, PREFIX_LENGTH};
+
+/// Where the length is.
+const LENGTH_AT: usize = 8;
 
 /// The bytes of exactly one batch, as long as its header says, and that header. Nothing else is known of it:
 /// see [`Batch::verify_crc`] and [`BatchHeader::check_produced`].
@@ -73,9 +76,35 @@ impl Batch {
         let mut header = self.header;
         header.attributes |= LOG_APPEND_TIME;
         header.max_timestamp = now;
-        let mut bytes = BytesMut::from(&self.bytes[..]);
+        Self::assemble(header, BytesMut::from(&self.bytes[..]))
+    }
+
+    /// The batch with another maximum timestamp, in milliseconds since 1970, and the CRC that goes with it. Copies
+    /// the batch.
+    #[must_use]
+    pub fn with_max_timestamp(&self, max_timestamp: i64) -> Self {
+        let header = BatchHeader { max_timestamp, ..self.header };
+        Self::assemble(header, BytesMut::from(&self.bytes[..]))
+    }
+
+    /// The batch with its records compressed otherwise: `payload` is what `codec` makes of them. All else in the
+    /// header stays, but for length and CRC. Fails with `TooLarge` above 2 GiB.
+    pub fn with_payload(&self, codec: Compression, payload: &[u8]) -> Result<Self, BatchError> {
+        let length = HEADER_LENGTH - PREFIX_LENGTH + payload.len();
+        let too_large = BatchError::TooLarge { limit: i32::MAX as usize };
+        let batch_length = i32::try_from(length).map_err(|_| too_large)?;
+        let attributes = self.header.attributes & !COMPRESSION_BITS | i16::from(codec.id());
+        let mut bytes = BytesMut::with_capacity(HEADER_LENGTH + payload.len());
+        bytes.extend_from_slice(&self.bytes[..HEADER_LENGTH]);
+        bytes.extend_from_slice(payload);
+        Ok(Self::assemble(BatchHeader { batch_length, attributes, ..self.header }, bytes))
+    }
+
+    /// Writes what may have changed of a header over the one in `bytes`, and the CRC.
+    fn assemble(mut header: BatchHeader, mut bytes: BytesMut) -> Self {
+        bytes[LENGTH_AT..PREFIX_LENGTH].copy_from_slice(&header.batch_length.to_be_bytes());
         bytes[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&header.attributes.to_be_bytes());
-        bytes[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&now.to_be_bytes());
+        bytes[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&header.max_timestamp.to_be_bytes());
         header.crc = crc32c::crc32c(&bytes[CRC_FROM..]);
         bytes[CRC_AT..CRC_FROM].copy_from_slice(&header.crc.to_be_bytes());
         Self { header, bytes: bytes.freeze() }

@@ -73,10 +73,18 @@ impl Compression {
 
     /// Compresses, at each codec's usual level. Fails with `Compression`.
     pub fn compress(self, input: &[u8]) -> Result<Vec<u8>, BatchError> {
+        self.compress_at(None, input)
+    }
+
+    /// Compresses at a level: 1 to 9 with gzip, -131072 to 22 with zstd; the other codecs have one level only. Fails
+    /// with `Compression`.
+    pub fn compress_at(self, level: Option<i32>, input: &[u8]) -> Result<Vec<u8>, BatchError> {
         match self {
             Self::None => Ok(input.to_vec()),
             Self::Gzip => {
-                let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+                let level = level.and_then(|level| u32::try_from(level).ok()).filter(|level| *level <= 9);
+                let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
+                let mut encoder = GzEncoder::new(Vec::new(), level);
                 encoder.write_all(input).and_then(|()| encoder.finish()).map_err(|error| self.broken(error))
             }
             Self::Snappy => snappy::compress(input),
@@ -87,7 +95,7 @@ impl Compression {
                 encoder.write_all(input).map_err(|error| self.broken(error))?;
                 encoder.finish().map_err(|error| self.broken(error))
             }
-            Self::Zstd => zstd::bulk::compress(input, zstd::DEFAULT_COMPRESSION_LEVEL)
+            Self::Zstd => zstd::bulk::compress(input, level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL))
                 .map_err(|error| self.broken(error)),
         }
     }

@@ -21,4 +21,4 @@ pub use compression::{Compression, UnknownName};
 pub use error::BatchError;
 pub use header::{BatchHeader, HEADER_LENGTH, PREFIX_LENGTH, TimestampType};
 pub use record::{Headers, Record, RecordHeader, RecordIter};
-pub use summary::RecordSummary;
+pub use summary::{RecordGlance, RecordSummary};

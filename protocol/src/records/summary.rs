@@ -1,6 +1,8 @@
 //! A pass over the records that keeps none of them.
 
 use super::cursor::Layout;
+use bytes::Bytes;
+
 use super::{Batch, BatchError};
 
 /// What a pass over the records of a batch found.
@@ -18,15 +20,49 @@ pub struct RecordSummary {
     pub uncompressed_bytes: usize,
 }
 
+/// What a pass over the records tells of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordGlance {
+    /// Place of the record, from 0.
+    pub index: i32,
+    /// Whether it has a key.
+    pub has_key: bool,
+    /// Its timestamp, in milliseconds since 1970.
+    pub timestamp: i64,
+}
+
 impl Batch {
     /// Decompresses the records to at most `limit` bytes and checks that each is well-formed, that there are as
     /// many as the header says, that their offset deltas are 0, 1, 2 …, and, if `require_keys`, that each has a
     /// key. Fails with `UnknownCompression`, `Compression`, `TooLarge`, `Count`, `Record`, `NullKey` or
     /// `TrailingBytes`.
     pub fn validate_records(&self, limit: usize, require_keys: bool) -> Result<RecordSummary, BatchError> {
+        self.header().check_count()?;
+        let mut without_key = None;
+        let summary = self.scan(&self.decompress(limit)?, |record| {
+            without_key = without_key.or((!record.has_key).then_some(record.index));
+        });
+        match without_key.filter(|_| require_keys) {
+            Some(index) => Err(BatchError::NullKey { index }),
+            None => summary,
+        }
+    }
+
+    /// The records, decompressed to at most `limit` bytes. Fails with `UnknownCompression`, `Compression` or
+    /// `TooLarge`.
+    pub fn decompress(&self, limit: usize) -> Result<Bytes, BatchError> {
+        self.header().compression()?.decompress(&self.payload(), limit)
+    }
+
+    /// Tells of each of the batch's records, decompressed as `bytes`. Checks what [`Batch::validate_records`] does,
+    /// but for keys. Fails with `Count`, `Record` or `TrailingBytes`.
+    pub fn scan(
+        &self,
+        bytes: &Bytes,
+        mut each: impl FnMut(RecordGlance),
+    ) -> Result<RecordSummary, BatchError> {
         let header = self.header();
         header.check_count()?;
-        let bytes = header.compression()?.decompress(&self.payload(), limit)?;
         let mut summary = RecordSummary {
             count: header.records_count,
             min_timestamp: i64::MAX,
@@ -37,15 +73,13 @@ impl Batch {
         let mut position = 0;
         for index in 0..header.records_count {
             let problem = |problem| BatchError::Record { index, problem };
-            let record = Layout::parse(&bytes, position).map_err(problem)?;
+            let record = Layout::parse(bytes, position).map_err(problem)?;
             position = record.headers.end;
             if record.offset_delta != index {
                 return Err(problem("offsets are not contiguous"));
             }
-            if require_keys && record.key.is_none() {
-                return Err(BatchError::NullKey { index });
-            }
             let timestamp = header.timestamp(record.timestamp_delta);
+            each(RecordGlance { index, has_key: record.key.is_some(), timestamp });
             summary.min_timestamp = summary.min_timestamp.min(timestamp);
             if timestamp > summary.max_timestamp {
                 (summary.max_timestamp, summary.max_timestamp_offset_delta) = (timestamp, index);

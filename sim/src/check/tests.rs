@@ -26,6 +26,10 @@ const GOOD: &str = r#"
 {"type":"epoch_end","partition":0,"asked":0,"epoch":0,"offset":2}
 {"type":"epoch_end","partition":0,"asked":1,"epoch":1,"offset":4}
 {"type":"epoch_end","partition":0,"asked":2,"epoch":1,"offset":4}
+{"type":"ack","partition":1,"producer":1,"sequence":9,"offset":4}
+{"type":"trim","partition":1,"offset":7}
+{"type":"log_start","partition":1,"offset":5,"observer":2}
+{"type":"log_start","partition":1,"offset":5}
 "#;
 
 fn events(lines: &str) -> Vec<Event> {
@@ -56,7 +60,7 @@ fn what_is_written_is_read() {
 #[test]
 fn each_anomaly_is_found() {
     use Anomaly::*;
-    let cases: [(&[Anomaly], &str); 18] = [
+    let cases: [(&[Anomaly], &str); 22] = [
         (&[LostWrite], r#"{"type":"ack","partition":0,"producer":1,"sequence":2,"offset":4}"#),
         (&[LostWrite], r#"{"type":"seen","reader":3,"partition":0,"offset":4,"producer":1,"sequence":2}"#),
         (&[Duplicate], r#"{"type":"log","partition":0,"offset":4,"producer":2,"sequence":1}"#),
@@ -100,6 +104,10 @@ fn each_anomaly_is_found() {
         (&[EpochEnd], r#"{"type":"epoch_end","partition":0,"asked":0,"epoch":0,"offset":4}"#),
         (&[EpochEnd], r#"{"type":"epoch_end","partition":0,"asked":1,"epoch":0,"offset":4}"#),
         (&[EpochEnd], r#"{"type":"epoch_end","partition":0,"asked":0,"epoch":-1,"offset":-1}"#),
+        (&[LogStartWentBack], r#"{"type":"log_start","partition":1,"offset":4,"observer":2}"#),
+        (&[LogStartWentBack], r#"{"type":"log_start","partition":1,"offset":6,"observer":9}"#),
+        (&[LogStartTooFar], r#"{"type":"log_start","partition":1,"offset":8}"#),
+        (&[LostWrite], r#"{"type":"ack","partition":1,"producer":1,"sequence":0,"offset":5}"#),
         (&[ProducerIdTwice], r#"{"type":"producer_id","producer":3,"id":1048576}"#),
     ];
     for (expected, line) in cases {

@@ -1,6 +1,7 @@
 //! Making topics, and asking for producer ids.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::ErrorCode;
@@ -9,21 +10,31 @@ use protocol::messages::{CreateTopicsRequest, InitProducerIdRequest};
 use rand::Rng;
 
 use super::{Client, Connection, Topic};
+use crate::history::Event;
 
 /// How long a node may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Creates a topic, however often that must be asked for.
 pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: bool) {
-    let config = log_append_time.then(|| CreatableTopicConfig {
-        name: "message.timestamp.type".into(),
-        value: Some("LogAppendTime".into()),
-    });
+    let config = |name: &'static str, value: String| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+    };
+    let timestamps = log_append_time.then(|| config("message.timestamp.type", "LogAppendTime".to_owned()));
+    // Records have timestamps of no meaning.
+    let kept = [config("retention.ms", "-1".to_owned()), config("retention.bytes", topic.keeps.to_string())];
+    if topic.keeps >= 0 {
+        for partition in 0..topic.partitions {
+            let (topic, offset) = (Some(Arc::clone(&topic.name)), i64::MAX);
+            client.note(Event::Trim { topic, partition, offset });
+        }
+    }
     let creatable = CreatableTopic {
         name: (*topic.name).into(),
         num_partitions: topic.partitions,
         replication_factor: 1,
-        configs: config.into_iter().collect(),
+        configs: kept.into_iter().chain(timestamps).collect(),
         ..Default::default()
     };
     let request = CreateTopicsRequest { topics: vec![creatable], timeout_ms: 3000, validate_only: false };

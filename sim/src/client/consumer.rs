@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use protocol::ErrorCode;
 use rand::Rng;
 
-use super::reader::{Failure, Place, epoch_end, fetch, latest};
+use super::reader::{Failure, Place, earliest, epoch_end, fetch, latest};
 use super::{Client, Leaders, Led, PartitionIndex, Stage};
 use crate::history::Event;
 
@@ -24,6 +24,8 @@ struct Consumer {
     client: Client,
     leaders: Leaders,
     positions: BTreeMap<PartitionIndex, Position>,
+    /// Where partitions were said to begin.
+    starts: BTreeMap<PartitionIndex, i64>,
     poll: u64,
     /// The most bytes of a response.
     bytes: i32,
@@ -33,7 +35,8 @@ struct Consumer {
 pub async fn consume(client: Client, partitions: Vec<PartitionIndex>) {
     let start = Position { offset: 0, last_epoch: -1, validated: -1 };
     let positions = partitions.iter().map(|partition| (*partition, start)).collect();
-    let mut consumer = Consumer { client, leaders: Leaders::default(), positions, poll: 0, bytes: 0 };
+    let (leaders, starts) = (Leaders::default(), BTreeMap::new());
+    let mut consumer = Consumer { client, leaders, positions, starts, poll: 0, bytes: 0 };
     consumer.bytes = consumer.client.rng.random_range(100..4000);
     let mut turn = 0;
     while !consumer.is_done() {
@@ -92,7 +95,8 @@ impl Consumer {
         let position = self.positions[&partition];
         let last_epoch = if self.client.rng.random_bool(0.5) { position.last_epoch } else { -1 };
         let from = Place { offset: position.offset, epoch: led.epoch, last_epoch, bytes, wait_ms };
-        let records = fetch(&self.client, &mut connection, partition, from).await?;
+        let (records, log_start) = fetch(&self.client, &mut connection, partition, from).await?;
+        self.begins(partition, log_start);
         self.leaders.keep(led.node, connection);
         let Some(last) = records.last().copied() else { return Ok(()) };
         self.poll += 1;
@@ -144,10 +148,41 @@ impl Consumer {
         Ok(())
     }
 
+    /// Notes where a partition is said to begin, unless that was said last, too.
+    fn begins(&mut self, partition: PartitionIndex, offset: i64) {
+        if self.starts.insert(partition, offset).unwrap_or(0) != offset {
+            let (topic, observer) = (self.client.topic(partition), Some(self.client.number as i64));
+            self.client.note(Event::LogStart { topic, partition: partition.1, offset, observer });
+        }
+    }
+
+    /// Goes on where the partition begins (`auto.offset.reset`): what would come next was deleted.
+    async fn reset(&mut self, partition: PartitionIndex) -> Result<(), Failure> {
+        let Some(led) = self.leaders.of(partition) else { return Ok(()) };
+        let mut connection = self.leaders.connection(&self.client, led.node).await?;
+        let start = earliest(&self.client, &mut connection, partition, led.epoch).await?;
+        self.leaders.keep(led.node, connection);
+        self.begins(partition, start);
+        let position = self.positions[&partition];
+        if start <= position.offset {
+            self.client
+                .wrong(format!("{partition:?}: {position:?} is out of range, and the log is from {start}"));
+        }
+        let (topic, reader) = (self.client.topic(partition), self.client.number as i64);
+        self.client.note(Event::Seek { reader, topic, partition: partition.1 });
+        let at = self.at(partition);
+        (at.offset, at.last_epoch) = (start, -1);
+        Ok(())
+    }
+
     async fn recover(&mut self, partition: PartitionIndex, failure: Failure) {
         let number = self.client.number;
         self.client.trace.line(format_args!("consumer {number} {partition:?} {failure:?}"));
         match failure {
+            Failure::Code(ErrorCode::OffsetOutOfRange) => {
+                // What fails now is tried again at the next turn.
+                let _ = self.reset(partition).await;
+            }
             Failure::Code(code) if !code.is_retriable() => {
                 let position = self.positions[&partition];
                 self.client.wrong(format!("{partition:?}: {code:?} for {position:?}"));

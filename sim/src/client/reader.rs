@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use protocol::ErrorCode;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
-use protocol::messages::list_offsets::{LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsTopic};
+use protocol::messages::list_offsets::{
+    EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsTopic,
+};
 use protocol::messages::offset_for_leader_epoch::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use protocol::messages::{FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
 
@@ -30,7 +32,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-fn check(code: i16) -> Result<(), Failure> {
+pub(super) fn check(code: i16) -> Result<(), Failure> {
     match ErrorCode::from_code(code) {
         Some(ErrorCode::None) => Ok(()),
         code => Err(Failure::Code(code.unwrap_or(ErrorCode::UnknownServerError))),
@@ -49,12 +51,15 @@ pub(super) struct Place {
     pub(super) wait_ms: i32,
 }
 
+/// What a fetch returned: records, and where the log begins.
+pub(super) type Fetched = (Vec<Stored>, i64);
+
 pub(super) async fn fetch(
     client: &Client,
     connection: &mut Connection,
     partition: PartitionIndex,
     from: Place,
-) -> Result<Vec<Stored>, Failure> {
+) -> Result<Fetched, Failure> {
     let wanted = FetchPartition {
         partition: partition.1,
         current_leader_epoch: from.epoch,
@@ -81,8 +86,8 @@ pub(super) async fn fetch(
     if data.diverging_epoch.end_offset >= 0 {
         client.wrong(format!("{partition:?}: the log diverges at {:?} from {from:?}", data.diverging_epoch));
     }
-    let records = read_records(data.records.into_bytes(), from.offset);
-    records.map_err(|error| {
+    let (records, log_start) = (read_records(data.records.into_bytes(), from.offset), data.log_start_offset);
+    records.map(|records| (records, log_start)).map_err(|error| {
         client.wrong(format!("{partition:?}: unreadable records from {}: {error}", from.offset));
         Failure::Io(io::Error::other("unreadable records"))
     })
@@ -95,11 +100,28 @@ pub(super) async fn latest(
     partition: PartitionIndex,
     epoch: i32,
 ) -> Result<i64, Failure> {
-    let wanted = ListOffsetsPartition {
-        partition_index: partition.1,
-        current_leader_epoch: epoch,
-        timestamp: LATEST_TIMESTAMP,
-    };
+    list(client, connection, partition, epoch, LATEST_TIMESTAMP).await
+}
+
+/// Where a partition begins, as its leader says.
+pub(super) async fn earliest(
+    client: &Client,
+    connection: &mut Connection,
+    partition: PartitionIndex,
+    epoch: i32,
+) -> Result<i64, Failure> {
+    list(client, connection, partition, epoch, EARLIEST_TIMESTAMP).await
+}
+
+async fn list(
+    client: &Client,
+    connection: &mut Connection,
+    partition: PartitionIndex,
+    epoch: i32,
+    timestamp: i64,
+) -> Result<i64, Failure> {
+    let wanted =
+        ListOffsetsPartition { partition_index: partition.1, current_leader_epoch: epoch, timestamp };
     let topic = ListOffsetsTopic { name: name(client, partition), partitions: vec![wanted] };
     let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
     let mut response = connection.ask(6, &request, PATIENCE).await?;
@@ -131,26 +153,45 @@ pub(super) async fn epoch_end(
     Ok(EpochEnd { asked, epoch: found.leader_epoch, offset: found.end_offset })
 }
 
-fn name(client: &Client, partition: PartitionIndex) -> protocol::Str {
+pub(super) fn name(client: &Client, partition: PartitionIndex) -> protocol::Str {
     client.topic(partition).as_deref().unwrap_or_default().into()
 }
 
-/// Where every leader epoch of a partition ends.
-pub type EpochEnds = Vec<EpochEnd>;
+/// A whole partition.
+#[derive(Debug, Default)]
+pub struct Whole {
+    /// Where it begins.
+    pub log_start: i64,
+    /// Its records.
+    pub log: Vec<Stored>,
+    /// Where every leader epoch ends.
+    pub ends: Vec<EpochEnd>,
+}
 
 /// A whole partition, read from its leader once nothing goes wrong any more: its records, and what the leader
-/// says of its epochs.
-pub async fn read_all(client: &mut Client, partition: PartitionIndex) -> (Vec<Stored>, EpochEnds) {
+/// says of where it begins and of its epochs.
+pub async fn read_all(client: &mut Client, partition: PartitionIndex) -> Whole {
     let mut leaders = Leaders::default();
-    let mut log: Vec<Stored> = Vec::new();
+    let mut whole: Option<Whole> = None;
     loop {
         if leaders.refresh(client).await.is_ok()
             && let Some(led) = leaders.of(partition)
             && let Ok(mut connection) = leaders.connection(client, led.node).await
-            && read_on(client, &mut connection, partition, led.epoch, &mut log).await.is_ok()
-            && let Ok(ends) = ends(client, &mut connection, partition, led.epoch).await
         {
-            return (log, ends);
+            match read_on(client, &mut connection, partition, led.epoch, &mut whole).await {
+                Ok(()) => {
+                    let ends = ends(client, &mut connection, partition, led.epoch).await;
+                    let start = earliest(client, &mut connection, partition, led.epoch).await;
+                    // What was read is no longer whole if it begins elsewhere by now.
+                    if let (Ok(ends), Ok(start), Some(whole)) = (ends, start, whole.take())
+                        && start == whole.log_start
+                    {
+                        return Whole { ends, ..whole };
+                    }
+                }
+                Err(Failure::Code(ErrorCode::OffsetOutOfRange)) => whole = None,
+                Err(_) => {}
+            }
         }
         client.pause(50..500).await;
     }
@@ -161,16 +202,23 @@ async fn read_on(
     connection: &mut Connection,
     partition: PartitionIndex,
     epoch: i32,
-    log: &mut Vec<Stored>,
+    whole: &mut Option<Whole>,
 ) -> Result<(), Failure> {
+    let Whole { log_start, log, .. } = match whole {
+        Some(whole) => whole,
+        None => {
+            let log_start = earliest(client, connection, partition, epoch).await?;
+            whole.insert(Whole { log_start, ..Whole::default() })
+        }
+    };
     let end = latest(client, connection, partition, epoch).await?;
     loop {
-        let offset = log.last().map_or(0, |last| last.offset + 1);
+        let offset = log.last().map_or(*log_start, |last| last.offset + 1);
         if offset >= end {
             return Ok(());
         }
         let from = Place { offset, epoch, last_epoch: -1, bytes: 1 << 20, wait_ms: 0 };
-        let records = fetch(client, connection, partition, from).await?;
+        let (records, _) = fetch(client, connection, partition, from).await?;
         if records.is_empty() {
             return Err(io::Error::other("nothing where something must be").into());
         }
@@ -183,7 +231,7 @@ async fn ends(
     connection: &mut Connection,
     partition: PartitionIndex,
     current: i32,
-) -> Result<EpochEnds, Failure> {
+) -> Result<Vec<EpochEnd>, Failure> {
     let mut ends = Vec::new();
     for asked in 0..=current {
         ends.push(epoch_end(client, connection, partition, current, asked).await?);

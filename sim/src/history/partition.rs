@@ -70,6 +70,15 @@ pub struct EpochEnd {
     pub offset: i64,
 }
 
+/// Where a log was said to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Who was told.
+    pub observer: i64,
+    /// The first offset that may be read.
+    pub offset: i64,
+}
+
 /// What one reader saw of a partition: runs of records that should follow each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reader {
@@ -86,6 +95,12 @@ pub struct Partition {
     pub readers: BTreeMap<i64, Reader>,
     /// The final log, by offset.
     pub log: Vec<Stored>,
+    /// Where it begins.
+    pub log_start: i64,
+    /// Where it was said to begin.
+    pub starts: Vec<Start>,
+    /// Where somebody asked for it to begin.
+    pub trims: Vec<i64>,
     /// Who was said to lead.
     pub leaders: Vec<Leader>,
     /// Where epochs were said to end.
@@ -96,6 +111,11 @@ impl Partition {
     /// Every record that was seen.
     pub fn seen(&self) -> impl Iterator<Item = &Seen> {
         self.readers.values().flat_map(|reader| reader.runs.iter().flatten())
+    }
+
+    /// How many acknowledged records lie below where the log begins.
+    pub fn dropped(&self) -> u64 {
+        self.acks.iter().filter(|ack| ack.offset < self.log_start).count() as u64
     }
 
     /// The place of an offset among the records of the final log.
@@ -146,6 +166,15 @@ pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
             Event::EpochEnd { topic, partition, asked, epoch, offset } => {
                 let end = EpochEnd { asked: *asked, epoch: *epoch, offset: *offset };
                 of(topic, *partition, &|p| p.epoch_ends.push(end));
+            }
+            Event::LogStart { topic, partition, offset, observer } => {
+                of(topic, *partition, &|p| match *observer {
+                    Some(observer) => p.starts.push(Start { observer, offset: *offset }),
+                    None => p.log_start = *offset,
+                });
+            }
+            Event::Trim { topic, partition, offset } => {
+                of(topic, *partition, &|p| p.trims.push(*offset));
             }
             Event::ProducerId { .. } => {}
         }

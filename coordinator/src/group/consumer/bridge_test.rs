@@ -200,6 +200,14 @@ fn a_member_may_change_its_protocol_under_its_id() {
     let beat = lab.ok(crate::group::consumer::lab::join(&id, &["a"]));
     assert_eq!(beat.epoch, 3);
     assert!(lab.member(&id).classic.is_none());
+    // Nobody waits for its SyncGroup any more.
+    for _ in 0..13 {
+        lab.pass(SECOND * 5);
+        lab.ok(at(&id, lab.member(&id).epoch)
+            .owns(&crate::group::consumer::state::partitions(&lab.member(&id).assigned)));
+        lab.ok(at("m1", lab.member("m1").epoch)
+            .owns(&crate::group::consumer::state::partitions(&lab.member("m1").assigned)));
+    }
     let token = lab.classic_join(join);
     assert_eq!(lab.joined(token).expect("joined").generation, 3);
     assert!(lab.member(&id).classic.is_some());

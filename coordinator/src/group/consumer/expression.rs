@@ -8,8 +8,13 @@ use regex::{Regex, RegexBuilder};
 /// How large a compiled expression may be, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
+/// How long an expression may be, in bytes.
+const LONGEST: usize = 1 << 16;
+
 /// How deep groups may be nested.
 const DEEPEST: u32 = 128;
+
+const TOO_LARGE: &str = "expression is too large";
 
 /// An expression, ready to match.
 pub(super) struct Expression(Regex);
@@ -17,6 +22,9 @@ pub(super) struct Expression(Regex);
 impl Expression {
     /// Compiles it; the error says what is wrong.
     pub(super) fn new(expression: &str) -> Result<Self, String> {
+        if expression.len() > LONGEST {
+            return Err(TOO_LARGE.to_owned());
+        }
         let translated = translate(expression);
         // On its own first, so that no parenthesis in it closes the one around it.
         compile(&translated)?;
@@ -32,7 +40,7 @@ impl Expression {
 fn compile(expression: &str) -> Result<Regex, String> {
     let compiled = RegexBuilder::new(expression).size_limit(MOST_BYTES).nest_limit(DEEPEST).build();
     compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "expression is too large".to_owned(),
+        regex::Error::CompiledTooBig(_) => TOO_LARGE.to_owned(),
         error => {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
@@ -134,6 +142,7 @@ mod tests {
     fn hostile_expressions_are_refused_or_cheap() {
         assert!(Expression::new(r"(?:(?:\w{100}){100}){100}").is_err(), "too large");
         assert!(Expression::new(&format!("{}a{}", "(".repeat(1000), ")".repeat(1000))).is_err(), "too deep");
+        assert!(Expression::new(&"a".repeat(LONGEST + 1)).is_err(), "too long");
         assert!(!matches("(a*)*b", &"a".repeat(249)), "no backtracking");
     }
 }

@@ -96,6 +96,9 @@ fn beat(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<Beat, Heartb
     // From here on nothing is refused.
     opened.apply(work);
     let before = progress::take_place(work, id, admitted);
+    if before.classic.is_some() {
+        timers::cancel_classic(work, id);
+    }
     let mut member = before.clone();
     update(&mut member, request);
     let member = progress::advance(work, id, &before, member, request.owned.as_ref());

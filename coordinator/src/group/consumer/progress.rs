@@ -50,7 +50,9 @@ pub(super) fn reads_otherwise(before: &ConsumerMember, after: &ConsumerMember) -
 /// Raises the group's epoch if a member reads something else, or if what members read has changed.
 pub(super) fn bump(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember, changed: bool) {
     let cluster = work.world.cluster;
-    if !changed && work.entry.consumer.seen == Some(cluster.next()) {
+    let soft = &work.entry.consumer;
+    let is_due = subscription::is_due(soft, cluster, work.now.since_start);
+    if !changed && !is_due && soft.seen == Some(cluster.next()) {
         return;
     }
     let used = others(work.group(), id).chain([member]).filter_map(|member| member.regex.clone()).collect();
@@ -61,7 +63,6 @@ pub(super) fn bump(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember, 
         .flat_map(|member| subscription::names(member, soft))
         .collect();
     let hash = subscription::hash(&names, cluster);
-    let is_matched = subscription::is_matched(soft, cluster);
 
     let mut group = header(work);
     if changed || hash != group.metadata_hash {
@@ -69,7 +70,7 @@ pub(super) fn bump(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember, 
         group.metadata_hash = hash;
     }
     put_header(work, group);
-    work.entry.consumer.seen = is_matched.then_some(cluster.next());
+    work.entry.consumer.seen = Some(cluster.next());
 }
 
 /// Computes targets for the group's epoch, unless the last time was just now.

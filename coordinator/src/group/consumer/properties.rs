@@ -37,10 +37,10 @@ const WANTED: [&str; 14] = [
 fn consumer_groups_keep_their_promises() {
     let reached = RefCell::new(BTreeMap::<&'static str, u32>::new());
     let config = Config { failure_persistence: None, ..Config::with_cases(CASES) };
-    let outcome = TestRunner::new(config).run(&event::events(), |events| {
+    let outcome = TestRunner::new(config).run(&event::runs(), |(events, end)| {
         let mut run = run::Run::new();
         events.iter().for_each(|event| run.happen(event));
-        run.settle();
+        run.settle(end);
         let mut reached = reached.borrow_mut();
         run.reached.iter().for_each(|what| *reached.entry(what).or_default() += 1);
         Ok(())

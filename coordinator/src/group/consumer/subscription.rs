@@ -26,10 +26,7 @@ pub(super) fn match_expressions(work: &mut Work<'_>, used: BTreeSet<String>) {
         soft.matched_at = None;
         return;
     }
-    let again = match soft.matched_at {
-        Some((at, seen)) => seen != cluster.next() && now >= at + MATCHED_FOR,
-        None => true,
-    };
+    let again = soft.matched_at.is_none() || is_due(soft, cluster, now);
     if again {
         soft.matched.clear();
         soft.matched_at = Some((now, cluster.next()));
@@ -46,9 +43,9 @@ pub(super) fn matching(expression: &str, cluster: &Cluster) -> BTreeSet<String> 
     names.filter(|name| expression.matches(name)).cloned().collect()
 }
 
-/// Whether expressions match the topics as they are now.
-pub(super) fn is_matched(soft: &Soft, cluster: &Cluster) -> bool {
-    soft.matched_at.is_none_or(|(_, seen)| seen == cluster.next())
+/// Whether expressions may match other topics than when they were last matched, which is long enough ago.
+pub(super) fn is_due(soft: &Soft, cluster: &Cluster, now: Duration) -> bool {
+    soft.matched_at.is_some_and(|(at, seen)| seen != cluster.next() && now >= at + MATCHED_FOR)
 }
 
 /// The names of all topics that a member reads, whether they exist or not.

@@ -63,6 +63,12 @@ pub(super) fn resync(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember
     work.set(Timer::Resync(MemberId::clone(id)), millis(member.rebalance_timeout_ms));
 }
 
+/// The member no longer speaks the classic protocol.
+pub(super) fn cancel_classic(work: &mut Work<'_>, id: &MemberId) {
+    work.cancel(&Timer::Rejoin(MemberId::clone(id)));
+    work.cancel(&Timer::Resync(MemberId::clone(id)));
+}
+
 /// The member is gone.
 pub(super) fn cancel(work: &mut Work<'_>, id: &MemberId) {
     for timer in [Timer::Session, Timer::Revoke, Timer::Rejoin, Timer::Resync] {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use coordinator::SessionId;
+use coordinator::topic::config::StoredCompression;
 use protocol::messages::fetch::FetchPartition;
 use protocol::{ErrorCode, Records};
 use tiering::format::index::Position;
 
-use super::rope;
+use super::{ZSTD, rope};
 use crate::api::Context;
 use crate::api::topics::{Barrier, Leader, Miss, TopicRef, View, check_leader_epoch};
 use crate::broker::{Broker, Led};
@@ -139,10 +140,15 @@ impl Wanted {
         context: &Context,
         view: &View,
         topic: TopicRef<'_>,
+        version: i16,
         partition: &FetchPartition,
     ) -> Self {
         let led = view.lead(&context.broker, topic, partition.partition);
-        let led = led.map(|(_, led)| led).map_err(Failure::from).and_then(|led| {
+        let led = led.map_err(Failure::from).and_then(|(topic, led)| {
+            // Kafka looks at the setting alone, too.
+            if version < ZSTD && matches!(topic.config.compression, StoredCompression::Zstd(_)) {
+                return Err(Failure::of(ErrorCode::UnsupportedCompressionType));
+            }
             let current = led.partition.leader_epoch();
             match check_leader_epoch(partition.current_leader_epoch, current) {
                 Ok(()) => Ok(led),

@@ -1,11 +1,11 @@
-//! What is checked of a batch before anything is decided on it: all that follows from its own bytes and from
-//! its topic's settings. In Kafka's order.
+//! What is checked of a batch before anything is decided on it: all that follows from its header and from its
+//! topic's settings, in Kafka's order. What its records tell is checked by [`super::unpack`], where it matters.
 
 use coordinator::topic::config::{TimestampType, TopicConfig};
 use protocol::records::{Batch, BatchError, Compression};
 use protocol::{ErrorCode, Records};
 
-use crate::api::records::DECOMPRESSED_LIMIT;
+use super::unpack;
 
 /// Why a batch is refused, whatever the log holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,13 +14,13 @@ pub(super) struct Invalid {
     pub(super) code: ErrorCode,
     /// What is wrong.
     pub(super) message: String,
-    /// The record at fault, from 0, where it is one.
-    pub(super) record: Option<i32>,
+    /// The records at fault, where it is some: their places, from 0, and what is wrong with each.
+    pub(super) records: Vec<(i32, String)>,
 }
 
 impl Invalid {
-    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), record: None }
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), records: Vec::new() }
     }
 }
 
@@ -30,20 +30,28 @@ impl From<BatchError> for Invalid {
             BatchError::LogAppendTime => Some(0),
             _ => error.batch_index(),
         };
-        Self { code: error.code(), message: error.to_string(), record }
+        let message = error.to_string();
+        let records = record.map(|record| (record, message.clone())).into_iter().collect();
+        Self { code: error.code(), message, records }
     }
 }
 
-/// A timestamp that says that there is none.
-const NO_TIMESTAMP: i64 = -1;
+/// A batch that is well so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sound {
+    /// It is as it is to be stored.
+    Whole(Batch),
+    /// Its records must be looked at, or compressed otherwise, by [`unpack::unpack`].
+    Packed(Batch),
+}
 
-/// Takes the one batch of a partition, as it is to be stored. `now` is in ms since 1970.
+/// Takes the one batch of a partition. `now` is in ms since 1970.
 pub(super) fn check(
     records: Option<Records>,
     version: i16,
     config: &TopicConfig,
     now: i64,
-) -> Result<Batch, Invalid> {
+) -> Result<Sound, Invalid> {
     let batch = Batch::single(records.unwrap_or_default().into_bytes())?;
     let header = batch.header();
     if version < 7 && header.compression() == Ok(Compression::Zstd) {
@@ -51,71 +59,40 @@ pub(super) fn check(
         return Err(Invalid::new(ErrorCode::UnsupportedCompressionType, message));
     }
     header.check_base_offset()?;
-    let size = batch.bytes().len();
-    if exceeds(size, config.max_message_bytes) {
-        let message =
-            format!("a batch of {size} bytes, and max.message.bytes is {}", config.max_message_bytes);
-        return Err(Invalid::new(ErrorCode::MessageTooLarge, message));
-    }
+    check_size(&batch, config)?;
     batch.verify_crc()?;
     header.check_produced()?;
-    if config.compact {
-        batch.validate_records(DECOMPRESSED_LIMIT, true)?;
+    if unpack::is_due(header, config, now) {
+        return Ok(Sound::Packed(batch));
     }
-    let stamps = config.timestamp_type == TimestampType::LogAppendTime;
-    if !stamps {
-        check_timestamps(&batch, config, now)?;
+    finish(batch, config, now).map(Sound::Whole)
+}
+
+/// A batch must not be larger than `max.message.bytes`, both as it came and as it is stored.
+pub(super) fn check_size(batch: &Batch, config: &TopicConfig) -> Result<(), Invalid> {
+    let (size, most) = (batch.bytes().len(), config.max_message_bytes);
+    if exceeds(size, most) {
+        let message = format!("a batch of {size} bytes, and max.message.bytes is {most}");
+        return Err(Invalid::new(ErrorCode::MessageTooLarge, message));
     }
+    Ok(())
+}
+
+/// The last checks, and the broker's own timestamp.
+pub(super) fn finish(batch: Batch, config: &TopicConfig, now: i64) -> Result<Batch, Invalid> {
+    let size = batch.bytes().len();
     if exceeds(size, config.segment_bytes) {
         let message = format!("a batch of {size} bytes, and segment.bytes is {}", config.segment_bytes);
         return Err(Invalid::new(ErrorCode::RecordListTooLarge, message));
     }
-    if header.is_transactional() {
+    if batch.header().is_transactional() {
         let message = "transactions are not served, so that none is open";
         return Err(Invalid::new(ErrorCode::InvalidTxnState, message));
     }
+    let stamps = config.timestamp_type == TimestampType::LogAppendTime;
     Ok(if stamps { batch.with_log_append_time(now) } else { batch })
 }
 
 fn exceeds(size: usize, limit: i32) -> bool {
     i64::try_from(size).is_ok_and(|size| size > i64::from(limit))
-}
-
-fn check_timestamps(batch: &Batch, config: &TopicConfig, now: i64) -> Result<(), Invalid> {
-    let latest = now.saturating_add(config.timestamp_after_max_ms);
-    let earliest = match config.timestamp_before_max_ms {
-        i64::MAX => None,
-        most => Some(now.saturating_sub(most)),
-    };
-    let too_late = batch.header().max_timestamp > latest;
-    // What the header does not tell takes a look at the records.
-    let too_early = match earliest {
-        Some(earliest) => batch.validate_records(DECOMPRESSED_LIMIT, false)?.min_timestamp < earliest,
-        None => false,
-    };
-    if !too_late && !too_early {
-        return Ok(());
-    }
-    let outside = |timestamp: i64| {
-        timestamp != NO_TIMESTAMP && (timestamp > latest || earliest.is_some_and(|least| timestamp < least))
-    };
-    let mut found = None;
-    for record in batch.records(DECOMPRESSED_LIMIT)? {
-        let record = record?;
-        let timestamp = batch.header().timestamp_of(&record);
-        if outside(timestamp) {
-            found = Some((record.offset_delta, timestamp));
-            break;
-        }
-    }
-    let (record, timestamp) = match found {
-        Some((record, timestamp)) => (Some(record), timestamp),
-        None if too_late => (None, batch.header().max_timestamp),
-        None => return Ok(()),
-    };
-    let message = match earliest {
-        Some(earliest) => format!("timestamp {timestamp} is not within [{earliest}, {latest}]"),
-        None => format!("timestamp {timestamp} is after {latest}"),
-    };
-    Err(Invalid { code: ErrorCode::InvalidTimestamp, message, record })
 }

@@ -41,6 +41,23 @@ fn sizes_around_every_buffer() {
 }
 
 #[test]
+fn levels_are_those_of_the_codec() {
+    let data: Vec<u8> = (0..200_000u32).flat_map(|n| (n * n % 7919).to_be_bytes()).collect();
+    let size = |codec: Compression, level| {
+        let compressed: Bytes = codec.compress_at(level, &data).expect("it is compressed").into();
+        assert_eq!(codec.decompress(&compressed, data.len()).as_deref(), Ok(&data[..]), "{codec} {level:?}");
+        compressed.len()
+    };
+    assert!(size(Compression::Gzip, Some(9)) < size(Compression::Gzip, Some(1)));
+    assert!(size(Compression::Zstd, Some(19)) < size(Compression::Zstd, Some(-5)));
+    assert_eq!(size(Compression::Gzip, None), size(Compression::Gzip, Some(6)));
+    assert_eq!(size(Compression::Zstd, None), size(Compression::Zstd, Some(3)));
+    for codec in [Compression::None, Compression::Snappy, Compression::Lz4] {
+        assert_eq!(size(codec, Some(1)), size(codec, None));
+    }
+}
+
+#[test]
 fn snappy_raw_and_framed() {
     let data = b"snappy snappy snappy snappy".repeat(10_000);
     let raw: Bytes = snap::raw::Encoder::new().compress_vec(&data).expect("it is compressed").into();

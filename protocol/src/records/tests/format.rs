@@ -74,6 +74,50 @@ fn log_append_time_is_the_time_of_all_records() {
 }
 
 #[test]
+fn records_are_compressed_otherwise_and_the_rest_stays() {
+    for (from, to) in Compression::ALL.into_iter().flat_map(|from| Compression::ALL.map(|to| (from, to))) {
+        let before = built(builder().compression(from).producer(5, 1, 9));
+        let records = before.decompress(LIMIT).expect("it is decompressed");
+        let payload = to.compress(&records).expect("it is compressed");
+        let after = before.with_payload(to, &payload).expect("it fits");
+        after.verify_crc().expect("the CRC was redone");
+        assert_eq!(Batch::single(after.bytes().clone()).as_ref(), Ok(&after), "header and bytes agree");
+        assert_eq!(after.header().compression(), Ok(to));
+        assert_eq!(after.decompress(LIMIT), Ok(records));
+        let of_before = BatchHeader {
+            batch_length: before.header().batch_length,
+            crc: before.header().crc,
+            attributes: before.header().attributes,
+            ..*after.header()
+        };
+        assert_eq!(&of_before, before.header());
+        assert_eq!(after.validate_records(LIMIT, false), before.validate_records(LIMIT, false));
+    }
+}
+
+#[test]
+fn a_maximum_timestamp_is_corrected() {
+    let batch = compressed(Compression::Gzip).with_max_timestamp(9_999);
+    batch.verify_crc().expect("the CRC was redone");
+    assert_eq!(Batch::single(batch.bytes().clone()).as_ref(), Ok(&batch), "header and bytes agree");
+    assert_eq!((batch.header().max_timestamp, batch.header().base_timestamp), (9_999, 1000));
+    assert_eq!(batch.header().timestamp_type(), TimestampType::CreateTime);
+}
+
+#[test]
+fn each_record_is_told_of() {
+    let batch = compressed(Compression::Lz4);
+    let records = batch.decompress(LIMIT).expect("it is decompressed");
+    let mut seen = Vec::new();
+    let summary = batch.scan(&records, |record| seen.push((record.index, record.has_key, record.timestamp)));
+    assert_eq!(summary, batch.validate_records(LIMIT, false));
+    let expected: Vec<_> = batch.records(LIMIT).expect("it is decompressed").flatten().collect();
+    let expected: Vec<_> =
+        expected.iter().map(|r| (r.offset_delta, r.key.is_some(), batch.header().timestamp_of(r))).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn buffers_of_several_batches() {
     let (one, two) = (compressed(Compression::None), compressed(Compression::Zstd));
     let both = Bytes::from([&one.bytes()[..], two.bytes()].concat());

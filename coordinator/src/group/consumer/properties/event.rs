@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::settle::End;
 use crate::group::Migration;
 use crate::group::consumer::lab::Fate;
 
@@ -75,7 +76,12 @@ pub(super) enum Event {
     Migration(Migration),
 }
 
-pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
+/// What happens, and who is left in the end.
+pub(super) fn runs() -> impl Strategy<Value = (Vec<Event>, End)> {
+    (events(), prop_oneof![2 => Just(End::Both), 1 => Just(End::Classic), 1 => Just(End::Consumer)])
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
     use Event::*;
     let who = || 0..CLIENTS;
     let fate = || prop_oneof![12 => Just(Fate::Done), 1 => Just(Fate::WriteLost), 1 => Just(Fate::ReplyLost)];

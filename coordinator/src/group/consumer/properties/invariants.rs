@@ -209,7 +209,7 @@ fn conversion_keeps_members(before: &Group, after: &Group, cause: Cause) {
         let new = after.members.keys().filter(|id| !before.members.contains_key(*id)).count();
         assert!(new == 1 || gone == 0, "{before:#?} {after:#?}");
     } else {
-        assert!(after.members.len() > 0 && after.targets.is_empty());
+        assert!(!after.members.is_empty() && after.targets.is_empty());
     }
 }
 

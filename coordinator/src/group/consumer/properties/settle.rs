@@ -2,19 +2,35 @@
 
 use std::collections::BTreeSet;
 
+use super::client::{Client, READS};
 use super::run::Run;
 use crate::group::consumer::ConsumerState;
 use crate::group::consumer::lab::Fate;
-use crate::group::{Kind, MemberId};
+use crate::group::{ClassicState, Group, Kind, MemberId};
 
 /// Rounds of five seconds: a session of those who are gone, a rebalance timeout, and some for everyone else.
 const ROUNDS: usize = 40;
 
+/// Whose clients are left in the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Both,
+    Classic,
+    Consumer,
+}
+
 impl Run {
-    /// Lets the clients that live do what they have to do until nothing changes.
-    pub(super) fn settle(&mut self) {
+    /// Lets the clients that live, of one protocol or of both, do what they have to do until nothing changes.
+    pub(super) fn settle(&mut self, end: End) {
         self.allow_all();
-        self.clients.iter_mut().for_each(|client| client.lazy = false);
+        for client in &mut self.clients {
+            client.lazy = false;
+            client.alive &= match end {
+                End::Both => true,
+                End::Classic => client.classic,
+                End::Consumer => !client.classic,
+            };
+        }
         // The other one with this instance id.
         self.clients[5].alive = false;
         let mut quiet = 0;
@@ -45,41 +61,55 @@ impl Run {
     fn everyone_is_there(&self) -> bool {
         let members: BTreeSet<&MemberId> =
             self.written().into_iter().flat_map(|group| group.members.keys()).collect();
-        let living: BTreeSet<&MemberId> = self.clients.iter().filter(|c| c.alive).map(|c| &c.id).collect();
-        members == living && self.clients.iter().all(|client| !client.alive || client.epoch > 0)
+        let living: BTreeSet<&MemberId> = self.living().map(|client| &client.id).collect();
+        members == living && self.living().all(|client| client.epoch > 0)
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(|client| client.alive)
     }
 
     fn settled(&mut self) {
-        let Some(group) = self.written().cloned() else {
-            return assert!(self.clients.iter().all(|client| !client.alive));
+        let Some(group) = self.written().cloned().filter(|group| !group.members.is_empty()) else {
+            return assert_eq!(self.living().count(), 0);
         };
-        if group.kind() == Kind::Classic {
-            self.reached.insert("settled as a classic group");
-            return assert!(self.clients.iter().all(|client| client.classic || !client.alive));
+        let is_mixed = self.living().any(|client| client.classic);
+        if let Some(classic) = group.classic() {
+            assert!(self.living().all(|client| client.classic));
+            assert_eq!(classic.state, ClassicState::Stable, "{group:#?}");
+        } else {
+            assert_eq!(group.consumer_state(), Some(ConsumerState::Stable), "{group:#?}");
+            for client in self.living() {
+                let target = group.targets.get(&client.id).cloned().unwrap_or_default();
+                assert_eq!(client.owned, target, "{} of {group:#?}", client.id);
+            }
         }
-        if group.members.is_empty() {
+        self.everything_is_owned_once(&group);
+        self.reached.insert(match (group.kind(), is_mixed) {
+            (Kind::Classic, _) => "settled as a classic group",
+            (_, true) => "settled mixed",
+            (_, false) => "settled as a consumer group",
+        });
+    }
+
+    fn everything_is_owned_once(&self, group: &Group) {
+        let mut owned = BTreeSet::new();
+        for client in self.living() {
+            for (topic, all) in &client.owned {
+                for index in all {
+                    assert!(owned.insert((*topic, *index)), "{topic}-{index} has two owners: {group:#?}");
+                }
+            }
+        }
+        if group.kind() == Kind::Classic {
+            // Its leader would have to see that topics have changed.
             return;
         }
-        self.reached.insert("settled as a consumer group");
-        if self.clients.iter().any(|client| client.alive && client.classic) {
-            self.reached.insert("settled mixed");
-        }
-        assert_eq!(group.consumer_state(), Some(ConsumerState::Stable), "{group:#?}");
-        let mut owned = BTreeSet::new();
-        for client in self.clients.iter().filter(|client| client.alive) {
-            let target = group.targets.get(&client.id).cloned().unwrap_or_default();
-            assert_eq!(client.owned, target, "{} of {group:#?}", client.id);
-            owned.extend(
-                client.owned.iter().flat_map(|(topic, all)| all.iter().map(move |index| (*topic, *index))),
-            );
-        }
         let read = |name: &str| {
-            let reads = |client: &super::client::Client| {
-                let (names, regex) = super::client::READS[client.reads];
-                let matched = !client.classic && regex.is_some() && name.starts_with('c');
-                names.contains(&name) || matched
-            };
-            self.clients.iter().any(|client| client.alive && reads(client))
+            self.living().any(|client| {
+                let (names, regex) = READS[client.reads];
+                names.contains(&name) || (!client.classic && regex.is_some() && name.starts_with('c'))
+            })
         };
         let topics = self.lab.cluster.topics().filter(|topic| read(&topic.name));
         let all = topics.flat_map(|topic| (0..topic.partitions).map(|index| (topic.id, index))).collect();

@@ -1,0 +1,143 @@
+//! From a request to what may be appended: its batches, checked and as they are to be stored.
+
+use std::sync::Arc;
+
+use coordinator::topic::config::{TimestampType, TopicConfig};
+use protocol::ErrorCode;
+use protocol::messages::ProduceRequest;
+use protocol::records::Batch;
+use tokio::time::timeout;
+
+use super::check::{self, Invalid, Sound};
+use super::{PATIENCE, TOPIC_IDS, unpack};
+use crate::api::Context;
+use crate::api::topics::{Leader, Miss, TopicRef, View, is_internal};
+use crate::broker::{Broker, Led, UNPACKED};
+use crate::log::Permit;
+
+/// A partition's batch after the checks.
+pub(super) enum Checked {
+    /// It is refused.
+    Refused(Refused),
+    /// It may be appended.
+    Whole(Led, Batch, TimestampType),
+    /// Its records must be looked at first.
+    Packed(Box<(Led, Batch, TopicConfig)>),
+}
+
+/// Checks the batches of a request, in order, and takes them out of it.
+pub(super) fn check_all(
+    context: &Context,
+    view: &View,
+    version: i16,
+    is_admin: bool,
+    request: &mut ProduceRequest,
+    now: i64,
+) -> Vec<Checked> {
+    let refused_as_a_whole = match (&request.transactional_id, request.acks) {
+        (_, acks) if !(-1..=1).contains(&acks) => Some(ErrorCode::InvalidRequiredAcks),
+        (Some(_), _) => Some(ErrorCode::TransactionalIdAuthorizationFailed),
+        (None, _) => None,
+    };
+    let mut all = Vec::with_capacity(request.topic_data.iter().map(|data| data.partition_data.len()).sum());
+    for data in &mut request.topic_data {
+        let topic = TopicRef::versioned(version, TOPIC_IDS, &data.name, data.topic_id);
+        for partition in &mut data.partition_data {
+            let mut checked = || {
+                if let Some(code) = refused_as_a_whole {
+                    return Err(Refused::of(code));
+                }
+                let (topic, led) = view.lead(&context.broker, topic, partition.index)?;
+                if is_internal(&topic.name) && !is_admin {
+                    return Err(Refused::of(ErrorCode::InvalidTopicException));
+                }
+                let config = &topic.config;
+                Ok(match check::check(partition.records.take(), version, config, now)? {
+                    Sound::Whole(batch) => Checked::Whole(led, batch, config.timestamp_type),
+                    Sound::Packed(batch) => Checked::Packed(Box::new((led, batch, config.clone()))),
+                })
+            };
+            all.push(checked().unwrap_or_else(Checked::Refused));
+        }
+    }
+    all
+}
+
+/// Looks into the batches that must be, one after the other, and returns a permit for the memory by which they have
+/// grown.
+pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i64) -> Option<Permit> {
+    let unpacking = Arc::clone(broker.unpacking()).acquire_many_owned(UNPACKED as u32);
+    let permit = timeout(PATIENCE, unpacking).await.ok().and_then(Result::ok);
+    let mut places = Vec::new();
+    let mut jobs = Vec::new();
+    for (place, checked) in checked.iter_mut().enumerate() {
+        if matches!(checked, Checked::Packed(_)) {
+            let refused = Checked::Refused(Refused::of(ErrorCode::RequestTimedOut));
+            if let Checked::Packed(job) = std::mem::replace(checked, refused) {
+                places.push(place);
+                jobs.push(*job);
+            }
+        }
+    }
+    // Too many have been at it for too long.
+    let mut permit = permit?;
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let mut room = UNPACKED;
+        let unpacked = jobs.into_iter().map(|(led, batch, config)| {
+            let came = batch.bytes().len();
+            match unpack::unpack(batch, &config, now, room) {
+                Ok(batch) => {
+                    room -= batch.bytes().len().saturating_sub(came).min(room);
+                    Checked::Whole(led, batch, config.timestamp_type)
+                }
+                Err(invalid) => Checked::Refused(invalid.into()),
+            }
+        });
+        let unpacked: Vec<_> = unpacked.collect();
+        // Whatever becomes of the connection, the memory was taken until now.
+        (unpacked, permit.split(UNPACKED - room))
+    });
+    match unpacked.await {
+        Ok((unpacked, grown)) => {
+            places.into_iter().zip(unpacked).for_each(|(place, unpacked)| checked[place] = unpacked);
+            grown
+        }
+        Err(error) => {
+            tracing::error!(%error, "batches were not unpacked");
+            for place in places {
+                checked[place] = Checked::Refused(Refused::of(ErrorCode::UnknownServerError));
+            }
+            None
+        }
+    }
+}
+
+/// Why nothing of a partition is appended.
+pub(super) struct Refused {
+    /// The error.
+    pub(super) code: ErrorCode,
+    /// What is wrong.
+    pub(super) message: Option<String>,
+    /// The records at fault, and what is wrong with each.
+    pub(super) records: Vec<(i32, String)>,
+    /// Who leads instead, if that is the matter.
+    pub(super) leader: Option<Leader>,
+}
+
+impl Refused {
+    pub(super) fn of(code: ErrorCode) -> Self {
+        Self { code, message: None, records: Vec::new(), leader: None }
+    }
+}
+
+impl From<Miss> for Refused {
+    fn from(miss: Miss) -> Self {
+        Self { leader: miss.leader, ..Self::of(miss.code) }
+    }
+}
+
+impl From<Invalid> for Refused {
+    fn from(invalid: Invalid) -> Self {
+        Self { message: Some(invalid.message), records: invalid.records, ..Self::of(invalid.code) }
+    }
+}
