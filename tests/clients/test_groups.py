@@ -157,7 +157,7 @@ def test_members_come_and_go_and_commits_stay(course, target, flavour):
 
 
 @pytest.mark.parametrize("flavour", STATIC, ids=str)
-def test_a_static_member_comes_back_unnoticed(course, target, flavour):
+def test_a_static_member_comes_back_unnoticed(course, flavour):
     require(TOOL[flavour.family])
     patient = {"session_ms": 45_000, "rebalance_ms": 60_000}
     stays, returns = (course.join(flavour, name, **patient) for name in ("stays", "returns"))
@@ -171,8 +171,6 @@ def test_a_static_member_comes_back_unnoticed(course, target, flavour):
         returns.leave()
     else:
         returns.crash()
-    if target.restart:
-        target.restart()
     again = course.join(flavour, "returns", **patient)
     settled([stays, again], course.pairs)
     assert (stays.owned, again.owned) == before
