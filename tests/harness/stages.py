@@ -137,9 +137,9 @@ def crash(run: Run) -> Outcome:
 
 def groups(run: Run) -> Outcome:
     TOOLS["ministack"].ensure()
-    came = _program(run, TESTS / "groups.py", "--seconds", "20")
+    came = _program(run, TESTS / "groups.py", "--seconds", "10")
     commits = [_program(run, TESTS / "commits.py", "--nodes", *options)
-               for options in (("1", "--kills", "8"), ("3", "--kills", "4", "--store", "s3"))]
+               for options in (("1", "--kills", "6"), ("3", "--kills", "3", "--store", "s3"))]
     outcomes = [came, *commits]
     return Outcome(all(outcome.ok for outcome in outcomes), "; ".join(outcome.note for outcome in outcomes))
 
