@@ -8,7 +8,7 @@ use coordinator::cluster::Address;
 
 use crate::client::Client;
 use crate::config::{AddressSpec, KAFKA_PORT, ListenerSpec};
-use crate::{bench, config, consume, doctor, node, produce, status, topic};
+use crate::{bench, config, consume, doctor, group, node, produce, status, topic};
 
 /// A log service that speaks Kafka's protocol and keeps everything in one object store.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Create, list, describe and delete topics
     #[command(subcommand)]
     Topic(topic::Arguments),
+    /// List groups, show how far they have read and set it anew, and delete them
+    #[command(subcommand)]
+    Group(group::Arguments),
     /// Append records from standard input, one a line
     Produce(produce::Arguments),
     /// Print records
@@ -125,6 +128,11 @@ pub(crate) fn print_table(rows: &[Vec<String>]) -> std::io::Result<()> {
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())
 }
 
+/// Prints a line.
+pub(crate) fn print_line(line: &str) -> std::io::Result<()> {
+    std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes())
+}
+
 /// Prints a value for programs.
 pub(crate) fn print_json(value: &serde_json::Value) -> std::io::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
@@ -170,6 +178,14 @@ mod tests {
             "tidelog topic list -o json",
             "tidelog topic describe orders",
             "tidelog topic delete orders payments",
+            "tidelog group list --state empty,Stable --type consumer -o json",
+            "tidelog group describe orders payments",
+            "tidelog group reset orders --to-earliest --all-topics",
+            "tidelog group reset orders --shift-by -10 --topic a --topic b:0,1 --execute",
+            "tidelog group reset orders --to-datetime 2026-01-31T12:00:00+01:00 --topic a",
+            "tidelog group reset orders --by-duration 90m --topic a -o json",
+            "tidelog group delete orders payments",
+            "tidelog group delete orders --topic a:3",
             "tidelog produce orders -K : -p 3 -z zstd -H a=b -H c=d",
             "tidelog consume orders -o -10 -e -f %k:%s\\n",
             "tidelog consume orders -o s@1700000000000 -c 5 --json",
@@ -194,6 +210,17 @@ mod tests {
             "tidelog node drain -1",
             "tidelog node drain 3 --undo --wait",
             "tidelog topic create",
+            "tidelog group list --state sleepy",
+            "tidelog group describe",
+            "tidelog group reset orders --to-earliest",
+            "tidelog group reset orders --topic a",
+            "tidelog group reset orders --to-earliest --to-latest --topic a",
+            "tidelog group reset orders --to-earliest --topic a --all-topics",
+            "tidelog group reset orders --to-offset -1 --topic a",
+            "tidelog group reset orders --to-datetime yesterday --topic a",
+            "tidelog group reset orders --by-duration 90 --topic a",
+            "tidelog group reset orders --to-earliest --topic a:x",
+            "tidelog group delete",
             "tidelog consume t -f %s --json",
             "tidelog consume t -o yesterday",
             "tidelog produce t -z brotli",

@@ -1,15 +1,19 @@
 //! A small client of Kafka's protocol, for the commands of this binary; it works against any Kafka broker.
 //!
-//! It finds leaders, picks versions, and tries again where that can help. It has no consumer groups, no
-//! transactions and no security.
+//! It finds leaders and coordinators, picks versions, and tries again where that can help. It is no member of
+//! groups, and has no transactions and no security.
 
 mod admin;
 mod backoff;
 mod connection;
+mod coordinators;
+mod described;
 mod error;
 mod fetch;
+mod groups;
 mod metadata;
 mod offsets;
+mod offsets_of_groups;
 mod peers;
 mod producer;
 mod versions;
@@ -23,9 +27,13 @@ use tokio::sync::Mutex;
 pub(crate) use admin::NewTopic;
 pub(crate) use backoff::Backoff;
 pub(crate) use connection::{Connection, Reply};
+pub(crate) use coordinators::Coordinator;
+pub(crate) use described::{Group, Kind, Member, Partitions};
 pub(crate) use error::Error;
 pub(crate) use fetch::{Fetched, Reader, ReaderOptions};
+pub(crate) use groups::Listed;
 pub(crate) use metadata::{Metadata, Topic};
+pub(crate) use offsets_of_groups::TopicPartition;
 pub(crate) use producer::{Identity, Lane, LaneOptions, check as check_produced};
 
 /// How long a node has to take a connection while there is another one to try.

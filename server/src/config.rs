@@ -1,6 +1,7 @@
 //! A node's configuration: file, then environment, then flags; checked once, here.
 
 mod arguments;
+mod kafka;
 mod layers;
 mod listeners;
 mod reference;

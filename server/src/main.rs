@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod consume;
 mod doctor;
+mod group;
 mod json;
 mod node;
 mod produce;
@@ -45,6 +46,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status(arguments) => on_one_thread(status::run(arguments)),
         Command::Node(arguments) => on_one_thread(node::run(arguments)),
         Command::Topic(arguments) => on_one_thread(topic::run(arguments)),
+        Command::Group(arguments) => on_one_thread(group::run(arguments)),
         Command::Produce(arguments) => on_one_thread(produce::run(arguments)),
         Command::Consume(arguments) => on_one_thread(consume::run(arguments)),
         Command::Doctor(arguments) => on_one_thread(doctor::run(arguments)),

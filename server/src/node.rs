@@ -8,7 +8,7 @@ use protocol::messages::peer::{DRAIN, REBALANCE, UNDRAIN};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::cli::{Output, Target, megabytes, print_json, print_table};
+use crate::cli::{Output, Target, megabytes, print_json, print_line, print_table};
 use crate::client::{Client, Error};
 use crate::survey::{Node, Pace, Survey};
 
@@ -161,19 +161,19 @@ async fn drain(arguments: Drain) -> anyhow::Result<()> {
     client.metadata(Some(&[]), false).await?;
     if arguments.undo {
         client.control(node, UNDRAIN).await?;
-        println_out(&format!("node {node} may have shards again"))?;
+        print_line(&format!("node {node} may have shards again"))?;
         return Ok(());
     }
     client.control(node, DRAIN).await?;
     if arguments.no_wait {
-        println_out(&format!("node {node} gives its shards away"))?;
+        print_line(&format!("node {node} gives its shards away"))?;
         return Ok(());
     }
     let deadline = Instant::now() + client.timeout();
     loop {
         let left = shards(&client, node).await?;
         if left == 0 {
-            println_out(&format!("node {node} holds no shards: it can be stopped"))?;
+            print_line(&format!("node {node} holds no shards: it can be stopped"))?;
             return Ok(());
         }
         if Instant::now() + PAUSE > deadline {
@@ -204,10 +204,6 @@ async fn rebalance(arguments: Rebalance) -> anyhow::Result<()> {
     if !failed.is_empty() {
         anyhow::bail!("not every node could be told: {}", failed.join("; "));
     }
-    println_out(&format!("{} nodes even out their load", nodes.len()))?;
+    print_line(&format!("{} nodes even out their load", nodes.len()))?;
     Ok(())
-}
-
-fn println_out(line: &str) -> std::io::Result<()> {
-    std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes())
 }

@@ -6,6 +6,10 @@
 
 pub mod duplicate;
 pub mod epoch_end;
+pub mod group_exclusive;
+pub mod group_generation;
+pub mod group_membership;
+pub mod group_offset;
 pub mod inconsistent_offset;
 pub mod leader_epoch;
 pub mod log_start;
@@ -20,9 +24,9 @@ pub mod unseen;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::history::{Event, Partition, Topic, partitions};
+use crate::history::{Event, Group, Partition, Topic, groups, partitions};
 
-/// How many violations of one kind are told of each partition.
+/// How many violations of one kind are told of each partition or group.
 const TOLD: usize = 5;
 
 /// What is wrong.
@@ -62,6 +66,20 @@ pub enum Anomaly {
     LogStartWentBack,
     /// See [`log_start`].
     LogStartTooFar,
+    /// See [`group_offset`].
+    LostOffset,
+    /// See [`group_offset`].
+    PhantomOffset,
+    /// See [`group_generation`].
+    TwoGroupLeaders,
+    /// See [`group_generation`].
+    GenerationWentBack,
+    /// See [`group_exclusive`].
+    PartitionOwnedTwice,
+    /// See [`group_membership`].
+    MemberForgotten,
+    /// See [`group_membership`].
+    NeedlessRebalance,
 }
 
 impl fmt::Display for Anomaly {
@@ -84,6 +102,13 @@ impl fmt::Display for Anomaly {
             Self::ProducerIdTwice => "producer id twice",
             Self::LogStartWentBack => "log start went back",
             Self::LogStartTooFar => "log start too far",
+            Self::LostOffset => "lost offset",
+            Self::PhantomOffset => "phantom offset",
+            Self::TwoGroupLeaders => "two group leaders",
+            Self::GenerationWentBack => "generation went back",
+            Self::PartitionOwnedTwice => "partition owned twice",
+            Self::MemberForgotten => "member forgotten",
+            Self::NeedlessRebalance => "needless rebalance",
         })
     }
 }
@@ -103,7 +128,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a checker found in one partition.
+/// What a checker found in one partition or group.
 #[derive(Default)]
 struct Findings {
     place: String,
@@ -137,10 +162,18 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
         epoch_end::check,
         log_start::check,
     ];
+    type GroupChecker = fn(&Group, &mut Findings);
+    const GROUP_CHECKERS: [GroupChecker; 4] =
+        [group_offset::check, group_generation::check, group_exclusive::check, group_membership::check];
     let mut violations = producer_id::check(events);
     for (name, partition) in partitions(events) {
         let mut findings = Findings { place: shown(&name), ..Findings::default() };
         CHECKERS.iter().for_each(|checker| checker(&partition, &mut findings));
+        violations.extend(findings.violations);
+    }
+    for (name, group) in groups(events) {
+        let mut findings = Findings { place: name.to_string(), ..Findings::default() };
+        GROUP_CHECKERS.iter().for_each(|checker| checker(&group, &mut findings));
         violations.extend(findings.violations);
     }
     violations

@@ -4,6 +4,7 @@ mod admin;
 mod connection;
 mod consumer;
 mod deleter;
+mod group;
 mod leaders;
 mod producer;
 mod reader;
@@ -16,7 +17,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 use tiering::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::history::Event;
 use crate::network::{Host, Network};
@@ -26,6 +27,7 @@ pub use admin::create_topic;
 pub use connection::Connection;
 pub use consumer::consume;
 pub use deleter::delete;
+pub use group::{GroupKind, GroupPlan, fetch_all as fetch_offsets, run as run_group};
 pub use leaders::{Leaders, Led};
 pub use producer::{PROGRESS, Pace, produce};
 pub use reader::{Whole, read_all};
@@ -86,6 +88,8 @@ pub struct Client {
     pub tally: Arc<Mutex<Tally>>,
     /// The record of the run.
     pub trace: Arc<Trace>,
+    /// When the run began.
+    pub began: Instant,
     /// How far the run is.
     pub stage: watch::Receiver<Stage>,
     /// Everything random.
@@ -99,6 +103,11 @@ impl Client {
 
     fn ms(&mut self, range: std::ops::Range<u64>) -> Duration {
         Duration::from_millis(self.rng.random_range(range))
+    }
+
+    /// How long the run has lasted (ms).
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     async fn pause(&mut self, range: std::ops::Range<u64>) {

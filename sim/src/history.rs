@@ -1,6 +1,7 @@
 //! What producers were told, what readers saw, who was said to lead, and what the log holds in the end: one
 //! event after another, as they happened. As JSON lines, tests of real processes write the same.
 
+mod group;
 mod partition;
 
 use std::io::{BufRead, Write};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use group::{Exchange, Group, GroupAsked, GroupReply, GroupRequest, Moment, Place, Step, groups};
 pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Start, Stored, partitions};
 
 /// A partition's topic. A file about one topic need not name it.
@@ -143,6 +145,33 @@ pub enum Event {
         producer: i64,
         /// The id.
         id: i64,
+    },
+    /// There is a group from now on, or may be.
+    GroupMade {
+        /// Its name.
+        group: Arc<str>,
+        /// How long a member is certain to be kept after a heartbeat (ms).
+        patience_ms: u64,
+    },
+    /// Something is asked of a group.
+    GroupAsked(GroupAsked),
+    /// The reply came.
+    GroupAnswered {
+        /// The request's number.
+        ask: u64,
+        /// When (ms since the run began).
+        at_ms: u64,
+        /// What it says.
+        reply: GroupReply,
+    },
+    /// A member of a group is no more, and said nothing.
+    GroupGone {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: Arc<str>,
+        /// When (ms since the run began).
+        at_ms: u64,
     },
 }
 

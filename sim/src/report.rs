@@ -22,6 +22,16 @@ pub struct Report {
     pub deletions: u64,
     /// Acknowledged records below where their logs begin in the end.
     pub dropped: u64,
+    /// Requests to groups that were done: commits, syncs, heartbeats, departures.
+    pub group_requests: u64,
+    /// Groups' offsets read.
+    pub offset_fetches: u64,
+    /// Members that joined a generation of a classic group.
+    pub joins: u64,
+    /// Heartbeats of members of consumer groups.
+    pub beats: u64,
+    /// Requests that groups refused.
+    pub group_refusals: u64,
     /// Attempts whose outcome a producer did not learn.
     pub unknown: u64,
     /// Attempts that were repeated.
@@ -61,6 +71,11 @@ impl Report {
         self.seen += other.seen;
         self.deletions += other.deletions;
         self.dropped += other.dropped;
+        self.group_requests += other.group_requests;
+        self.offset_fetches += other.offset_fetches;
+        self.joins += other.joins;
+        self.beats += other.beats;
+        self.group_refusals += other.group_refusals;
         self.unknown += other.unknown;
         self.retries += other.retries;
         self.ambiguous += other.ambiguous;
@@ -106,6 +121,11 @@ impl fmt::Display for Report {
             f,
             "{} deletions of records, {} acknowledged records dropped in the end",
             self.deletions, self.dropped,
+        )?;
+        writeln!(
+            f,
+            "groups: {} requests done, {} offset fetches, {} joins, {} heartbeats of consumer groups, {} refusals",
+            self.group_requests, self.offset_fetches, self.joins, self.beats, self.group_refusals,
         )?;
         writeln!(
             f,

@@ -3,7 +3,7 @@
 //! Everything follows from the seed: time is tokio's paused clock, store and network are in memory, and one
 //! thread runs it all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rand::rngs::StdRng;
@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::chaos::Chaos;
 use crate::check;
-use crate::client::{self, Client, PROGRESS, PartitionIndex, Stage, Tally};
+use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally};
 use crate::cluster::Cluster;
-use crate::history::{Event, Partition, partitions};
+use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions};
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
@@ -65,6 +65,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
             history: Arc::default(),
             tally: Arc::default(),
             trace: Arc::clone(&trace),
+            began,
             stage: seen,
             rng: StdRng::seed_from_u64(0),
         },
@@ -96,6 +97,11 @@ async fn finish(
     let finished = timeout(PROGRESS, futures::future::join_all(producers)).await;
     finished.map_err(|_| no_progress("not everything was acknowledged"))?;
     let mut reader = clients.next();
+    for plan in &scenario.groups {
+        let places = committed(&clients.model.history.lock(), plan);
+        let fetched = timeout(PROGRESS, client::fetch_offsets(&reader, plan, places)).await;
+        fetched.map_err(|_| no_progress("committed offsets were not read"))?;
+    }
     let mut ends: BTreeMap<PartitionIndex, i64> = BTreeMap::new();
     for (at, topic) in scenario.topics.iter().enumerate() {
         for index in 0..topic.partitions {
@@ -129,6 +135,19 @@ async fn finish(
     finished.map(drop).map_err(|_| no_progress("not everything was read"))
 }
 
+/// The partitions that somebody committed for, or tried to.
+fn committed(history: &[Event], plan: &GroupPlan) -> BTreeSet<Place> {
+    let commits = history.iter().filter_map(|event| match event {
+        Event::GroupAsked(GroupAsked { group, request: GroupRequest::Commit(offsets), .. })
+            if *group == plan.name =>
+        {
+            Some(offsets)
+        }
+        _ => None,
+    });
+    commits.flatten().map(|(place, _)| place.clone()).collect()
+}
+
 async fn conclude(
     report: &mut Report,
     cluster: &Cluster,
@@ -147,6 +166,19 @@ async fn conclude(
         .iter()
         .filter(|event| matches!(event, Event::Trim { offset, .. } if *offset != i64::MAX))
         .count() as u64;
+    let groups = history.iter().filter_map(|event| match event {
+        Event::GroupAnswered { reply, .. } => Some(reply),
+        _ => None,
+    });
+    for reply in groups {
+        match reply {
+            GroupReply::Done => report.group_requests += 1,
+            GroupReply::Offsets(_) => report.offset_fetches += 1,
+            GroupReply::Joined { .. } => report.joins += 1,
+            GroupReply::Beat { .. } => report.beats += 1,
+            GroupReply::Refused(_) => report.group_refusals += 1,
+        }
+    }
     report.dropped = partitions(&history).values().map(Partition::dropped).sum();
     let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
     (report.unknown, report.retries) = (unknown, retries);
@@ -173,7 +205,8 @@ impl Clients {
         Client { number, rng: StdRng::seed_from_u64(self.seed.random()), ..self.model.clone() }
     }
 
-    /// Producers, one that deletes among them, and consumers. Each waits until the topics exist.
+    /// Those who shall come to an end before the log is read: producers, one that deletes, and the clients of
+    /// groups; and consumers. Each waits until the topics exist.
     fn spawn(&mut self, scenario: &Scenario) -> (Vec<JoinHandle<()>>, Vec<JoinHandle<()>>) {
         let all: Vec<PartitionIndex> = scenario
             .topics
@@ -213,6 +246,15 @@ impl Clients {
             producers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_ok() {
                     client::delete(client, all, gap).await;
+                }
+            }));
+        }
+        for plan in scenario.groups.iter().cloned() {
+            let clients: Vec<_> = (0..plan.clients).map(|_| self.next()).collect();
+            let mut exist = exist.clone();
+            producers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_ok() {
+                    client::run_group(plan, clients).await;
                 }
             }));
         }

@@ -12,6 +12,10 @@ fn nothing_acknowledged_is_lost_doubled_moved_or_out_of_order() {
     let happened = [
         total.acknowledged,
         total.seen,
+        total.group_requests,
+        total.offset_fetches,
+        total.joins,
+        total.beats,
         total.ambiguous,
         total.late,
         total.suffered.kills,

@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::client::{Pace, Topic};
+use crate::client::{GroupKind, GroupPlan, Pace, Topic};
 use crate::cluster::Setup;
 use crate::fault::{FaultPlan, Latency};
 
@@ -86,6 +86,8 @@ pub struct Scenario {
     pub consumers: usize,
     /// How producers work.
     pub pace: Pace,
+    /// The groups that clients use.
+    pub groups: Vec<GroupPlan>,
     /// The mean time between two deletions of records, if there are any.
     pub deletions: Option<Duration>,
     /// How long things go wrong.
@@ -138,12 +140,42 @@ impl Scenario {
             foul: FaultPlan { latency, ..FaultPlan::storm().milder(severity) },
             foul_share: rng.random_range(0.0..1.0),
             deletions: None,
+            groups: Vec::new(),
         };
         let gap = [None, None, Some(1500), Some(6000)].choose(rng).copied().flatten();
         scenario.deletions = gap.map(Duration::from_millis);
         scenario.topics[0].keeps = *[-1, -1, -1, 2000].choose(rng).unwrap_or(&-1);
+        scenario.groups = groups(&mut scenario.setup, rng);
         scenario
     }
+}
+
+/// The groups, and what the cluster says of them.
+fn groups(setup: &mut Setup, rng: &mut StdRng) -> Vec<GroupPlan> {
+    let settings = &mut setup.config.log.groups;
+    settings.consumer_session_timeout = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
+    settings.initial_rebalance_delay = Duration::from_millis(*[0, 500, 3000].choose(rng).unwrap_or(&3000));
+    // A group that is gone begins at generation 1 again.
+    settings.offsets_retention_check = Duration::from_secs(86_400);
+    let consumer_session = settings.consumer_session_timeout;
+    let count = *[0, 1, 2, 3, 3, 4].choose(rng).unwrap_or(&2);
+    let plan = |index: usize| {
+        let kinds = [GroupKind::Simple, GroupKind::Classic, GroupKind::Consumer];
+        let kind = *kinds.choose(rng).unwrap_or(&GroupKind::Simple);
+        let session = match kind {
+            GroupKind::Consumer => consumer_session,
+            _ => Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&20)),
+        };
+        GroupPlan {
+            name: Arc::from(format!("g{index}")),
+            kind,
+            clients: rng.random_range(1..=4),
+            session,
+            rebalance: Duration::from_secs(rng.random_range(12..=25)),
+            restless: rng.random_bool(0.5),
+        }
+    };
+    (0..count).map(plan).collect()
 }
 
 fn setup(nodes: usize, rng: &mut StdRng) -> Setup {

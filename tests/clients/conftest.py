@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -59,35 +61,43 @@ def _no_hang():
     signal.alarm(0)
 
 
+@dataclass(frozen=True)
+class Target:
+    """The broker under test. `restart` is there where it can be restarted and keeps its data."""
+
+    bootstrap: str
+    restart: Callable[[], None] | None = None
+
+
 @pytest.fixture(scope="session")
 def target(tmp_path_factory):
-    """The bootstrap address of the broker under test."""
     running = os.environ.get("TIDELOG_TEST_BOOTSTRAP")
     if running:
-        yield running
+        yield Target(running)
         return
     directory = tmp_path_factory.mktemp("target")
     if os.environ.get("TIDELOG_TEST_TARGET") == "kafka":
         with KafkaNode(directory) as node:
-            yield node.bootstrap
+            yield Target(node.bootstrap, lambda: (node.stop(), node.start()))
         return
     store = os.environ.get("TIDELOG_TEST_STORE", "file")
     if store in SERVERS:
         with SERVERS[store](directory / "store") as server:
             with Broker(server.store_url(), env=server.env, directory=directory) as broker:
-                yield broker.bootstrap
+                yield Target(broker.bootstrap, lambda: (broker.kill(), broker.start()))
                 broker.process.check_alive()
         return
     urls = {"file": f"file://{directory / 'store'}", "memory": "memory://"}
     (directory / "store").mkdir(exist_ok=True)
     with Broker(urls.get(store, store), directory=directory) as broker:
-        yield broker.bootstrap
+        restart = None if store == "memory" else lambda: (broker.kill(), broker.start())
+        yield Target(broker.bootstrap, restart)
         broker.process.check_alive()
 
 
 @pytest.fixture(scope="session")
 def bootstrap(target) -> str:
-    return target
+    return target.bootstrap
 
 
 @pytest.fixture(scope="session")

@@ -59,17 +59,19 @@ def free_ports(count: int) -> list[int]:
 
 
 class Process:
-    """One child in its own process group, its output appended to `log`."""
+    """One child in its own process group, its output appended to `log`. With `piped`, it is spoken to by its standard
+    input, and only its errors are logged."""
 
     running: set["Process"] = set()
 
-    def __init__(self, command, log: Path, env=None, cwd=None):
+    def __init__(self, command, log: Path, env=None, cwd=None, piped: bool = False):
         self.command = [str(part) for part in command]
         self.log = Path(log)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as output:
             self.child = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                self.command, stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if piped else output, stderr=output,
                 env=dict(os.environ, **(env or {})), cwd=cwd, start_new_session=True,
             )
         Process.running.add(self)

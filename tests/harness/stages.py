@@ -97,12 +97,13 @@ def _pytest(run: Run, *arguments, **environment) -> Outcome:
 
 
 def harness(run: Run) -> Outcome:
-    return _pytest(run, TESTS / "durability", TESTS / "chaos")
+    return _pytest(run, TESTS / "durability", TESTS / "chaos", TESTS / "groups")
 
 
-def _clients(run: Run, store: str, *files: str) -> Outcome:
+def _clients(run: Run, store: str, *files: str, without: str = "") -> Outcome:
     chosen = [TESTS / "clients" / name for name in files] or [TESTS / "clients"]
-    return _pytest(run, *chosen, TIDELOG_TEST_STORE=store, **run.broker())
+    ignored = [f"--ignore-glob={TESTS / 'clients' / without}"] if without else []
+    return _pytest(run, *chosen, *ignored, TIDELOG_TEST_STORE=store, **run.broker())
 
 
 def clients_file(run: Run) -> Outcome:
@@ -110,7 +111,8 @@ def clients_file(run: Run) -> Outcome:
 
 
 def clients_memory(run: Run) -> Outcome:
-    return _clients(run, "memory")
+    # Groups take long, and are to outlive the broker.
+    return _clients(run, "memory", without="test_group*")
 
 
 def clients_s3(run: Run) -> Outcome:
@@ -131,6 +133,15 @@ def _program(run: Run, *command) -> Outcome:
 
 def crash(run: Run) -> Outcome:
     return _program(run, TESTS / "crash.py", "--store", "file", "--rounds", "5")
+
+
+def groups(run: Run) -> Outcome:
+    TOOLS["ministack"].ensure()
+    came = _program(run, TESTS / "groups.py", "--seconds", "10")
+    commits = [_program(run, TESTS / "commits.py", "--nodes", *options)
+               for options in (("1", "--kills", "6"), ("3", "--kills", "3", "--store", "s3"))]
+    outcomes = [came, *commits]
+    return Outcome(all(outcome.ok for outcome in outcomes), "; ".join(outcome.note for outcome in outcomes))
 
 
 def simulator(run: Run) -> Outcome:
@@ -157,8 +168,8 @@ def hostile(run: Run) -> Outcome:
 
 STAGES = {
     "setup": setup, "build": build, "rust": rust, "harness": harness, "clients-file": clients_file,
-    "clients-memory": clients_memory, "clients-s3": clients_s3, "kafka-cli": kafka_cli, "crash": crash, "hostile": hostile,
-    "simulator": simulator, "chaos": chaos,
+    "clients-memory": clients_memory, "clients-s3": clients_s3, "kafka-cli": kafka_cli, "crash": crash,
+    "groups": groups, "hostile": hostile, "simulator": simulator, "chaos": chaos,
 }
 NEEDS_NO_BINARY = ("setup", "rust", "harness")
 

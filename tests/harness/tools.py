@@ -31,6 +31,8 @@ NODE_PACKAGES = {
     "lz4-napi": "2.10.0",
     "@bokuweb/zstd-wasm": "0.0.27",
 }
+FRANZ = Path(__file__).resolve().parent.parent / "groups/programs/franz"
+FRANZ_FILES = ("go.mod", "go.sum", "main.go")
 MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 
 
@@ -70,6 +72,12 @@ def build_minio(home: Path) -> None:
     go = need("go", "MinIO")
     environment = dict(os.environ, CGO_ENABLED="0", GOBIN=str(home), GOFLAGS="-p=1")
     run([go, "install", MINIO], "go install", env=environment, cwd=home)
+
+
+def build_franz_go(home: Path) -> None:
+    go = need("go", "franz-go")
+    environment = dict(os.environ, CGO_ENABLED="0", GOFLAGS="-p=1 -mod=readonly")
+    run([go, "build", "-trimpath", "-o", home / "member", "."], "go build", env=environment, cwd=FRANZ)
 
 
 def debian_package(package: str, present: Callable[[], bool]) -> Callable[[Path], None]:
@@ -114,6 +122,8 @@ TOOLS = {
              debian_package("kcat", has_kcat), present=has_kcat),
         Tool("kafkajs", "KafkaJS and its codecs",
              tuple(f"{name}@{version}" for name, version in NODE_PACKAGES.items()), build_kafkajs),
+        Tool("franz-go", "a group's member in Go",
+             tuple((FRANZ / name).read_text() for name in FRANZ_FILES), build_franz_go),
         Tool("kafka", "Apache Kafka, its tools and its broker", (kafka_pom(),), build_kafka),
         Tool("librdkafka", "librdkafka's headers, for the benchmark", ("librdkafka-dev",),
              debian_package("librdkafka-dev", has_librdkafka), on_request=True,

@@ -42,11 +42,17 @@ pub enum Mutant {
     ForgetTrims,
     /// A log's beginning is shown before its slot is acknowledged (I10).
     ShowTrimsEarly,
+    /// A group's reply leaves before the slot of what it tells is acknowledged (I10).
+    AnswerGroupsEarly,
+    /// A shard that is released loses its groups.
+    ForgetGroups,
+    /// A shard that is released loses its groups' members.
+    ForgetMembers,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -65,6 +71,9 @@ impl Mutant {
         Self::ServeBeforeReplay,
         Self::ForgetTrims,
         Self::ShowTrimsEarly,
+        Self::AnswerGroupsEarly,
+        Self::ForgetGroups,
+        Self::ForgetMembers,
     ];
 }
 

@@ -66,6 +66,9 @@ pub enum ConfigReject {
         "The configuration value cannot be added because it exceeds the maximum value size of {LONGEST} bytes."
     )]
     TooLong,
+    /// INVALID_REQUEST: no Kafka string is so long, and no entry holds it.
+    #[error("A group's id has at most {LONGEST} bytes.")]
+    LongGroup,
     /// INVALID_REQUEST, where Kafka's brokers check their own settings.
     #[error(transparent)]
     InvalidOfBroker(ConfigError),
@@ -94,6 +97,9 @@ impl Cluster {
             && self.topic(*id).is_none()
         {
             return Err(ConfigReject::NoTopic);
+        }
+        if matches!(resource, Resource::Group(group) if group.len() > LONGEST) {
+            return Err(ConfigReject::LongGroup);
         }
         let before = self.overrides(resource);
         let after = match asked {

@@ -215,6 +215,9 @@ fn who_gave_a_nodes_and_a_groups_setting_its_value() {
     assert_eq!(cluster.group_config(&settings, "g").consumer.session_timeout_ms, 50_000);
     assert_eq!(cluster.group_config(&settings, "h").consumer.session_timeout_ms, 45_000);
     assert!(planned(&cluster, &group, "consumer.session.timeout.ms", set("60001")).is_err());
+    let long = Resource::Group("g".repeat(32_768));
+    let refused = planned(&cluster, &long, "consumer.session.timeout.ms", set("50000"));
+    assert_eq!(refused, Err(ConfigReject::LongGroup));
 }
 
 #[test]

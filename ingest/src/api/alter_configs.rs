@@ -203,9 +203,10 @@ fn refused(name: &str, reject: &ConfigReject) -> Refused {
         | ConfigReject::NoList { .. }
         | ConfigReject::NoListOfBroker { .. }
         | ConfigReject::TooLong => ErrorCode::InvalidConfig,
-        ConfigReject::InvalidOfBroker(_) | ConfigReject::ReadOnly(_) | ConfigReject::AllNodes(_) => {
-            ErrorCode::InvalidRequest
-        }
+        ConfigReject::LongGroup
+        | ConfigReject::InvalidOfBroker(_)
+        | ConfigReject::ReadOnly(_)
+        | ConfigReject::AllNodes(_) => ErrorCode::InvalidRequest,
     };
     Refused::new(code, reject.to_string())
 }

@@ -17,6 +17,7 @@ use coordinator::share::Settings as ShareSettings;
 use parking_lot::{Mutex, MutexGuard};
 use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
+use tiering::mutant::{self, Mutant};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -334,10 +335,12 @@ impl Log {
                     state.writes.insert(group, open.stub.ticket());
                 }
                 Effect::Reply { group, token, reply } => {
-                    let after = if reply.needs_barrier() {
-                        Some(open.barrier())
-                    } else {
-                        state.writes.get(&group).filter(|write| write.is_pending()).cloned()
+                    let pending = || state.writes.get(&group).filter(|write| write.is_pending()).cloned();
+                    let after = match reply.needs_barrier() {
+                        _ if mutant::is(Mutant::AnswerGroupsEarly) => None,
+                        true if mutant::is(Mutant::RejectWithoutBarrier) => None,
+                        true => Some(open.barrier()),
+                        false => pending(),
                     };
                     if let Some(waiting) = state.waiting.remove(&token) {
                         // Whoever asked may have hung up.

@@ -1,6 +1,7 @@
 //! Shards that come and go while a session lasts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use coordinator::cluster::{Cluster, SessionState};
 use coordinator::{Epoch, SessionId, ShardId};
@@ -165,7 +166,14 @@ impl Log {
         }
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
-            let (shares, groups) = (groups.shares.durable_of(shard), groups.durable_of(shard));
+            let shares = groups.shares.durable_of(shard);
+            let mut groups = groups.durable_of(shard);
+            if mutant::is(Mutant::ForgetGroups) {
+                groups.clear();
+            }
+            if mutant::is(Mutant::ForgetMembers) {
+                groups.values_mut().for_each(|group| Arc::make_mut(group).members.clear());
+            }
             open.builder.push(Record::Release { shard, epoch, partitions, groups, shares });
         }
         let (session, end, committed) = (open.session, open.n + 1, open.barrier());

@@ -13,8 +13,12 @@ use ingest::metrics::Metrics;
 use ingest::peer::{Connect, Stream};
 use parking_lot::Mutex;
 use protocol::ErrorCode;
+use protocol::messages::create_partitions::CreatePartitionsTopic;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
-use protocol::messages::{FetchRequest, MetadataRequest};
+use protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
+use protocol::messages::{
+    CreatePartitionsRequest, FetchRequest, IncrementalAlterConfigsRequest, MetadataRequest,
+};
 use tiering::seams::{Clock, Entropy};
 use tiering::store::{MemoryStore, Store, StoreKind};
 use tokio::task::JoinHandle;
@@ -344,5 +348,59 @@ async fn sessions_follow_each_other_and_clients_do_not_notice() {
     world.start(2).await;
     world.settle().await;
     world.until_writable(&mut writer).await;
+    writer.verify(&world).await;
+}
+
+/// Changes one setting at a node.
+async fn set(world: &World, node: i32, kind: i8, name: &str, key: &str, value: &str) {
+    let config = AlterableConfig { name: key.into(), config_operation: 0, value: Some(value.into()) };
+    let resource =
+        AlterConfigsResource { resource_type: kind, resource_name: name.into(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let response = world.client(node).ask(1, &request).await;
+    assert_eq!(response.responses[0].error_code, 0, "{:?}", response.responses[0].error_message);
+}
+
+/// Once a change is answered, every node that is concerned acts by it.
+#[tokio::test(start_paused = true)]
+async fn settings_hold_on_every_node_once_they_are_answered() {
+    let (world, mut writer) = World::with_topic(3).await;
+    world.until_writable(&mut writer).await;
+    let refused_everywhere = async |code: ErrorCode| {
+        for index in 0..PARTITIONS {
+            let id = PartitionId { topic: writer.topic, index };
+            let leader = world.cluster().leader(id).expect("a leader").0.node.0;
+            let batch = idempotent(78, 0, 0, 1);
+            let answer = world.client(leader).produce_to(9, "t", index, batch).await;
+            assert_eq!(ErrorCode::from_code(answer.error_code), Some(code), "partition {index}");
+        }
+    };
+    set(&world, 1, 2, "t", "max.message.bytes", "10").await;
+    refused_everywhere(ErrorCode::MessageTooLarge).await;
+    set(&world, 2, 2, "t", "max.message.bytes", "1000").await;
+    set(&world, 3, 4, "", "log.cleanup.policy", "compact").await;
+    refused_everywhere(ErrorCode::InvalidRecord).await;
+    set(&world, 2, 32, "g", "consumer.session.timeout.ms", "50000").await;
+    for node in 1..=3 {
+        let config = world.nodes[&node].broker.group_config("g");
+        assert_eq!(config.consumer.session_timeout_ms, 50_000, "node {node}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_partitions_are_served_once_they_are_answered() {
+    let (world, mut writer) = World::with_topic(3).await;
+    world.until_writable(&mut writer).await;
+    let count = PARTITIONS + 6;
+    let topic = CreatePartitionsTopic { name: "t".into(), count, assignments: None };
+    let request = CreatePartitionsRequest { topics: vec![topic], timeout_ms: 10_000, validate_only: false };
+    assert_eq!(world.client(2).ask(3, &request).await.results[0].error_code, 0);
+    let cluster = world.cluster();
+    for index in PARTITIONS..count {
+        let (session, _) = cluster.leader(PartitionId { topic: writer.topic, index }).expect("a leader");
+        let batch = idempotent(79, 0, 0, 1);
+        let answer = world.client(session.node.0).produce_to(9, "t", index, batch).await;
+        assert_eq!((answer.error_code, answer.base_offset), (0, 0), "partition {index}");
+    }
     writer.verify(&world).await;
 }

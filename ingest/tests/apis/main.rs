@@ -1,5 +1,7 @@
 //! Every API over a connection to a node with a store in memory: what clients see.
 
+mod administration;
+mod alter_configs;
 mod client;
 mod cluster;
 mod consumer_groups;
@@ -10,6 +12,7 @@ mod listener;
 mod listeners;
 mod metadata;
 mod node;
+mod partitions;
 mod pipeline;
 mod produce;
 mod protocol_errors;

@@ -74,8 +74,14 @@ async fn the_settings_of_the_node() {
         ("socket.request.max.bytes", "8388608"),
     ] {
         let setting = named(&result, name);
-        assert_eq!((setting.value.as_deref(), setting.read_only), (Some(value), true), "{name}");
+        let may_change = name == "message.max.bytes";
+        assert_eq!((setting.value.as_deref(), setting.read_only), (Some(value), !may_change), "{name}");
     }
+    let retention = named(&result, "log.retention.ms");
+    assert_eq!((retention.value.as_deref(), retention.config_source, retention.read_only), (None, 5, false));
+    let delay = named(&result, "group.initial.rebalance.delay.ms");
+    assert_eq!((delay.value.as_deref(), delay.config_source, delay.read_only), (Some("3000"), 5, true));
+    assert_eq!(describe(&mut client, 4, 4, "", None).await.configs, []);
     assert_eq!(named(&result, "num.partitions").config_source, 5);
     assert_eq!(named(&result, "socket.request.max.bytes").config_source, 4);
     let names: Vec<_> = result.configs.iter().map(|c| c.name.as_str()).collect();
@@ -91,6 +97,10 @@ async fn resources_that_are_not_there() {
         (2, "a b", ErrorCode::InvalidTopicException),
         (4, "8", ErrorCode::InvalidRequest),
         (4, "x", ErrorCode::InvalidRequest),
+        (2, "", ErrorCode::InvalidTopicException),
+        (8, "7", ErrorCode::InvalidRequest),
+        (16, "m", ErrorCode::InvalidRequest),
+        (32, "", ErrorCode::InvalidRequest),
         (99, "x", ErrorCode::InvalidRequest),
     ] {
         let result = describe(&mut client, 4, kind, name, None).await;

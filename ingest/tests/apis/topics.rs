@@ -152,29 +152,77 @@ async fn topics_are_deleted_by_name_and_by_id() {
     let mut client = node.connect();
     for version in 1..=5 {
         client.create_topic("t", 1, &[]).await;
-        let topic_names = vec!["t".into(), "u".into(), "t".into()];
+        client.create_topic("v", 1, &[]).await;
+        let topic_names = ["t", "u", "v", "v"].map(Into::into).to_vec();
         let request = DeleteTopicsRequest { topic_names, timeout_ms: 1000, ..Default::default() };
         let response = client.ask(version, &request).await;
         let codes: Vec<_> = response.responses.iter().map(|r| r.error_code).collect();
         let expected = [ErrorCode::None, ErrorCode::UnknownTopicOrPartition, ErrorCode::InvalidRequest];
-        assert_eq!(codes, expected.map(ErrorCode::code));
+        assert_eq!(codes, expected.map(ErrorCode::code), "what is named twice is told once, and stays");
+        let topic_names = vec!["v".into()];
+        let request = DeleteTopicsRequest { topic_names, timeout_ms: 1000, ..Default::default() };
+        assert_eq!(client.ask(version, &request).await.responses[0].error_code, 0);
     }
     client.create_topic("a", 1, &[]).await;
     client.create_topic("b", 1, &[]).await;
     let id = client.topic_id("a").await;
     let (zero, unknown) = (Uuid::ZERO, Uuid::from_bytes([9; 16]));
-    let topics =
-        [(None, id), (Some("b"), zero), (None, unknown), (None, zero), (Some("a"), id), (Some("a"), zero)];
-    let topics =
-        topics.map(|(name, topic_id)| DeleteTopicState { name: name.map(Into::into), topic_id }).to_vec();
-    let request = DeleteTopicsRequest { topics, timeout_ms: 1000, ..Default::default() };
+    client.create_topic("c", 1, &[]).await;
+    let (c, invalid) = (client.topic_id("c").await, ErrorCode::InvalidRequest);
+    let wanted = [
+        (None, id, ErrorCode::None),
+        (Some("b"), zero, ErrorCode::None),
+        (None, unknown, ErrorCode::UnknownTopicId),
+        (Some("c"), zero, invalid),
+        (None, c, invalid),
+        (None, zero, invalid),
+        (Some("b"), id, invalid),
+    ];
+    let topics = wanted.map(|(name, topic_id, _)| DeleteTopicState { name: name.map(Into::into), topic_id });
+    let request = DeleteTopicsRequest { topics: topics.to_vec(), timeout_ms: 1000, ..Default::default() };
     let response = client.ask(6, &request).await;
-    let invalid = ErrorCode::InvalidRequest;
-    let expected = [ErrorCode::None, ErrorCode::None, ErrorCode::UnknownTopicId, invalid, invalid, invalid];
-    let codes: Vec<_> = response.responses.iter().map(|r| r.error_code).collect();
-    assert_eq!(codes, expected.map(ErrorCode::code));
-    assert_eq!((response.responses[0].name.as_deref(), response.responses[0].topic_id), (Some("a"), id));
-    assert_eq!(node.broker.cluster().expect("a cluster").topics().count(), 0);
+    let told: Vec<_> = response
+        .responses
+        .iter()
+        .map(|r| (r.name.as_deref(), r.topic_id, ErrorCode::from_code(r.error_code).expect("known")))
+        .collect();
+    let b = response.responses.iter().find(|r| r.error_code == 0 && r.name.as_deref() == Some("b"));
+    let expected = [
+        (None, zero, invalid),
+        (Some("b"), id, invalid),
+        (Some("a"), id, ErrorCode::None),
+        (Some("b"), b.expect("it is deleted").topic_id, ErrorCode::None),
+        (None, unknown, ErrorCode::UnknownTopicId),
+        // Its id is there, too: told once.
+        (Some("c"), c, invalid),
+    ];
+    assert_eq!(told, expected);
+    let cluster = node.broker.cluster().expect("a cluster");
+    assert_eq!(cluster.topics().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_kafkas() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("old.one", 1).await;
+    let cases = [
+        (topic("old.one"), "Topic 'old.one' already exists."),
+        (topic("old_one"), "Topic 'old_one' collides with existing topic: old.one"),
+        (topic(".."), "Topic name is invalid: '..' is not allowed"),
+        (
+            CreatableTopic { num_partitions: 0, ..topic("none") },
+            "Number of partitions was set to an invalid non-positive value.",
+        ),
+        (
+            CreatableTopic { replication_factor: 0, ..topic("thin") },
+            "Replication factor must be larger than 0, or -1 to use the default value.",
+        ),
+        (topic("__cluster_metadata"), "Creation of internal topic __cluster_metadata is prohibited."),
+    ];
+    for (topic, message) in cases {
+        let response = client.ask(7, &request(vec![topic])).await;
+        assert_eq!(response.topics[0].error_message.as_deref(), Some(message));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -124,6 +124,15 @@ impl Connection {
         self.send(request).await?.wait().await
     }
 
+    /// As [`Connection::call`], in a version no newer than `newest`.
+    pub(super) async fn call_up_to<R: Request>(
+        &self,
+        request: &R,
+        newest: i16,
+    ) -> Result<R::Response, Error> {
+        self.submit(request, self.version::<R>()?.min(newest)).await?.wait().await
+    }
+
     /// As [`Connection::call`], of an API that nobody advertises, and that has one version.
     pub(super) async fn call_unadvertised<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
         self.submit(request, *R::VERSIONS.start()).await?.wait().await

@@ -80,6 +80,20 @@ pub(crate) enum Error {
         /// Its name.
         topic: String,
     },
+    /// There is no such group.
+    #[error("there is no group {group}: tidelog group list shows what there is")]
+    NoGroup {
+        /// Its id.
+        group: String,
+    },
+    /// There is such a group, and the broker does not tell more.
+    #[error("group {group} is of type {kind}, which this cluster does not describe")]
+    Undescribed {
+        /// Its id.
+        group: String,
+        /// Its type.
+        kind: String,
+    },
     /// The system gives no more threads.
     #[error("no thread could be started: {0}")]
     Thread(std::io::Error),
@@ -144,6 +158,8 @@ impl Error {
             | Self::Decode { .. }
             | Self::Encode(_)
             | Self::NoTopic { .. }
+            | Self::NoGroup { .. }
+            | Self::Undescribed { .. }
             | Self::Thread(_)
             | Self::Batch(_) => false,
         }

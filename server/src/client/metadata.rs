@@ -124,7 +124,7 @@ impl Client {
 }
 
 /// An IPv6 address needs brackets in front of a port.
-fn bracketed(host: &str) -> String {
+pub(super) fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 

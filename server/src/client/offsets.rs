@@ -1,12 +1,36 @@
 //! ListOffsets: the ends of partitions, and offsets by time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 
-use super::{Client, Error};
+use super::{Client, Error, TopicPartition};
 
 impl Client {
+    /// As [`Client::offsets`], in many topics; without partitions that do not exist or that nobody leads.
+    pub(crate) async fn offsets_of(
+        &self,
+        timestamps: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+        let names: BTreeSet<&str> = timestamps.keys().map(|(topic, _)| &**topic).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let metadata = self.metadata(Some(&names), false).await?;
+        let mut by_topic: BTreeMap<&str, BTreeMap<i32, i64>> = BTreeMap::new();
+        for ((topic, partition), timestamp) in timestamps {
+            if metadata.leader(topic, *partition).is_some() {
+                by_topic.entry(topic).or_default().insert(*partition, *timestamp);
+            }
+        }
+        let mut found = BTreeMap::new();
+        for (topic, timestamps) in by_topic {
+            let offsets = self.offsets(topic, &timestamps).await?;
+            found.extend(
+                offsets.into_iter().map(|(partition, offset)| ((topic.to_owned(), partition), offset)),
+            );
+        }
+        Ok(found)
+    }
+
     /// The offset that each partition has for its timestamp (or one of ListOffsets' special ones); −1 where no
     /// record is as young.
     pub(crate) async fn offsets(

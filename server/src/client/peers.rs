@@ -12,7 +12,8 @@ use super::{Client, Connection, Error};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Client {
-    async fn open_briefly(&self, address: &str) -> Result<Arc<Connection>, Error> {
+    /// A connection of its own, to a node that must be quick.
+    pub(super) async fn open_briefly(&self, address: &str) -> Result<Arc<Connection>, Error> {
         let patience = PATIENCE.min(self.timeout());
         Connection::open(address, patience, patience).await
     }

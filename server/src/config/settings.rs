@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use tiering::store::StoreUrl;
 
+use super::kafka::KafkaSettings;
 use super::listeners::{ListenerName, ListenerSpecs};
 use super::units::{ByteSize, Span};
 use super::validate::{HedgeSetting, HttpSetting, LogFormat};
@@ -96,6 +97,8 @@ settings! {
             "Partitions of a topic whose creation does not say how many (Kafka's num.partitions)";
         default_replication_factor "default-replication-factor": i16, "N", "1",
             "Replication factor of a topic whose creation does not say one. Only a number that clients see: the store replicates";
+        kafka_settings "kafka-settings": KafkaSettings, "NAME=VALUE,...", "none",
+            "Settings of Kafka's for groups and committed offsets, under Kafka's names, such as group.initial.rebalance.delay.ms=0,offsets.retention.minutes=1440. Give all nodes the same";
         shutdown_grace "shutdown-grace": Span, "DURATION", "25s",
             "How long a stopping node may take to answer what it was asked and to close its session. Kubernetes kills after 30 s unless told otherwise";
     }

@@ -214,7 +214,7 @@ impl Settings {
             node_id: self.node_id.map(|id| within("node-id", id, 0, i32::MAX)).transpose()?.map(NodeId),
             rack: self.rack,
             addresses: Vec::new(),
-            settings: Default::default(),
+            settings: self.kafka_settings.unwrap_or_default().0,
             log,
             retention_check_interval: span(
                 "retention-check-interval",

@@ -1,7 +1,9 @@
 //! The binary as it is used: a node on a port of its own, and commands against it.
 
 mod cluster;
+mod groups;
 mod listeners;
+mod member;
 mod node;
 
 use std::io::Read;

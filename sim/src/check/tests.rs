@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod groups;
+
 /// One event in a line, as tests of real processes write them.
 const GOOD: &str = r#"
 {"type":"producer_id","producer":1,"id":1048576}

@@ -176,7 +176,11 @@ pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
             Event::Trim { topic, partition, offset } => {
                 of(topic, *partition, &|p| p.trims.push(*offset));
             }
-            Event::ProducerId { .. } => {}
+            Event::ProducerId { .. }
+            | Event::GroupMade { .. }
+            | Event::GroupAsked(_)
+            | Event::GroupAnswered { .. }
+            | Event::GroupGone { .. } => {}
         }
     }
     for partition in partitions.values_mut() {

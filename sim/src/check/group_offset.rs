@@ -1,0 +1,87 @@
+//! Committed offsets: an offset that was acknowledged is never lost and never goes back. Every OffsetFetch that
+//! begins after an acknowledged commit returns that one or another that was not over before it began.
+//!
+//! Linearizability of a register (Herlihy and Wing, "Linearizability: a correctness condition for concurrent
+//! objects", 1990), by the rule that suffices where every written value is unique: none is read that was overwritten
+//! before, or that nobody wrote. Commits without an answer may be carried out at any time, and what was read was
+//! carried out by then. A consumer whose offset goes back reads records twice (KIP-447 names it of zombies).
+
+use std::collections::BTreeMap;
+
+use protocol::ErrorCode;
+
+use super::{Anomaly, Findings};
+use crate::history::{Group, GroupReply, GroupRequest, Place};
+
+/// One attempt to commit: when it began, and when it was over at the latest.
+struct Attempt {
+    begun: usize,
+    over: Option<usize>,
+    refused: bool,
+}
+
+pub(super) fn check(group: &Group, findings: &mut Findings) {
+    let mut attempts: BTreeMap<&Place, BTreeMap<i64, Attempt>> = BTreeMap::new();
+    for exchange in &group.exchanges {
+        let GroupRequest::Commit(offsets) = &exchange.request else { continue };
+        let (over, refused) = match &exchange.reply {
+            Some((at, GroupReply::Done)) => (Some(at.order), false),
+            Some((_, GroupReply::Refused(code))) => (None, is_final(*code)),
+            _ => (None, false),
+        };
+        for (place, offset) in offsets {
+            let attempt = Attempt { begun: exchange.asked.order, over, refused };
+            attempts.entry(place).or_default().insert(*offset, attempt);
+        }
+    }
+    for (exchange, at, reply) in group.answered() {
+        let GroupReply::Offsets(offsets) = reply else { continue };
+        let (asked, answered) = (exchange.asked.order, at.order);
+        for (place, offset) in offsets {
+            let of = attempts.entry(place).or_default();
+            fetched(of, *offset, (asked, answered), &mut |anomaly, detail| {
+                findings.add(anomaly, format_args!("{}-{}: {detail}", place.0, place.1));
+            });
+        }
+    }
+}
+
+fn fetched(
+    attempts: &mut BTreeMap<i64, Attempt>,
+    offset: i64,
+    (asked, answered): (usize, usize),
+    add: &mut dyn FnMut(Anomaly, String),
+) {
+    let over_before = |attempt: &Attempt| attempt.over.is_some_and(|over| over < asked);
+    if offset < 0 {
+        if let Some((lost, _)) = attempts.iter().find(|(_, attempt)| over_before(attempt)) {
+            add(Anomaly::LostOffset, format!("{lost} was committed, and there was none"));
+        }
+        return;
+    }
+    let Some(read) = attempts.get(&offset).filter(|read| read.begun < answered && !read.refused) else {
+        return add(Anomaly::PhantomOffset, format!("{offset} was read, and nobody committed it"));
+    };
+    let overwrites = |attempt: &Attempt| read.over.is_some_and(|over| over < attempt.begun);
+    if let Some((lost, _)) = attempts.iter().find(|(_, other)| over_before(other) && overwrites(other)) {
+        add(Anomaly::LostOffset, format!("{lost} was committed after {offset}, and {offset} was read"));
+    }
+    if let Some(read) = attempts.get_mut(&offset) {
+        read.over = Some(read.over.map_or(answered, |over| over.min(answered)));
+    }
+}
+
+/// Whether an error says that nothing was committed and nothing will be.
+fn is_final(code: i16) -> bool {
+    matches!(
+        ErrorCode::from_code(code),
+        Some(
+            ErrorCode::IllegalGeneration
+                | ErrorCode::UnknownMemberId
+                | ErrorCode::RebalanceInProgress
+                | ErrorCode::FencedMemberEpoch
+                | ErrorCode::StaleMemberEpoch
+                | ErrorCode::GroupIdNotFound
+        )
+    )
+}

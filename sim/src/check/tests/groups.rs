@@ -1,0 +1,151 @@
+//! What is wrong with groups is found, and nothing else.
+
+use super::*;
+
+/// A group's history: requests and replies in turn, of which each has its own number and second.
+fn group(steps: &[&str]) -> Vec<Anomaly> {
+    let mut lines = r#"{"type":"group_made","group":"g","patience_ms":10000}"#.to_owned();
+    for step in steps {
+        lines.push('\n');
+        lines.push_str(step);
+    }
+    found(&lines)
+}
+
+fn asked(ask: u64, at_s: u64, member: &str, request: &str) -> String {
+    let at_ms = at_s * 1000;
+    format!(
+        r#"{{"type":"group_asked","ask":{ask},"group":"g","member":"{member}","at_ms":{at_ms},"request":{request}}}"#
+    )
+}
+
+fn answered(ask: u64, at_s: u64, reply: &str) -> String {
+    format!(r#"{{"type":"group_answered","ask":{ask},"at_ms":{},"reply":{reply}}}"#, at_s * 1000)
+}
+
+/// Exchanges, one after the other: second, member, request, reply. No reply if that is empty.
+fn exchanges(all: &[(u64, &str, &str, &str)]) -> Vec<Anomaly> {
+    let mut lines = Vec::new();
+    for (ask, (at, member, request, reply)) in (0..).zip(all) {
+        lines.push(asked(ask, *at, member, request));
+        if !reply.is_empty() {
+            lines.push(answered(ask, *at, reply));
+        }
+    }
+    group(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn commit(offset: i64) -> String {
+    format!(r#"{{"commit":[[["t",0],{offset}]]}}"#)
+}
+
+fn offsets(offset: i64) -> String {
+    format!(r#"{{"offsets":[[["t",0],{offset}]]}}"#)
+}
+
+const DONE: &str = r#""done""#;
+const FETCH: &str = r#""fetch""#;
+
+#[test]
+fn an_acknowledged_offset_stays() {
+    let (one, two) = (commit(1), commit(2));
+    let run = |second: &str, read: i64| {
+        exchanges(&[(1, "", &one, DONE), (2, "", &two, second), (3, "", FETCH, &offsets(read))])
+    };
+    assert_eq!(
+        (run(DONE, 2), run(DONE, 1), run(DONE, -1)),
+        (vec![], vec![Anomaly::LostOffset], vec![Anomaly::LostOffset])
+    );
+    // Without an answer, or with one that leaves it open, it may have been committed or not.
+    for open in ["", r#"{"refused":16}"#] {
+        assert_eq!((run(open, 1), run(open, 2)), (vec![], vec![]));
+        assert_eq!(run(open, 3), [Anomaly::PhantomOffset]);
+    }
+    assert_eq!(run(r#"{"refused":22}"#, 2), [Anomaly::PhantomOffset]);
+}
+
+#[test]
+fn what_was_read_does_not_go_back() {
+    let (one, two) = (commit(1), commit(2));
+    let run = |reads: [i64; 3]| {
+        let reads = reads.map(offsets);
+        let [a, b, c] = &reads;
+        exchanges(&[
+            (1, "", &one, DONE),
+            (2, "", &two, ""),
+            (3, "", FETCH, a),
+            (4, "", FETCH, b),
+            (5, "", FETCH, c),
+        ])
+    };
+    assert_eq!((run([1, 1, 2]), run([2, 2, 2])), (vec![], vec![]));
+    // The commit without an answer was carried out by then, once.
+    let late = exchanges(&[
+        (1, "", &one, ""),
+        (2, "", FETCH, &offsets(1)),
+        (3, "", &two, DONE),
+        (4, "", FETCH, &offsets(1)),
+    ]);
+    assert_eq!(late, [Anomaly::LostOffset]);
+}
+
+fn joined(generation: i32, leader: &str) -> String {
+    format!(r#"{{"joined":{{"generation":{generation},"leader":"{leader}"}}}}"#)
+}
+
+fn beat(epoch: i32, owned: &str) -> String {
+    format!(r#"{{"consumer_heartbeat":{{"epoch":{epoch},"owned":{owned}}}}}"#)
+}
+
+fn told(epoch: i32, assignment: &str) -> String {
+    format!(r#"{{"beat":{{"epoch":{epoch},"assignment":{assignment}}}}}"#)
+}
+
+const JOIN: &str = r#""join""#;
+
+#[test]
+fn generations_rise_and_have_one_leader() {
+    let run = |first: &str, second: &str| exchanges(&[(1, "a", JOIN, first), (2, "b", JOIN, second)]);
+    assert_eq!(run(&joined(1, "a"), &joined(1, "a")), []);
+    assert_eq!(run(&joined(1, "a"), &joined(2, "b")), []);
+    assert_eq!(run(&joined(1, "a"), &joined(1, "b")), [Anomaly::TwoGroupLeaders]);
+    assert_eq!(run(&joined(2, "a"), &joined(1, "a")), [Anomaly::GenerationWentBack]);
+    let epochs = [(1, "a", &*beat(0, "[]"), &*told(2, "null")), (2, "a", &beat(2, "null"), &told(1, "null"))];
+    assert_eq!(exchanges(&epochs), [Anomaly::GenerationWentBack]);
+}
+
+#[test]
+fn a_partition_has_one_owner() {
+    let mine = r#"[["t",0]]"#;
+    let run = |at: u64, given_back: &[(u64, &str, &str, &str)]| {
+        let (join, all, b) = (beat(0, "[]"), told(1, mine), told(2, mine));
+        let mut steps = vec![(1, "a", &*join, &*all)];
+        steps.extend(given_back);
+        steps.push((at, "b", &join, &b));
+        exchanges(&steps)
+    };
+    assert_eq!(run(2, &[]), [Anomaly::PartitionOwnedTwice]);
+    // It was not heard of for long, or gave it back, even if nobody heard that.
+    assert_eq!(run(20, &[]), []);
+    assert_eq!(run(2, &[(2, "a", &beat(1, "[]"), "")]), []);
+    assert_eq!(run(2, &[(2, "a", &beat(-1, "null"), "")]), []);
+}
+
+#[test]
+fn a_member_that_is_heard_of_stays() {
+    let heartbeat = r#"{"heartbeat":{"generation":1}}"#;
+    let run = |steps: &[(u64, &str)]| {
+        let joined = joined(1, "a");
+        let mut all = vec![(1, "a", JOIN, &*joined)];
+        all.extend(steps.iter().map(|(at, reply)| (*at, "a", heartbeat, *reply)));
+        exchanges(&all)
+    };
+    let (unknown, rebalances) = (r#"{"refused":25}"#, r#"{"refused":27}"#);
+    assert_eq!(run(&[(5, DONE), (9, unknown)]), [Anomaly::MemberForgotten]);
+    assert_eq!(run(&[(5, DONE), (16, unknown)]), []);
+    // Everyone was well for a long time.
+    let calm: Vec<_> = (1..20).map(|n| (n * 5, DONE)).collect();
+    assert_eq!(run(&[&calm[..], &[(98, rebalances)]].concat()), [Anomaly::NeedlessRebalance]);
+    assert_eq!(run(&[&calm[..], &[(120, DONE), (122, rebalances)]].concat()), []);
+    assert_eq!(run(&[(5, DONE), (9, rebalances)]), []);
+}

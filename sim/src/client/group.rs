@@ -1,0 +1,84 @@
+//! Clients of groups: some commit offsets and are no members, others are, of classic or of consumer groups
+//! (KIP-848). They stay, or come, go, die and fall silent.
+
+mod classic;
+mod committer;
+mod consumer;
+mod offsets;
+mod seat;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Client;
+use crate::history::{Event, GroupReply, Place};
+use seat::Seat;
+
+/// What the clients of a group do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupKind {
+    /// They commit offsets and are no members.
+    Simple,
+    /// They are members of a classic group.
+    Classic,
+    /// They are members of a consumer group.
+    Consumer,
+}
+
+/// A group that clients use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What its clients do.
+    pub kind: GroupKind,
+    /// How many clients it has.
+    pub clients: usize,
+    /// How long a member may be silent.
+    pub session: Duration,
+    /// How long a rebalance waits for members.
+    pub rebalance: Duration,
+    /// Whether members come and go of their own accord.
+    pub restless: bool,
+}
+
+/// What the clients of a group share.
+#[derive(Clone)]
+struct Group {
+    plan: Arc<GroupPlan>,
+    /// Partitions that somebody has tried to commit for, and the offset that comes next.
+    next: Arc<Mutex<BTreeMap<Place, i64>>>,
+}
+
+/// Runs the clients of a group, until each of them finds the group as it should be after the run's misfortunes.
+pub async fn run(plan: GroupPlan, clients: Vec<Client>) {
+    let group = Group { plan: Arc::new(plan), next: Arc::default() };
+    let Some(first) = clients.first() else { return };
+    let patience = group.plan.session.min(group.plan.rebalance) / 2;
+    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+    first.note(Event::GroupMade { group: Arc::clone(&group.plan.name), patience_ms });
+    let running = clients.into_iter().map(|client| {
+        let seat = Seat::new(client, group.clone());
+        tokio::spawn(async move {
+            match seat.group.plan.kind {
+                GroupKind::Simple => committer::run(seat).await,
+                GroupKind::Classic => classic::run(seat).await,
+                GroupKind::Consumer => consumer::run(seat).await,
+            }
+        })
+    });
+    futures::future::join_all(running.collect::<Vec<_>>()).await;
+}
+
+/// Reads all offsets of a group, once nothing goes wrong any more.
+pub async fn fetch_all(client: &Client, plan: &GroupPlan, places: impl IntoIterator<Item = Place>) {
+    let next = places.into_iter().map(|place| (place, 0)).collect();
+    let group = Group { plan: Arc::new(plan.clone()), next: Arc::new(Mutex::new(next)) };
+    let mut seat = Seat::new(client.clone(), group);
+    while !matches!(offsets::fetch(&mut seat, &offsets::nobody()).await, Some(GroupReply::Offsets(_))) {
+        seat.client.pause(50..500).await;
+    }
+}

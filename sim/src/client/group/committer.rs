@@ -1,0 +1,36 @@
+//! A client that keeps a group's offsets and is no member, as those do that assign partitions themselves.
+
+use std::sync::Arc;
+
+use rand::Rng;
+
+use super::offsets::{commit, fetch, nobody};
+use super::seat::Seat;
+use crate::history::{GroupReply, Place};
+
+/// Commits and reads until the run says otherwise, and once more after that.
+pub(super) async fn run(mut seat: Seat) {
+    let topics = Arc::clone(&seat.client.topics);
+    loop {
+        seat.client.pause(50..2500).await;
+        let ends = !seat.client.is_running();
+        if !ends && seat.client.rng.random_bool(0.4) {
+            fetch(&mut seat, &nobody()).await;
+            continue;
+        }
+        let mut places: Vec<Place> = Vec::new();
+        for _ in 0..seat.client.rng.random_range(1..4) {
+            let topic = &topics[seat.client.rng.random_range(0..topics.len())];
+            let index = seat.client.rng.random_range(0..topic.partitions);
+            let place = (Arc::clone(&topic.name), index);
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        match commit(&mut seat, &nobody(), places).await {
+            Some(GroupReply::Done) if ends => return,
+            Some(GroupReply::Done) => {}
+            _ => seat.breathe().await,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What was asked of groups and what came back, sorted by group.
+//!
+//! Requests and replies stand in the history as they happened, so that one was over before another began if it
+//! stands there earlier. A request without a reply may have been carried out, may be later, or never.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Event;
+
+/// A partition, by the name or the id of its topic: a group's clients use one or the other.
+pub type Place = (Arc<str>, i32);
+
+/// What is asked of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupRequest {
+    /// OffsetCommit. No offset of a partition is ever committed twice.
+    Commit(Vec<(Place, i64)>),
+    /// OffsetFetch.
+    Fetch,
+    /// JoinGroup.
+    Join,
+    /// SyncGroup.
+    Sync {
+        /// The generation.
+        generation: i32,
+    },
+    /// Heartbeat.
+    Heartbeat {
+        /// The generation.
+        generation: i32,
+    },
+    /// LeaveGroup.
+    Leave,
+    /// ConsumerGroupHeartbeat.
+    ConsumerHeartbeat {
+        /// The member's epoch: 0 joins, −1 leaves.
+        epoch: i32,
+        /// What the member owns from now on, if it says so.
+        owned: Option<Vec<Place>>,
+    },
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupReply {
+    /// It is done.
+    Done,
+    /// Committed offsets; −1 where there is none.
+    Offsets(Vec<(Place, i64)>),
+    /// The member has joined.
+    Joined {
+        /// The generation.
+        generation: i32,
+        /// Who leads it.
+        leader: Arc<str>,
+    },
+    /// The member is in its group.
+    Beat {
+        /// Its epoch.
+        epoch: i32,
+        /// What it may own, if that is told.
+        assignment: Option<Vec<Place>>,
+    },
+    /// An error of Kafka's.
+    Refused(i16),
+}
+
+/// A request, as it stands in the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupAsked {
+    /// Its number, different from every other's.
+    pub ask: u64,
+    /// The group.
+    pub group: Arc<str>,
+    /// The member's id; empty for whoever has none.
+    pub member: Arc<str>,
+    /// When (ms since the run began).
+    pub at_ms: u64,
+    /// What is asked.
+    pub request: GroupRequest,
+}
+
+/// When something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Its place in the history.
+    pub order: usize,
+    /// Milliseconds since the run began.
+    pub ms: u64,
+}
+
+/// A request, and its reply if there was one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Who asked.
+    pub member: Arc<str>,
+    /// When.
+    pub asked: Moment,
+    /// What.
+    pub request: GroupRequest,
+    /// When the reply came, and which.
+    pub reply: Option<(Moment, GroupReply)>,
+}
+
+/// What happened to a group, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A request left: the index of the exchange.
+    Asked(usize),
+    /// Its reply came.
+    Answered(usize),
+    /// A member is no more, and said nothing.
+    Gone(Arc<str>),
+}
+
+/// A group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// How long a member is certain to be kept after a heartbeat (ms).
+    pub patience_ms: u64,
+    /// Requests, in the order in which they were sent.
+    pub exchanges: Vec<Exchange>,
+    /// Everything, in order.
+    pub steps: Vec<(Moment, Step)>,
+}
+
+impl Group {
+    /// Requests that were answered, in the order of their answers.
+    pub fn answered(&self) -> impl Iterator<Item = (&Exchange, Moment, &GroupReply)> {
+        self.steps.iter().filter_map(|(_, step)| {
+            let Step::Answered(index) = step else { return None };
+            let exchange = self.exchanges.get(*index)?;
+            let (at, reply) = exchange.reply.as_ref()?;
+            Some((exchange, *at, reply))
+        })
+    }
+}
+
+/// The groups of a history.
+pub fn groups(events: &[Event]) -> BTreeMap<Arc<str>, Group> {
+    let mut groups: BTreeMap<Arc<str>, Group> = BTreeMap::new();
+    let mut open: BTreeMap<u64, (Arc<str>, usize)> = BTreeMap::new();
+    for (order, event) in events.iter().enumerate() {
+        match event {
+            Event::GroupMade { group, patience_ms } => {
+                groups.entry(Arc::clone(group)).or_default().patience_ms = *patience_ms;
+            }
+            Event::GroupAsked(GroupAsked { ask, group, member, at_ms, request }) => {
+                let asked = Moment { order, ms: *at_ms };
+                let of = groups.entry(Arc::clone(group)).or_default();
+                open.insert(*ask, (Arc::clone(group), of.exchanges.len()));
+                of.steps.push((asked, Step::Asked(of.exchanges.len())));
+                let (member, request) = (Arc::clone(member), request.clone());
+                of.exchanges.push(Exchange { member, asked, request, reply: None });
+            }
+            Event::GroupAnswered { ask, at_ms, reply } => {
+                let Some((group, index)) = open.remove(ask) else { continue };
+                let Some(of) = groups.get_mut(&group) else { continue };
+                let at = Moment { order, ms: *at_ms };
+                of.steps.push((at, Step::Answered(index)));
+                of.exchanges[index].reply = Some((at, reply.clone()));
+            }
+            Event::GroupGone { group, member, at_ms } => {
+                let of = groups.entry(Arc::clone(group)).or_default();
+                of.steps.push((Moment { order, ms: *at_ms }, Step::Gone(Arc::clone(member))));
+            }
+            _ => {}
+        }
+    }
+    groups
+}
