@@ -13,7 +13,8 @@ from harness.venv import interpreter
 
 PROGRAMS = Path(__file__).parent / "programs"
 TOOL = {"librdkafka": "python", "kafka-python": "python", "kafka-python-3": "kafka-python-3", "aiokafka": "python",
-        "kafkajs": "kafkajs", "java": "kafka", "franz-go": "franz-go"}
+        "kafkajs": "kafkajs", "java": "kafka", "java-share": "kafka",
+        "franz-go": "franz-go"}
 """What each needs to be installed."""
 
 
@@ -25,14 +26,14 @@ def _python(tool: str, program: str) -> tuple[list[str], dict[str, str]]:
 def _compiled() -> Path:
     home = Path(tempfile.mkdtemp(prefix="java-member-"))
     compiler = need("javac", "Kafka's own consumer")
-    subprocess.run([compiler, "-cp", classpath(), "-d", str(home), str(PROGRAMS / "Member.java")], check=True)
+    subprocess.run([compiler, "-cp", classpath(), "-d", str(home), *map(str, PROGRAMS.glob("*.java"))], check=True)
     return home
 
 
-def _java() -> tuple[list[str], dict[str, str]]:
+def _java(program: str) -> tuple[list[str], dict[str, str]]:
     home = _compiled()
     options = ["-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", logging_option(home)]
-    return [need("java", "Kafka's own consumer"), *options, "-cp", f"{home}{os.pathsep}{classpath()}", "Member"], {}
+    return [need("java", "Kafka's own consumer"), *options, "-cp", f"{home}{os.pathsep}{classpath()}", program], {}
 
 
 def _node() -> tuple[list[str], dict[str, str]]:
@@ -52,7 +53,9 @@ def command(family: str) -> tuple[list[str], dict[str, str]]:
         case "kafkajs":
             return _node()
         case "java":
-            return _java()
+            return _java("Member")
+        case "java-share":
+            return _java("ShareMember")
         case "franz-go":
             return [str(TOOLS["franz-go"].ensure() / "member")], {}
     raise ValueError(f"no family {family!r}")

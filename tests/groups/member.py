@@ -10,7 +10,7 @@ from groups import families
 from harness.process import Failed, Process, wait_until
 
 Pair = tuple[str, int]
-ANSWERS = ("committed", "refused", "fetched", "sought")
+ANSWERS = ("committed", "refused", "fetched", "sought", "acknowledged")
 
 
 class Member:
@@ -20,12 +20,14 @@ class Member:
                  pattern: str | None = None, protocol: str = "classic", assignor: str | None = None,
                  instance: str | None = None, session_ms: int = 10_000, rebalance_ms: int = 20_000,
                  commit: str = "asked"):
-        self.family, self.name = family, name
-        asked = {
+        self._run(family, name, directory, {
             "bootstrap": bootstrap, "group": group, "topics": list(topics), "pattern": pattern, "protocol": protocol,
             "assignor": assignor, "instance": instance, "session_ms": session_ms, "rebalance_ms": rebalance_ms,
             "commit": commit,
-        }
+        })
+
+    def _run(self, family: str, name: str, directory: Path, asked: dict) -> None:
+        self.family, self.name = family, name
         program, environment = families.command(family)
         self.process = Process([*program, json.dumps(asked)], Path(directory) / f"{name}.log", env=environment,
                                piped=True)

@@ -7,8 +7,6 @@ from broker import Broker
 from harness.kafka_node import KafkaNode
 
 KAFKA_SETTINGS = {
-    "share.coordinator.state.topic.replication.factor": 1,
-    "share.coordinator.state.topic.min.isr": 1,
     # Fewer than the 50 that Kafka makes, and loads, unless told otherwise; no client can tell.
     "offsets.topic.num.partitions": 4,
     "share.coordinator.state.topic.num.partitions": 4,
