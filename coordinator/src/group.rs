@@ -34,4 +34,4 @@ pub use state::{
 #[cfg(test)]
 mod driver;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;

@@ -15,7 +15,7 @@ use seen::Seen;
 
 /// How many cases are run, and from which seed, unless `PROPTEST_CASES` and `PROPTEST_RNG_SEED` say so: a search
 /// for new failures has a seed of its own each time, a test has not.
-pub(super) fn config() -> Config {
+pub(crate) fn config() -> Config {
     let asked = Config::default();
     Config {
         cases: if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 10_000 },

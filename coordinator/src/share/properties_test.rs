@@ -422,7 +422,7 @@ impl World {
         check_tiles(part);
         assert!(part.locks.len() as i64 <= part.in_flight());
         assert!(state.batches.len() as i64 <= part.end - state.start);
-        for offset in state.start..part.begin {
+        for offset in state.start.max(self.log_start)..part.begin {
             let settled = self.records.get(&offset).is_some_and(|record| record.settled);
             assert!(settled || !self.in_log(offset), "{offset} is passed over");
         }
@@ -503,7 +503,7 @@ fn check_tiles(part: &Part) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::group::properties::config())]
 
     #[test]
     fn records_are_delivered_as_promised(steps in steps()) {

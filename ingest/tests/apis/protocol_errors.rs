@@ -77,13 +77,21 @@ async fn what_is_served() {
             (69, 0, 1),
             (74, 0, 1),
             (75, 0, 0),
+            (76, 1, 1),
+            (77, 1, 1),
+            (78, 1, 2),
+            (79, 1, 2),
             (80, 0, 1),
             (81, 0, 0),
+            (90, 0, 1),
+            (91, 0, 0),
+            (92, 0, 0),
         ];
         assert_eq!((response.error_code, versions(&response)), (0, expected.to_vec()), "v{version}");
         let features: Vec<_> = response.finalized_features.iter().map(|f| &*f.name).collect();
-        assert_eq!(features, if version < 3 { &[][..] } else { &["group.version"] });
-        assert_eq!(response.supported_features.len(), usize::from(version == 4), "from level 0 on");
+        assert_eq!(features, if version < 3 { &[][..] } else { &["group.version", "share.version"] });
+        let supported = if version == 4 { 2 } else { 0 };
+        assert_eq!(response.supported_features.len(), supported, "from level 0 on");
     }
 }
 

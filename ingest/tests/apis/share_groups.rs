@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, batch, stamped};
 use crate::cluster::World;
-use crate::node::{NOW, Node, config};
+use crate::node::{NOW, Node};
 
 const GROUP: &str = "group-1";
 
@@ -191,7 +191,9 @@ async fn beat(client: &mut Client, member: &str, epoch: i32) -> ShareGroupHeartb
 async fn members_join_and_the_group_is_described() {
     let (_node, mut client) = node().await;
     let topic = client.topic_id("t").await;
-    let features = client.ask(4, &ApiVersionsRequest::default()).await;
+    let request =
+        ApiVersionsRequest { client_software_name: "test".into(), client_software_version: "1".into() };
+    let features = client.ask(4, &request).await;
     let finalized = features.finalized_features.iter().find(|f| &*f.name == "share.version");
     assert_eq!(finalized.map(|f| f.max_version_level), Some(1));
     let joined = beat(&mut client, "m1", 0).await;

@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, FORMAT_LEVEL, Format, Op};
 use crate::group::classic::{Caller, Heartbeat, Join, JoinReject, Joined, Leave, Sync, Synced};
 use crate::group::offsets::{Commit, DeleteOffsets, Offset};
 use crate::group::*;
-use crate::{ClusterId, Epoch, PartitionId, Shards, TopicId};
+use crate::{ClusterId, PartitionId, Shards, TopicId};
 
 pub(super) const GROUP: &str = "g";
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -128,12 +128,8 @@ impl Lab {
     }
 
     pub(super) fn grow(&mut self, name: &str, partitions: i32) {
-        let mut topics: Vec<_> = self.cluster.topics().cloned().collect();
-        topics.iter_mut().filter(|topic| topic.name == name).for_each(|topic| topic.partitions = partitions);
-        let configs = Default::default();
-        let grants = self.cluster.shards().all().map(|_| Arc::default()).collect();
-        let next = Epoch(self.cluster.next().0 + 1);
-        self.cluster = Cluster::restore(next, *self.cluster.format(), vec![], topics, configs, grants);
+        let topic = self.topic(name);
+        self.log(Op::CreatePartitions { topic, partitions });
     }
 
     /// Another entry of the metadata log that has nothing to do with topics.

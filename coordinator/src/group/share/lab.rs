@@ -10,7 +10,7 @@ use super::*;
 use crate::cluster::{Cluster, FORMAT_LEVEL, Format, Op};
 use crate::group::consumer::{Beat, HeartbeatReject};
 use crate::group::*;
-use crate::{ClusterId, Epoch, Shards, TopicId};
+use crate::{ClusterId, Shards, TopicId};
 
 pub(super) const GROUP: &str = "g";
 
@@ -60,11 +60,8 @@ impl Lab {
     }
 
     pub(super) fn grow(&mut self, name: &str, partitions: i32) {
-        let mut topics: Vec<_> = self.cluster.topics().cloned().collect();
-        topics.iter_mut().filter(|topic| topic.name == name).for_each(|topic| topic.partitions = partitions);
-        let grants = self.cluster.shards().all().map(|_| Arc::default()).collect();
-        let next = Epoch(self.cluster.next().0 + 1);
-        self.cluster = Cluster::restore(next, *self.cluster.format(), vec![], topics, grants);
+        let topic = self.topic(name);
+        self.log(Op::CreatePartitions { topic, partitions });
     }
 
     fn log(&mut self, op: Op) {

@@ -63,7 +63,7 @@ fn bump(work: &mut Work<'_>, (id, member): (&MemberId, &ShareMember), changed: b
     let mut group = header(work);
     let bumps = changed || hash != group.metadata_hash;
     if bumps {
-        group.group_epoch += 1;
+        group.group_epoch = group.group_epoch.saturating_add(1);
         group.metadata_hash = hash;
         group.topics.retain(|topic| cluster.topic(*topic).is_some());
         group.topics.extend(names(work, Some((id, member))).filter_map(|name| id_of(name, cluster)));

@@ -61,6 +61,7 @@ pub(super) fn act(run: &mut Run, who: usize, fate: Fate) {
 
 fn join(run: &mut Run, who: usize) -> Join {
     let fresh = run.fresh();
+    run.clients[who].told = true;
     let client = &run.clients[who];
     let name = |topic| run.lab.cluster.topic(topic).map(|topic| topic.name.clone());
     let owned = client.owned.iter().filter_map(|(topic, all)| {
@@ -121,8 +122,8 @@ fn synced(client: &mut Client, assignment: &[u8], cluster: &Cluster) {
     let keeps_all =
         client.owned.iter().all(|(topic, all)| now.get(topic).is_some_and(|now| all.is_subset(now)));
     client.owned = now;
-    // Whoever has given something back says so.
-    client.step = if keeps_all { Step::Heartbeat } else { Step::Join };
+    // Whoever has given something back says so, and so does who reads something else since it joined.
+    client.step = if keeps_all && client.told { Step::Heartbeat } else { Step::Join };
 }
 
 /// What a leader makes of the others: everyone keeps what it has, and what nobody has goes around.

@@ -88,6 +88,7 @@ fn epochs_never_go_back(before: &Group, after: &Group) {
     let epoch = |group: &Group| match &group.membership {
         Membership::Classic(classic) => classic.generation,
         Membership::Consumer(consumer) => consumer.group_epoch,
+        Membership::Share(share) => unreachable!("{share:?}"),
     };
     assert!(epoch(before) <= epoch(after), "{before:#?} {after:#?}");
     if let (Some(before), Some(after)) = (before.consumer(), after.consumer()) {
