@@ -6,13 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -34,7 +32,8 @@ public class ShareMember {
     static final ObjectMapper JSON = new ObjectMapper();
 
     final Queue<JsonNode> commands = new ConcurrentLinkedQueue<>();
-    final Set<List<Object>> held = new HashSet<>();
+    /** By topic, partition and offset. */
+    final Map<List<Object>, ConsumerRecord<String, String>> held = new HashMap<>();
     final KafkaShareConsumer<String, String> consumer;
     final boolean explicit;
 
@@ -116,7 +115,7 @@ public class ShareMember {
             found.add(List.of(each.topic(), each.partition(), each.offset(), each.value()));
             deliveries.add(each.deliveryCount().map(Short::intValue).orElse(-1));
             if (explicit) {
-                held.add(List.of(each.topic(), each.partition(), each.offset()));
+                held.put(List.of(each.topic(), each.partition(), each.offset()), each);
             }
         }
         if (!found.isEmpty()) {
@@ -129,11 +128,12 @@ public class ShareMember {
         List<String> errors = new ArrayList<>();
         try {
             for (JsonNode each : command.path("records")) {
-                String topic = each.get(0).asText();
-                int partition = each.get(1).asInt();
-                long offset = each.get(2).asLong();
-                consumer.acknowledge(topic, partition, offset, type);
-                held.remove(List.of(topic, partition, offset));
+                List<Object> place = List.of(each.get(0).asText(), each.get(1).asInt(), each.get(2).asLong());
+                ConsumerRecord<String, String> record = held.remove(place);
+                if (record == null) {
+                    throw new IllegalStateException("no record at hand: " + place);
+                }
+                consumer.acknowledge(record, type);
             }
             Map<TopicIdPartition, Optional<KafkaException>> outcome = consumer.commitSync();
             outcome.values().forEach(error -> error.ifPresent(e -> errors.add(e.toString())));
