@@ -1,4 +1,4 @@
-//! `tidelog topic`: create, list, describe, delete.
+//! `tidelog topic`: create, list, describe, alter, delete.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use protocol::messages::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 use serde_json::json;
 
-use crate::cli::{Output, Target, print_json, print_table};
-use crate::client::{Error, NewTopic};
+use crate::cli::{Output, Target, pair, print_json, print_line, print_table};
+use crate::client::{Error, NewTopic, Resource};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Arguments {
@@ -18,6 +18,8 @@ pub(crate) enum Arguments {
     List(List),
     /// Show partitions, offsets and settings of a topic
     Describe(Describe),
+    /// Give a topic more partitions
+    Alter(Alter),
     /// Delete topics, with all their records
     Delete(Delete),
 }
@@ -66,6 +68,28 @@ pub(crate) struct Describe {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidelog topic alter orders --partitions 24
+
+Keys go to other partitions than before, and the records that are there stay where they are. Partitions are never
+taken away. Settings are changed by tidelog config set --topic.")]
+pub(crate) struct Alter {
+    /// The name
+    topic: String,
+    /// How many partitions it shall have, those that it has included
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: i32,
+    /// Only check that it could be done
+    #[arg(long)]
+    dry_run: bool,
+    /// How to print the answer
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Output,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Delete {
     /// The names
     #[arg(required = true)]
@@ -74,16 +98,12 @@ pub(crate) struct Delete {
     target: Target,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments {
         Arguments::Create(arguments) => create(arguments).await?,
         Arguments::List(arguments) => list(arguments).await?,
         Arguments::Describe(arguments) => describe(arguments).await?,
+        Arguments::Alter(arguments) => alter(arguments).await?,
         Arguments::Delete(arguments) => {
             let client = arguments.target.client();
             for topic in &arguments.topics {
@@ -146,7 +166,7 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
     let every = |timestamp| topic.partitions.keys().map(|p| (*p, timestamp)).collect::<BTreeMap<_, _>>();
     let first = client.offsets(&topic.name, &every(EARLIEST_TIMESTAMP)).await?;
     let end = client.offsets(&topic.name, &every(LATEST_TIMESTAMP)).await?;
-    let configs = client.topic_configs(&topic.name).await?;
+    let configs = client.settings(&Resource::Topic(topic.name.clone())).await?;
     let offset = |offsets: &BTreeMap<i32, i64>, partition| offsets.get(partition).copied().unwrap_or(-1);
     match arguments.output {
         Output::Json => {
@@ -173,7 +193,7 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
         }
         Output::Table => {
             let own = configs.iter().filter(|config| config.own);
-            let own = own.map(|c| format!("{}={}", c.name, c.value.as_deref().unwrap_or("(secret)")));
+            let own = own.map(|c| format!("{}={}", c.name, c.shown()));
             let own: Vec<_> = own.collect();
             let own = if own.is_empty() { "(all default)".to_owned() } else { own.join(" ") };
             let about = [("topic", topic.name.clone()), ("id", topic.id.to_string()), ("settings", own)];
@@ -193,6 +213,19 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
             });
             print_table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())?;
         }
+    }
+    Ok(())
+}
+
+async fn alter(arguments: Alter) -> anyhow::Result<()> {
+    let Alter { topic, partitions, dry_run, .. } = &arguments;
+    arguments.target.client().create_partitions(topic, *partitions, *dry_run).await?;
+    match arguments.output {
+        Output::Json => {
+            print_json(&json!({"topic": topic, "partitions": partitions, "changed": !dry_run}))?;
+        }
+        Output::Table if *dry_run => print_line("nothing was changed: it could be")?,
+        Output::Table => {}
     }
     Ok(())
 }

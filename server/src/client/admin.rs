@@ -1,14 +1,10 @@
-//! Creating, deleting and describing topics.
+//! Creating and deleting topics.
 
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
-use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::{ErrorCode, Request};
 
 use super::{Client, Error};
-
-/// DescribeConfigs' number for a topic.
-const TOPIC: i8 = 2;
 
 /// A topic to be created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,21 +19,10 @@ pub(crate) struct NewTopic {
     pub(crate) configs: Vec<(String, String)>,
 }
 
-/// A setting of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ConfigEntry {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its value, unless it is a secret.
-    pub(crate) value: Option<String>,
-    /// Whether it was set for this topic.
-    pub(crate) own: bool,
-}
-
 impl Client {
     /// Sends a request to the node that takes administrative ones, until its answer is neither "not me" nor
     /// another error that goes away.
-    async fn administer<R: Request, T>(
+    pub(super) async fn administer<R: Request, T>(
         &self,
         request: &R,
         check: impl Fn(R::Response) -> Result<T, Error>,
@@ -67,7 +52,8 @@ impl Client {
         }
     }
 
-    fn timeout_ms(&self) -> i32 {
+    /// How long the broker may take, in milliseconds.
+    pub(super) fn timeout_ms(&self) -> i32 {
         i32::try_from(self.timeout().as_millis()).unwrap_or(i32::MAX)
     }
 
@@ -120,33 +106,5 @@ impl Client {
         deleted.await??;
         self.forget(name).await;
         Ok(())
-    }
-
-    /// The settings of a topic.
-    pub(crate) async fn topic_configs(&self, name: &str) -> Result<Vec<ConfigEntry>, Error> {
-        let request = DescribeConfigsRequest {
-            resources: vec![DescribeConfigsResource {
-                resource_type: TOPIC,
-                resource_name: name.into(),
-                configuration_keys: None,
-            }],
-            ..Default::default()
-        };
-        let entries = self.administer(&request, |response| {
-            let mut entries = Vec::new();
-            for result in response.results {
-                let what = || format!("settings of topic {name}");
-                Error::check_told(result.error_code, result.error_message.as_deref(), what)?;
-                entries.extend(result.configs.iter().map(|config| ConfigEntry {
-                    name: config.name.to_string(),
-                    value: config.value.as_deref().map(str::to_owned),
-                    own: config.config_source == 1,
-                }));
-            }
-            Ok(entries)
-        });
-        let mut entries: Vec<ConfigEntry> = entries.await?;
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
     }
 }

@@ -86,6 +86,12 @@ pub(crate) enum Error {
         /// Its id.
         group: String,
     },
+    /// There is no such node.
+    #[error("there is no node {node} in this cluster: tidelog node list shows what there is")]
+    NoNode {
+        /// Its id.
+        node: i32,
+    },
     /// There is such a group, and the broker does not tell more.
     #[error("group {group} is of type {kind}, which this cluster does not describe")]
     Undescribed {
@@ -159,6 +165,7 @@ impl Error {
             | Self::Encode(_)
             | Self::NoTopic { .. }
             | Self::NoGroup { .. }
+            | Self::NoNode { .. }
             | Self::Undescribed { .. }
             | Self::Thread(_)
             | Self::Batch(_) => false,
