@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cluster::{FORMAT_LEVEL, Format};
+use coordinator::config::broker::Statics;
 use coordinator::{ClusterId, Shards};
 use ingest::broker::BrokerConfig;
 use ingest::log::LogConfig;
@@ -152,12 +153,18 @@ impl Scenario {
 
 /// The groups, and what the cluster says of them.
 fn groups(setup: &mut Setup, rng: &mut StdRng) -> Vec<GroupPlan> {
-    let settings = &mut setup.config.log.groups;
-    settings.consumer_session_timeout = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
-    settings.initial_rebalance_delay = Duration::from_millis(*[0, 500, 3000].choose(rng).unwrap_or(&3000));
-    // A group that is gone begins at generation 1 again.
-    settings.offsets_retention_check = Duration::from_secs(86_400);
-    let consumer_session = settings.consumer_session_timeout;
+    let consumer_session = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
+    let initial_delay = *[0, 500, 3000].choose(rng).unwrap_or(&3000);
+    let ms = |name: &str, ms: u128| (name.to_owned(), ms.to_string());
+    let settings = [
+        ms("group.consumer.min.session.timeout.ms", consumer_session.as_millis()),
+        ms("group.consumer.session.timeout.ms", consumer_session.as_millis()),
+        ms("group.initial.rebalance.delay.ms", initial_delay),
+        // A group that is gone begins at generation 1 again.
+        ms("offsets.retention.check.interval.ms", 86_400_000),
+    ];
+    // They are settings of Kafka's, with values that it takes.
+    setup.config.settings = Statics::read(settings.into()).unwrap_or_default();
     let count = *[0, 1, 2, 3, 3, 4].choose(rng).unwrap_or(&2);
     let plan = |index: usize| {
         let kinds = [GroupKind::Simple, GroupKind::Classic, GroupKind::Consumer];

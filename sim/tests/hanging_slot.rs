@@ -40,6 +40,7 @@ impl World {
         let cluster = Cluster::new(scenario.setup, 1, Arc::clone(&trace)).await.expect("an empty store");
         let topic = Topic { name: Arc::from("t"), partitions: 1, keeps: -1 };
         let client = Client {
+            began: tokio::time::Instant::now(),
             number: 0,
             network: cluster.network.clone(),
             nodes: 1,

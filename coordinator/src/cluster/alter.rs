@@ -117,7 +117,7 @@ impl Cluster {
             return Err(ConfigReject::TooLong);
         }
         match resource {
-            Resource::Topic(_) => drop(TopicConfig::read(&after)?),
+            Resource::Topic(_) => TopicConfig::read(&after).map(|_| ())?,
             Resource::Group(_) => group::validate(&self.group_settings(node, statics), &after)?,
             Resource::Broker(_) | Resource::AllBrokers => check_broker(resource, &set)?,
         }

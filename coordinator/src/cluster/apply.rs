@@ -49,7 +49,7 @@ impl Cluster {
         }
         for op in ops {
             match op {
-                Op::CreateTopic { overrides, .. } => drop(TopicConfig::read(overrides)?),
+                Op::CreateTopic { overrides, .. } => TopicConfig::read(overrides).map(|_| ())?,
                 Op::AlterConfig { resource, changes } => {
                     for (name, value) in changes.iter().filter_map(|(name, v)| Some((name, v.as_ref()?))) {
                         config::check(resource, name, value)?;

@@ -41,11 +41,11 @@ fn change(cluster: &mut Cluster, resource: &Resource, name: &str, change: Change
     put(cluster, op);
 }
 
+/// A value, where it comes from, and its synonyms.
+type Told<'a> = (Option<&'a str>, Source, Vec<(&'a str, &'a str, i8)>);
+
 /// The value, who gave it, and all who gave one.
-fn described<'a>(
-    all: &'a [Described<'a>],
-    name: &str,
-) -> (Option<&'a str>, Source, Vec<(&'a str, &'a str, i8)>) {
+fn described<'a>(all: &'a [Described<'a>], name: &str) -> Told<'a> {
     let found = all.iter().find(|d| d.definition.name == name).expect("described");
     let layers = found.layers.iter().map(|l| (l.name, l.value.as_ref(), l.source as i8));
     (found.value.as_deref(), found.source, layers.collect())

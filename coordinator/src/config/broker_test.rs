@@ -28,7 +28,7 @@ fn each_default_is_a_legal_value_written_as_kafka_writes_it() {
 #[test]
 fn topics_settings_have_their_brokers() {
     let retention = definition("log.retention.ms").expect("known");
-    assert_eq!((retention.setting.kind, retention.setting.effect), (ConfigType::Long, Effect::Stored));
+    assert_eq!((retention.setting.kind, retention.setting.effect), (ConfigType::Long, Effect::Enforced));
     assert_eq!((retention.update, retention.is_null), (Update::AllNodes, true));
     assert_eq!(
         definition("message.max.bytes").map(|d| (d.setting.default, d.is_null)),

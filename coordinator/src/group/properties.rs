@@ -8,18 +8,27 @@ mod seen;
 
 use std::cell::RefCell;
 
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use run::Run;
 use seen::Seen;
 
-const CASES: u32 = 10_000;
+/// How many cases are run, and from which seed, unless `PROPTEST_CASES` and `PROPTEST_RNG_SEED` say so: a search
+/// for new failures has a seed of its own each time, a test has not.
+pub(super) fn config() -> Config {
+    let asked = Config::default();
+    Config {
+        cases: if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 10_000 },
+        rng_seed: if asked.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { asked.rng_seed },
+        failure_persistence: None,
+        ..asked
+    }
+}
 
 #[test]
 fn groups_keep_their_promises() {
     let seen = RefCell::new(Seen::default());
-    let config = Config { failure_persistence: None, ..Config::with_cases(CASES) };
-    let outcome = TestRunner::new(config).run(&event::events(), |events| {
+    let outcome = TestRunner::new(config()).run(&event::events(), |events| {
         let mut run = Run::new();
         events.iter().for_each(|event| run.happen(event));
         seen.borrow_mut().add(&run.seen);

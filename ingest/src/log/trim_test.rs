@@ -139,9 +139,10 @@ async fn a_checkpoint_on_its_way_does_not_bring_back_what_is_trimmed() {
         append(&running.log);
         running.settle().await;
     }
-    let groups = running.log.groups.lock();
-    let capture = crate::log::checkpoint::Capture::of(&running.log.open.lock(), &groups);
-    drop(groups);
+    let capture = {
+        let groups = running.log.groups.lock();
+        crate::log::checkpoint::Capture::of(&running.log.open.lock(), &groups)
+    };
     let writing = running.log.checkpoint(capture);
     running.trim(3).after.committed().await.expect("committed");
     append(&running.log);

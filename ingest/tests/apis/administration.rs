@@ -77,10 +77,8 @@ async fn there_are_no_directories() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 2).await;
     let topics = vec![AlterReplicaLogDirTopic { name: "t".into(), partitions: vec![0, 1] }];
-    let request = AlterReplicaLogDirsRequest {
-        dirs: vec![AlterReplicaLogDir { path: "/tmp".into(), topics }],
-        ..Default::default()
-    };
+    let request =
+        AlterReplicaLogDirsRequest { dirs: vec![AlterReplicaLogDir { path: "/tmp".into(), topics }] };
     for version in 1..=2 {
         let response = client.ask(version, &request).await;
         let codes: Vec<_> = response.results[0].partitions.iter().map(|p| p.error_code).collect();

@@ -2,29 +2,29 @@
 //! `ShareGroupConfig`, but for those about threads and buffers.
 
 use super::{BrokerDefinition, Update::ClusterWide, read_only, updated};
-use crate::config::Effect::Stored;
+use crate::config::Effect::{Enforced, Stored};
 use crate::config::Rule;
 use crate::config::definition::{int, list, long, string};
 
 /// Sorted by name.
 pub(super) const DEFINITIONS: &[BrokerDefinition] = &[
-    updated(ClusterWide, int("group.consumer.assignment.interval.ms", "1000", Stored, "How long after one assignment of a consumer group the next may come, in ms, unless the group says otherwise.").least(0)),
+    updated(ClusterWide, int("group.consumer.assignment.interval.ms", "1000", Enforced, "How long after one assignment of a consumer group the next may come, in ms, unless the group says otherwise.").least(0)),
     read_only(list("group.consumer.assignors", "uniform,range", Stored, "Who assigns partitions in consumer groups; the first one where a member does not choose.").rule(Rule::EachOf(&["uniform", "range"]))),
-    read_only(int("group.consumer.heartbeat.interval.ms", "5000", Stored, "How often members of a consumer group report, in ms, unless the group says otherwise.").least(1)),
-    read_only(int("group.consumer.max.assignment.interval.ms", "15000", Stored, "The longest time between assignments that a consumer group may set, in ms.").least(0)),
-    read_only(int("group.consumer.max.heartbeat.interval.ms", "15000", Stored, "The longest interval between reports that a consumer group may set, in ms.").least(1)),
-    read_only(int("group.consumer.max.session.timeout.ms", "60000", Stored, "The longest session that a consumer group may set, in ms.").least(1)),
-    read_only(int("group.consumer.max.size", "2147483647", Stored, "How many members a consumer group may have.").least(1)),
-    read_only(string("group.consumer.migration.policy", "bidirectional", Stored, "Whether a group with members may go from the classic protocol to the consumer protocol or back.").rule(Rule::OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]))),
-    read_only(int("group.consumer.min.assignment.interval.ms", "0", Stored, "The shortest time between assignments that a consumer group may set, in ms.").least(0)),
-    read_only(int("group.consumer.min.heartbeat.interval.ms", "5000", Stored, "The shortest interval between reports that a consumer group may set, in ms.").least(1)),
-    read_only(int("group.consumer.min.session.timeout.ms", "45000", Stored, "The shortest session that a consumer group may set, in ms.").least(1)),
+    read_only(int("group.consumer.heartbeat.interval.ms", "5000", Enforced, "How often members of a consumer group report, in ms, unless the group says otherwise.").least(1)),
+    read_only(int("group.consumer.max.assignment.interval.ms", "15000", Enforced, "The longest time between assignments that a consumer group may set, in ms.").least(0)),
+    read_only(int("group.consumer.max.heartbeat.interval.ms", "15000", Enforced, "The longest interval between reports that a consumer group may set, in ms.").least(1)),
+    read_only(int("group.consumer.max.session.timeout.ms", "60000", Enforced, "The longest session that a consumer group may set, in ms.").least(1)),
+    read_only(int("group.consumer.max.size", "2147483647", Enforced, "How many members a consumer group may have.").least(1)),
+    read_only(string("group.consumer.migration.policy", "bidirectional", Enforced, "Whether a group with members may go from the classic protocol to the consumer protocol or back.").rule(Rule::OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]))),
+    read_only(int("group.consumer.min.assignment.interval.ms", "0", Enforced, "The shortest time between assignments that a consumer group may set, in ms.").least(0)),
+    read_only(int("group.consumer.min.heartbeat.interval.ms", "5000", Enforced, "The shortest interval between reports that a consumer group may set, in ms.").least(1)),
+    read_only(int("group.consumer.min.session.timeout.ms", "45000", Enforced, "The shortest session that a consumer group may set, in ms.").least(1)),
     read_only(int("group.consumer.regex.refresh.interval.ms", "600000", Stored, "How often topics are matched anew with what members subscribe to by a regular expression, in ms.").least(10000)),
-    read_only(int("group.consumer.session.timeout.ms", "45000", Stored, "How long a member of a consumer group may be silent before it is taken for gone, in ms, unless the group says otherwise.").least(1)),
-    read_only(int("group.initial.rebalance.delay.ms", "3000", Stored, "How long an empty classic group waits for more members when one joins, in ms.")),
-    read_only(int("group.max.session.timeout.ms", "1800000", Stored, "The longest session that a member of a classic group may ask for, in ms.")),
-    read_only(int("group.max.size", "2147483647", Stored, "How many members a classic group may have.").least(1)),
-    read_only(int("group.min.session.timeout.ms", "6000", Stored, "The shortest session that a member of a classic group may ask for, in ms.")),
+    read_only(int("group.consumer.session.timeout.ms", "45000", Enforced, "How long a member of a consumer group may be silent before it is taken for gone, in ms, unless the group says otherwise.").least(1)),
+    read_only(int("group.initial.rebalance.delay.ms", "3000", Enforced, "How long an empty classic group waits for more members when one joins, in ms.")),
+    read_only(int("group.max.session.timeout.ms", "1800000", Enforced, "The longest session that a member of a classic group may ask for, in ms.")),
+    read_only(int("group.max.size", "2147483647", Enforced, "How many members a classic group may have.").least(1)),
+    read_only(int("group.min.session.timeout.ms", "6000", Enforced, "The shortest session that a member of a classic group may ask for, in ms.")),
     updated(ClusterWide, int("group.share.assignment.interval.ms", "1000", Stored, "How long after one assignment of a share group the next may come, in ms, unless the group says otherwise.").least(0)),
     read_only(list("group.share.assignors", "simple", Stored, "Who assigns partitions in share groups; the first one where a member does not choose.").rule(Rule::EachOf(&["simple"]))),
     read_only(int("group.share.delivery.count.limit", "5", Stored, "How often a record is given to members of a share group before it is given up, unless the group says otherwise.").range(2, 10)),
@@ -59,7 +59,7 @@ pub(super) const DEFINITIONS: &[BrokerDefinition] = &[
     read_only(int("group.streams.min.session.timeout.ms", "45000", Stored, "The shortest session that a streams group may set, in ms.").least(1)),
     read_only(int("group.streams.num.standby.replicas", "0", Stored, "How many standby copies each task of a streams group has, unless the group says otherwise.").least(0)),
     read_only(int("group.streams.session.timeout.ms", "45000", Stored, "How long a member of a streams group may be silent before it is taken for gone, in ms, unless the group says otherwise.").least(1)),
-    read_only(int("offset.metadata.max.bytes", "4096", Stored, "The longest text that may go with a committed offset, in bytes.")),
-    read_only(long("offsets.retention.check.interval.ms", "600000", Stored, "How often committed offsets that are too old are looked for, in ms.").least(1)),
-    read_only(int("offsets.retention.minutes", "10080", Stored, "How long committed offsets are kept after a group has lost its last member, in minutes.").least(1)),
+    read_only(int("offset.metadata.max.bytes", "4096", Enforced, "The longest text that may go with a committed offset, in bytes.")),
+    read_only(long("offsets.retention.check.interval.ms", "600000", Enforced, "How often committed offsets that are too old are looked for, in ms.").least(1)),
+    read_only(int("offsets.retention.minutes", "10080", Enforced, "How long committed offsets are kept after a group has lost its last member, in minutes.").least(1)),
 ];

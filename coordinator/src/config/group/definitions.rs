@@ -1,6 +1,6 @@
 //! The table of all group settings of Apache Kafka 4.3.1, by name.
 
-use crate::config::Effect::Stored;
+use crate::config::Effect::{Enforced, Stored};
 use crate::config::definition::{boolean, int, string};
 use crate::config::{Definition, Rule};
 
@@ -15,9 +15,9 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
 }
 
 const DEFINITIONS: &[Definition] = &[
-    int("consumer.assignment.interval.ms", "1000", Stored, "How long after one assignment of a consumer group the next may come, in ms.").least(0).synonym("group.consumer.assignment.interval.ms"),
-    int("consumer.heartbeat.interval.ms", "5000", Stored, "How often members of a consumer group of the new protocol report, in ms.").least(1).synonym("group.consumer.heartbeat.interval.ms"),
-    int("consumer.session.timeout.ms", "45000", Stored, "How long a member of a consumer group of the new protocol may be silent before it is taken for gone, in ms.").least(1).synonym("group.consumer.session.timeout.ms"),
+    int("consumer.assignment.interval.ms", "1000", Enforced, "How long after one assignment of a consumer group the next may come, in ms.").least(0).synonym("group.consumer.assignment.interval.ms"),
+    int("consumer.heartbeat.interval.ms", "5000", Enforced, "How often members of a consumer group of the new protocol report, in ms.").least(1).synonym("group.consumer.heartbeat.interval.ms"),
+    int("consumer.session.timeout.ms", "45000", Enforced, "How long a member of a consumer group of the new protocol may be silent before it is taken for gone, in ms.").least(1).synonym("group.consumer.session.timeout.ms"),
     int("share.assignment.interval.ms", "1000", Stored, "How long after one assignment of a share group the next may come, in ms.").least(0).synonym("group.share.assignment.interval.ms"),
     string("share.auto.offset.reset", "latest", Stored, "Where a share group begins in a partition: `latest`, `earliest`, or `by_duration:` and an ISO 8601 duration, such as PT1H, back from now.").rule(Rule::ShareReset),
     int("share.delivery.count.limit", "5", Stored, "How often a record is given to a share group's members before it is given up.").least(2).synonym("group.share.delivery.count.limit"),

@@ -104,6 +104,43 @@ fn a_classic_member_gives_back_what_it_no_longer_reads() {
     assert_eq!(lab.classic_beat(&id, generation), Ok(()));
 }
 
+/// The only member is a classic one: `m1` has left, and the group may not turn back.
+fn alone() -> (Lab, Join) {
+    let (mut lab, join) = joined();
+    lab.sync(&join.member, 3, &[]).expect("synced");
+    lab.settings.consumer_migration = Migration::Upgrade;
+    lab.ok(at("m1", -1));
+    (lab, join)
+}
+
+#[test]
+fn a_classic_member_gets_what_the_last_other_member_had() {
+    let (mut lab, join) = alone();
+    let id = join.member.clone();
+    lab.pass(SECOND);
+    assert_eq!(lab.classic_beat(&id, 3), Err(Reject::RebalanceInProgress));
+    let token = lab.classic_join(join);
+    assert_eq!(lab.joined(token).expect("joined").generation, 4);
+    assert_eq!(lab.sync(&id, 4, &[]).expect("synced").assignment, "1|a:0 1 2 3");
+    assert_eq!(lab.classic_beat(&id, 4), Ok(()));
+}
+
+#[test]
+fn a_classic_member_on_its_own_learns_that_a_topic_has_grown() {
+    let (mut lab, join) = alone();
+    let id = join.member.clone();
+    lab.pass(SECOND);
+    let token = lab.classic_join(join.clone());
+    assert_eq!(lab.joined(token).expect("joined").generation, 4);
+    lab.sync(&id, 4, &[]).expect("synced");
+    lab.grow("a", 5);
+    lab.pass(SECOND);
+    assert_eq!(lab.classic_beat(&id, 4), Err(Reject::RebalanceInProgress));
+    let token = lab.classic_join(join);
+    assert_eq!(lab.joined(token).expect("joined").generation, 5);
+    assert_eq!(lab.sync(&id, 5, &[]).expect("synced").assignment, "1|a:0 1 2 3 4");
+}
+
 #[test]
 fn joins_that_are_refused() {
     let (mut lab, join) = joined();

@@ -11,9 +11,9 @@ mod settle;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 
-const CASES: u32 = 10_000;
+use crate::group::properties::config;
 
 /// What must have happened often enough for the invariants to mean something.
 const WANTED: [&str; 14] = [
@@ -36,7 +36,8 @@ const WANTED: [&str; 14] = [
 #[test]
 fn consumer_groups_keep_their_promises() {
     let reached = RefCell::new(BTreeMap::<&'static str, u32>::new());
-    let config = Config { failure_persistence: None, ..Config::with_cases(CASES) };
+    let config = config();
+    let cases = config.cases;
     let outcome = TestRunner::new(config).run(&event::runs(), |(events, end)| {
         let mut run = run::Run::new();
         events.iter().for_each(|event| run.happen(event));
@@ -50,6 +51,6 @@ fn consumer_groups_keep_their_promises() {
     }
     let reached = reached.into_inner();
     let rare: Vec<_> =
-        WANTED.iter().filter(|what| reached.get(*what).is_none_or(|n| *n < CASES / 200)).collect();
+        WANTED.iter().filter(|what| reached.get(*what).is_none_or(|n| *n < cases / 200)).collect();
     assert!(rare.is_empty(), "{rare:?} of {reached:#?}");
 }

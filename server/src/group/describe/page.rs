@@ -79,12 +79,15 @@ fn partitions(described: &Described) -> Vec<Vec<String>> {
     std::iter::once(header).chain(described.partitions.iter().map(row)).collect()
 }
 
+/// A column of the members' table: its title, whether it is there, and what it says.
+type Column = (&'static str, bool, fn(&Member) -> String);
+
 fn members(described: &Described) -> Vec<Vec<String>> {
     let all = &described.group.members;
     // What nobody has is not worth a column.
     let (instances, racks) = (all.iter().any(|m| m.instance.is_some()), all.iter().any(|m| m.rack.is_some()));
     let (epochs, moving) = (all.iter().any(|m| m.epoch.is_some()), all.iter().any(is_moving));
-    let columns: [(&str, bool, fn(&Member) -> String); 8] = [
+    let columns: [Column; 8] = [
         ("MEMBER", true, |m| m.id.clone()),
         ("INSTANCE", instances, |m| dash(m.instance.as_deref().unwrap_or_default())),
         ("CLIENT", true, |m| dash(&m.client)),

@@ -9,11 +9,14 @@ use crate::group::request::{Reject, Reply, Token};
 use crate::group::state::{Group, MemberId};
 use crate::group::work::Work;
 
-/// A member shows that it lives, and learns whether it is to join again.
+/// A member shows that it lives, and learns whether it is to join again. The group looks after itself as at any
+/// heartbeat: there may be nobody left who sends the other kind.
 pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, heartbeat: &Heartbeat) {
     let member = check(work, &heartbeat.caller).map(|(id, member, _)| (MemberId::clone(id), member.clone()));
     let outcome = member.and_then(|(id, member)| {
         timers::session(work, &id, &member);
+        progress::bump(work, &id, &member, false);
+        progress::retarget(work, &id, &member);
         if !must_rejoin(work, &id, &member) {
             return Ok(());
         }
