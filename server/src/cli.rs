@@ -105,9 +105,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     text.parse::<config::Span>().map(|span| span.0)
 }
 
-/// A name and its value.
+/// A setting's name and its value.
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let (name, value) =
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -135,6 +136,16 @@ pub(crate) fn print_table(rows: &[Vec<String>]) -> std::io::Result<()> {
         text.push('\n');
     }
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())
+}
+
+/// A text, or a dash where there is none.
+pub(crate) fn dash(text: &str) -> String {
+    if text.is_empty() { "-" } else { text }.to_owned()
+}
+
+/// Prints that a command with `--dry-run` would succeed.
+pub(crate) fn print_dry_run() -> std::io::Result<()> {
+    print_line("Nothing was changed: leave out --dry-run to do it.")
 }
 
 /// Prints a line.
@@ -233,6 +244,7 @@ mod tests {
             "tidelog config describe --broker x",
             "tidelog config set --topic orders",
             "tidelog config set --topic orders retention.ms",
+            "tidelog config set --topic orders =1",
             "tidelog config set retention.ms=1",
             "tidelog config set --topic orders --append --subtract a=b",
             "tidelog config unset --topic orders",

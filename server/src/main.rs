@@ -8,6 +8,7 @@ mod consume;
 mod doctor;
 mod group;
 mod json;
+mod nearest;
 mod node;
 mod produce;
 mod serve;

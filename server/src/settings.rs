@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::client::Resource;
+use crate::client::{Resource, Setting};
+use crate::nearest::nearest;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Arguments {
@@ -58,4 +59,23 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Arguments::Unset(arguments) => change::unset(arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails if the resource has no setting of one of these names.
+fn check_names(resource: &Resource, settings: &[Setting], names: &[String]) -> anyhow::Result<()> {
+    let known = || settings.iter().map(|setting| setting.name.as_str());
+    match names.iter().find(|name| !known().any(|known| known == *name)) {
+        None => Ok(()),
+        // Of these only those are told that are set.
+        Some(name) if *resource == Resource::BrokerDefaults => {
+            anyhow::bail!("{name} is not set for {resource}")
+        }
+        Some(name) => {
+            let advice = match nearest(name, known()) {
+                Some(known) => format!("did you mean {known}?"),
+                None => "tidelog config describe shows what there is".to_owned(),
+            };
+            anyhow::bail!("{resource} has no setting {name}: {advice}")
+        }
+    }
 }

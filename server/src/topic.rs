@@ -1,5 +1,7 @@
 //! `tidelog topic`: create, list, describe, alter, delete.
 
+mod alter;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -7,7 +9,7 @@ use clap::{Args, Subcommand};
 use protocol::messages::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 use serde_json::json;
 
-use crate::cli::{Output, Target, pair, print_json, print_line, print_table};
+use crate::cli::{Output, Target, pair, print_json, print_table};
 use crate::client::{Error, NewTopic, Resource};
 
 #[derive(Debug, Subcommand)]
@@ -19,7 +21,7 @@ pub(crate) enum Arguments {
     /// Show partitions, offsets and settings of a topic
     Describe(Describe),
     /// Give a topic more partitions
-    Alter(Alter),
+    Alter(alter::Alter),
     /// Delete topics, with all their records
     Delete(Delete),
 }
@@ -68,28 +70,6 @@ pub(crate) struct Describe {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  tidelog topic alter orders --partitions 24
-
-Keys go to other partitions than before, and the records that are there stay where they are. Partitions are never
-taken away. Settings are changed by tidelog config set --topic.")]
-pub(crate) struct Alter {
-    /// The name
-    topic: String,
-    /// How many partitions it shall have, those that it has included
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    partitions: i32,
-    /// Only check that it could be done
-    #[arg(long)]
-    dry_run: bool,
-    /// How to print the answer
-    #[arg(short, long, value_enum, default_value = "table")]
-    output: Output,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Delete {
     /// The names
     #[arg(required = true)]
@@ -103,7 +83,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Arguments::Create(arguments) => create(arguments).await?,
         Arguments::List(arguments) => list(arguments).await?,
         Arguments::Describe(arguments) => describe(arguments).await?,
-        Arguments::Alter(arguments) => alter(arguments).await?,
+        Arguments::Alter(arguments) => alter::run(arguments).await?,
         Arguments::Delete(arguments) => {
             let client = arguments.target.client();
             for topic in &arguments.topics {
@@ -193,8 +173,7 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
         }
         Output::Table => {
             let own = configs.iter().filter(|config| config.own);
-            let own = own.map(|c| format!("{}={}", c.name, c.shown()));
-            let own: Vec<_> = own.collect();
+            let own: Vec<_> = own.map(|c| format!("{}={}", c.name, c.shown())).collect();
             let own = if own.is_empty() { "(all default)".to_owned() } else { own.join(" ") };
             let about = [("topic", topic.name.clone()), ("id", topic.id.to_string()), ("settings", own)];
             print_table(&about.map(|(name, value)| vec![name.to_owned(), value]))?;
@@ -213,19 +192,6 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
             });
             print_table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())?;
         }
-    }
-    Ok(())
-}
-
-async fn alter(arguments: Alter) -> anyhow::Result<()> {
-    let Alter { topic, partitions, dry_run, .. } = &arguments;
-    arguments.target.client().create_partitions(topic, *partitions, *dry_run).await?;
-    match arguments.output {
-        Output::Json => {
-            print_json(&json!({"topic": topic, "partitions": partitions, "changed": !dry_run}))?;
-        }
-        Output::Table if *dry_run => print_line("nothing was changed: it could be")?,
-        Output::Table => {}
     }
     Ok(())
 }

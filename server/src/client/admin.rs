@@ -1,10 +1,10 @@
-//! Creating and deleting topics.
+//! Administrative requests: who takes them, and those that create and delete topics.
 
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use protocol::{ErrorCode, Request};
 
-use super::{Client, Error};
+use super::{Client, Error, OPENING};
 
 /// A topic to be created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +47,30 @@ impl Client {
                         controller = metadata.brokers.get(&metadata.controller).cloned();
                     }
                 }
+                done => return done,
+            }
+        }
+    }
+
+    /// As [`Client::administer`], but if a node is named it is asked itself, until it answers or the cluster does
+    /// without it.
+    pub(super) async fn administer_at<R: Request, T>(
+        &self,
+        node: Option<i32>,
+        request: &R,
+        check: impl Fn(R::Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(node) = node else { return self.administer(request, check).await };
+        let mut backoff = self.backoff();
+        loop {
+            let nodes = self.metadata(Some(&[]), false).await?.brokers;
+            let address = nodes.get(&node).ok_or(Error::NoNode { node })?;
+            let attempt = async {
+                let connection = self.connection_within(address, OPENING).await?;
+                check(connection.call(request).await?)
+            };
+            match attempt.await {
+                Err(error) => backoff.wait(error).await?,
                 done => return done,
             }
         }

@@ -1,12 +1,11 @@
 //! What a cluster tells about its nodes and topics.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use protocol::{ErrorCode, Uuid};
 
-use super::{Client, Connection, Error};
+use super::{Client, Error};
 
 /// Nodes and topics, as last heard.
 #[derive(Debug, Clone, Default)]
@@ -96,13 +95,6 @@ impl Client {
         known.extend(metadata.topics.clone());
         state.metadata = Metadata { topics: known, ..metadata.clone() };
         Ok(metadata)
-    }
-
-    /// The shared connection to a node. Fails if there is no such node.
-    pub(super) async fn node(&self, node: i32) -> Result<Arc<Connection>, Error> {
-        let metadata = self.metadata(Some(&[]), false).await?;
-        let address = metadata.brokers.get(&node).ok_or(Error::NoNode { node })?;
-        self.connection(address).await
     }
 
     /// A topic of which every partition has a leader. Waits for that; `create` lets the broker create it.

@@ -1,10 +1,11 @@
 //! `tidelog config set` and `tidelog config unset`.
 
 use clap::Args;
+use serde_json::json;
 
-use super::Whose;
-use crate::cli::{Output, Target, pair, print_json, print_line};
-use crate::client::Change;
+use super::{Whose, check_names};
+use crate::cli::{Output, Target, pair, print_dry_run, print_json};
+use crate::client::{Change, Client, Resource};
 
 const SET_EXAMPLES: &str = "Examples:
   tidelog config set --topic orders retention.ms=86400000 max.message.bytes=2000000
@@ -61,31 +62,42 @@ struct How {
 }
 
 pub(super) async fn set(arguments: Set) -> anyhow::Result<()> {
-    let change: fn(String) -> Change = match (arguments.append, arguments.subtract) {
+    let Set { whose, settings, append, subtract, how } = arguments;
+    let change: fn(String) -> Change = match (append, subtract) {
         (true, _) => Change::Append,
         (_, true) => Change::Subtract,
         _ => Change::Set,
     };
-    let changes: Vec<_> = arguments.settings.into_iter().map(|(name, value)| (name, change(value))).collect();
-    run(&arguments.whose, &changes, &arguments.how).await
+    let changes: Vec<_> = settings.into_iter().map(|(name, value)| (name, change(value))).collect();
+    change_all(&how.target.client(), &whose.resource(), &changes, &how).await
 }
 
+/// Fails if there is no setting of a name, as far as that can be known: brokers do not mind.
 pub(super) async fn unset(arguments: Unset) -> anyhow::Result<()> {
-    let changes: Vec<_> = arguments.settings.into_iter().map(|name| (name, Change::Unset)).collect();
-    run(&arguments.whose, &changes, &arguments.how).await
+    let Unset { whose, settings, how } = arguments;
+    let (client, resource) = (how.target.client(), whose.resource());
+    if resource != Resource::BrokerDefaults {
+        check_names(&resource, &client.settings(&resource).await?, &settings)?;
+    }
+    let changes: Vec<_> = settings.into_iter().map(|name| (name, Change::Unset)).collect();
+    change_all(&client, &resource, &changes, &how).await
 }
 
-async fn run(whose: &Whose, changes: &[(String, Change)], how: &How) -> anyhow::Result<()> {
-    let resource = whose.resource();
-    how.target.client().change(&resource, changes, how.dry_run).await?;
+async fn change_all(
+    client: &Client,
+    resource: &Resource,
+    changes: &[(String, Change)],
+    how: &How,
+) -> anyhow::Result<()> {
+    client.change_settings(resource, changes, how.dry_run).await?;
     match how.output {
-        Output::Json => print_json(&serde_json::json!({
+        Output::Json => print_json(&json!({
             "type": resource.type_name(),
             "name": resource.name(),
-            "changed": !how.dry_run,
             "settings": changes.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            "changed": !how.dry_run,
         }))?,
-        Output::Table if how.dry_run => print_line("nothing was changed: it could be")?,
+        Output::Table if how.dry_run => print_dry_run()?,
         Output::Table => {}
     }
     Ok(())

@@ -4,7 +4,7 @@ use clap::Args;
 use protocol::ErrorCode;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Output, Target, print_json, print_table};
+use crate::cli::{Output, Target, dash, print_json, print_table};
 use crate::client::{Error, Resource, Setting};
 
 const EXAMPLES: &str = "Examples:
@@ -14,7 +14,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct List {
-    /// Also what has no settings of its own
+    /// Also nodes and topics that have no settings of their own
     #[arg(long)]
     all: bool,
     /// How to print the answer
@@ -24,38 +24,45 @@ pub(crate) struct List {
     target: Target,
 }
 
+/// A resource with its own settings.
+type Own = (Resource, Vec<Setting>);
+
 pub(super) async fn run(arguments: List) -> anyhow::Result<()> {
     let client = arguments.target.client();
-    let mut listed: Vec<(Resource, Vec<Setting>)> = Vec::new();
-    for resource in client.resources().await? {
-        let settings = match client.settings(&resource).await {
-            Ok(settings) => settings.into_iter().filter(|setting| setting.own).collect(),
+    let mut listed: Vec<Own> = Vec::new();
+    for (resource, settings) in client.settings_of(client.resources().await?).await? {
+        match settings {
+            Ok(settings) => listed.push((resource, settings.into_iter().filter(|s| s.own).collect())),
             // It has gone since.
-            Err(Error::NoTopic { .. } | Error::NoNode { .. }) => continue,
-            Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => continue,
+            Err(Error::NoTopic { .. } | Error::NoNode { .. }) => {}
+            Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => {}
             Err(error) => return Err(error.into()),
-        };
-        listed.push((resource, settings));
+        }
     }
-    listed.retain(|(_, settings)| arguments.all || !settings.is_empty());
+    listed.retain(|(_, own)| arguments.all || !own.is_empty());
     match arguments.output {
-        Output::Json => print_json(&listed.iter().map(|(resource, own)| described(resource, own)).collect())?,
+        Output::Json => print_json(&listed.iter().map(described).collect())?,
         Output::Table => {
-            let header = ["TYPE", "NAME", "SETTINGS"].map(str::to_owned).to_vec();
-            let rows = listed.iter().map(|(resource, own)| {
-                let own = own.iter().map(|setting| format!("{}={}", setting.name, setting.shown()));
-                let own = own.collect::<Vec<_>>().join(" ");
-                let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-                vec![resource.type_name().to_owned(), dash(resource.name()), dash(own)]
-            });
+            let header = ["TYPE", "NAME", "SETTING", "VALUE"].map(str::to_owned).to_vec();
+            let rows = listed.iter().flat_map(rows);
             print_table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())?;
         }
     }
     Ok(())
 }
 
-fn described(resource: &Resource, own: &[Setting]) -> Value {
+fn described((resource, own): &Own) -> Value {
     let own: Map<String, Value> =
         own.iter().map(|setting| (setting.name.clone(), json!(setting.value))).collect();
     json!({"type": resource.type_name(), "name": resource.name(), "settings": own})
+}
+
+fn rows((resource, own): &Own) -> Vec<Vec<String>> {
+    let row = |setting: &str, value: &str| {
+        vec![resource.type_name().to_owned(), dash(&resource.name()), setting.to_owned(), value.to_owned()]
+    };
+    if own.is_empty() {
+        return vec![row("-", "-")];
+    }
+    own.iter().map(|setting| row(&setting.name, setting.shown())).collect()
 }
