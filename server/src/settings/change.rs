@@ -17,7 +17,7 @@ All of it is done, or nothing.";
 
 const UNSET_EXAMPLES: &str = "Examples:
   tidelog config unset --topic orders retention.ms
-  tidelog config unset --broker 1 log.retention.ms";
+  tidelog config unset --broker-defaults log.retention.ms log.retention.bytes";
 
 #[derive(Debug, Args)]
 #[command(after_help = SET_EXAMPLES)]

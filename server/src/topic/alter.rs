@@ -8,8 +8,8 @@ use crate::cli::{Output, Target, print_dry_run, print_json};
 const EXAMPLES: &str = "Examples:
   tidelog topic alter orders --partitions 24
 
-Keys go to other partitions than before, and the records that are there stay where they are. Partitions are never
-taken away. Settings are changed by tidelog config set --topic.";
+Keys go to other partitions than before, and the records that are there stay where they are.
+Partitions are never taken away. Settings are changed by tidelog config set --topic.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
