@@ -117,17 +117,12 @@ impl Client {
             topic_names: vec![name.into()],
             timeout_ms: self.timeout_ms(),
         };
-        // That the topic is unknown is an error that may go away elsewhere, but not here.
         let deleted = self.administer(&request, |response| {
-            let failed = response.responses.iter().find(|result| result.error_code != ErrorCode::None.code());
-            let Some(result) = failed else { return Ok(Ok(())) };
-            if result.error_code == ErrorCode::UnknownTopicOrPartition.code() {
-                return Ok(Err(Error::NoTopic { topic: name.to_owned() }));
-            }
-            let message = result.error_message.as_deref();
-            Error::check_told(result.error_code, message, || format!("topic {name}")).map(Ok)
+            response.responses.iter().try_for_each(|result| {
+                Error::check_topic(name, result.error_code, result.error_message.as_deref())
+            })
         });
-        deleted.await??;
+        deleted.await?;
         self.forget(name).await;
         Ok(())
     }

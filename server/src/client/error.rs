@@ -143,6 +143,15 @@ impl Error {
         Err(Self::Refused { what: what(), code, message: message.map(|m| m.as_ref().to_owned()) })
     }
 
+    /// As [`Error::check_told`], where it is about a topic. One that is unknown may be known elsewhere; whoever takes
+    /// administrative requests knows all.
+    pub(super) fn check_topic(topic: &str, code: i16, message: Option<&str>) -> Result<(), Self> {
+        if code == ErrorCode::UnknownTopicOrPartition.code() {
+            return Err(Self::NoTopic { topic: topic.to_owned() });
+        }
+        Self::check_told(code, message, || format!("topic {topic}"))
+    }
+
     /// The broker's error code, if it answered with one.
     pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {

@@ -1,6 +1,5 @@
 //! More partitions for topics.
 
-use protocol::ErrorCode;
 use protocol::messages::CreatePartitionsRequest;
 use protocol::messages::create_partitions::CreatePartitionsTopic;
 
@@ -21,12 +20,7 @@ impl Client {
         };
         let created = self.administer(&request, |response| {
             response.results.iter().try_for_each(|result| {
-                // That the topic is unknown is an error that may go away elsewhere, but not here.
-                if result.error_code == ErrorCode::UnknownTopicOrPartition.code() {
-                    return Err(Error::NoTopic { topic: topic.to_owned() });
-                }
-                let what = || format!("topic {topic}");
-                Error::check_told(result.error_code, result.error_message.as_deref(), what)
+                Error::check_topic(topic, result.error_code, result.error_message.as_deref())
             })
         });
         created.await?;

@@ -1,20 +1,18 @@
-//! Settings of topics, nodes and groups: asking for them, and changing them.
+//! Settings of topics, nodes and groups.
 //!
 //! What is set for one node goes to that node, as with Kafka's clients (KIP-226); any node takes the rest.
 
+mod change;
 mod resource;
 mod setting;
 
 use std::collections::BTreeMap;
 
-use protocol::ErrorCode;
 use protocol::messages::describe_configs::{DescribeConfigsResource, DescribeConfigsResult};
-use protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
-use protocol::messages::{
-    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
-};
+use protocol::messages::{DescribeConfigsRequest, ListConfigResourcesRequest};
 use tokio::task::JoinSet;
 
+pub(crate) use change::Change;
 pub(crate) use resource::Resource;
 pub(crate) use setting::Setting;
 
@@ -24,20 +22,7 @@ use super::{Client, Error};
 const TYPED: i16 = 1;
 
 /// What a cluster tells of a resource.
-pub(crate) type Told = (Resource, Result<Vec<Setting>, Error>);
-
-/// What becomes of a setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// It has this value.
-    Set(String),
-    /// It has the value that it would have if nobody had set it.
-    Unset,
-    /// Its list has this, too.
-    Append(String),
-    /// Its list has this no more.
-    Subtract(String),
-}
+type Told = (Resource, Result<Vec<Setting>, Error>);
 
 impl Client {
     /// What has settings, or could have; in order. Of groups only those that have some.
@@ -125,67 +110,19 @@ impl Client {
         })
         .await
     }
-
-    /// Changes settings of a resource, all or none; with `only_check` it only asks whether they could be.
-    pub(crate) async fn change_settings(
-        &self,
-        resource: &Resource,
-        changes: &[(String, Change)],
-        only_check: bool,
-    ) -> Result<(), Error> {
-        let request = IncrementalAlterConfigsRequest {
-            resources: vec![AlterConfigsResource {
-                resource_type: resource.kind(),
-                resource_name: resource.name().into(),
-                configs: changes.iter().map(|(name, change)| change.of(name)).collect(),
-            }],
-            validate_only: only_check,
-        };
-        let changed = self.administer_at(resource.node(), &request, |response| {
-            response.responses.iter().try_for_each(|result| {
-                check(resource, result.error_code, result.error_message.as_deref(), || resource.to_string())
-            })
-        });
-        changed.await
-    }
-}
-
-impl Change {
-    fn of(&self, name: &str) -> AlterableConfig {
-        let (config_operation, value) = match self {
-            Self::Set(value) => (0, Some(value)),
-            Self::Unset => (1, None),
-            Self::Append(value) => (2, Some(value)),
-            Self::Subtract(value) => (3, Some(value)),
-        };
-        AlterableConfig {
-            name: name.into(),
-            config_operation,
-            value: value.map(|value| value.as_str().into()),
-        }
-    }
 }
 
 fn read(resource: &Resource, result: DescribeConfigsResult) -> Result<Vec<Setting>, Error> {
-    let what = || format!("settings of {resource}");
-    check(resource, result.error_code, result.error_message.as_deref(), what)?;
+    check(resource, result.error_code, result.error_message.as_deref())?;
     let mut settings: Vec<_> =
         result.configs.into_iter().map(|config| Setting::of(resource, config)).collect();
     settings.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(settings)
 }
 
-/// As [`Error::check_told`]; a topic that is unknown here will be elsewhere, too.
-fn check(
-    resource: &Resource,
-    code: i16,
-    message: Option<&str>,
-    what: impl FnOnce() -> String,
-) -> Result<(), Error> {
+fn check(resource: &Resource, code: i16, message: Option<&str>) -> Result<(), Error> {
     match resource {
-        Resource::Topic(topic) if code == ErrorCode::UnknownTopicOrPartition.code() => {
-            Err(Error::NoTopic { topic: topic.clone() })
-        }
-        _ => Error::check_told(code, message, what),
+        Resource::Topic(topic) => Error::check_topic(topic, code, message),
+        _ => Error::check_told(code, message, || resource.to_string()),
     }
 }
