@@ -8,7 +8,7 @@ use coordinator::cluster::Address;
 
 use crate::client::Client;
 use crate::config::{AddressSpec, KAFKA_PORT, ListenerSpec};
-use crate::{bench, config, consume, doctor, group, node, produce, status, topic};
+use crate::{bench, config, consume, doctor, group, node, produce, settings, status, topic};
 
 /// A log service that speaks Kafka's protocol and keeps everything in one object store.
 #[derive(Debug, Parser)]
@@ -27,9 +27,12 @@ pub(crate) enum Command {
     /// List nodes, and take one out of service
     #[command(subcommand)]
     Node(node::Arguments),
-    /// Create, list, describe and delete topics
+    /// Create, list, describe, alter and delete topics
     #[command(subcommand)]
     Topic(topic::Arguments),
+    /// Show and change settings of topics, nodes and groups
+    #[command(subcommand)]
+    Config(settings::Arguments),
     /// List groups, show how far they have read and set it anew, and delete them
     #[command(subcommand)]
     Group(group::Arguments),
@@ -102,6 +105,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     text.parse::<config::Span>().map(|span| span.0)
 }
 
+/// A setting's name and its value.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// A size with its unit.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     text.parse::<config::ByteSize>().map(|size| usize::try_from(size.0).unwrap_or(usize::MAX))
@@ -126,6 +136,16 @@ pub(crate) fn print_table(rows: &[Vec<String>]) -> std::io::Result<()> {
         text.push('\n');
     }
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())
+}
+
+/// A text, or a dash where there is none.
+pub(crate) fn dash(text: &str) -> String {
+    if text.is_empty() { "-" } else { text }.to_owned()
+}
+
+/// Prints that a command with `--dry-run` would succeed.
+pub(crate) fn print_dry_run() -> std::io::Result<()> {
+    print_line("Nothing was changed: leave out --dry-run to do it.")
 }
 
 /// Prints a line.
@@ -178,6 +198,13 @@ mod tests {
             "tidelog topic list -o json",
             "tidelog topic describe orders",
             "tidelog topic delete orders payments",
+            "tidelog topic alter orders --partitions 24 --dry-run",
+            "tidelog config list --all",
+            "tidelog config describe --topic orders retention.ms",
+            "tidelog config describe --broker 1 --own -o json",
+            "tidelog config set --broker-defaults log.retention.ms=1000 log.retention.bytes=-1",
+            "tidelog config set --topic orders --append cleanup.policy=compact --dry-run",
+            "tidelog config unset --group orders consumer.session.timeout.ms",
             "tidelog group list --state empty,Stable --type consumer -o json",
             "tidelog group describe orders payments",
             "tidelog group reset orders --to-earliest --all-topics",
@@ -210,6 +237,17 @@ mod tests {
             "tidelog node drain -1",
             "tidelog node drain 3 --undo --wait",
             "tidelog topic create",
+            "tidelog topic alter orders",
+            "tidelog topic alter orders -p 0",
+            "tidelog config describe",
+            "tidelog config describe --topic a --group b",
+            "tidelog config describe --broker x",
+            "tidelog config set --topic orders",
+            "tidelog config set --topic orders retention.ms",
+            "tidelog config set --topic orders =1",
+            "tidelog config set retention.ms=1",
+            "tidelog config set --topic orders --append --subtract a=b",
+            "tidelog config unset --topic orders",
             "tidelog group list --state sleepy",
             "tidelog group describe",
             "tidelog group reset orders --to-earliest",

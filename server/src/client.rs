@@ -14,8 +14,10 @@ mod groups;
 mod metadata;
 mod offsets;
 mod offsets_of_groups;
+mod partitions;
 mod peers;
 mod producer;
+mod settings;
 mod versions;
 
 use std::collections::HashMap;
@@ -35,6 +37,7 @@ pub(crate) use groups::Listed;
 pub(crate) use metadata::{Metadata, Topic};
 pub(crate) use offsets_of_groups::TopicPartition;
 pub(crate) use producer::{Identity, Lane, LaneOptions, check as check_produced};
+pub(crate) use settings::{Change, Resource, Setting};
 
 /// How long a node has to take a connection while there is another one to try.
 const OPENING: Duration = Duration::from_secs(3);

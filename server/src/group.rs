@@ -32,11 +32,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A text, or a dash where there is none.
-fn dash(text: &str) -> String {
-    if text.is_empty() { "-" } else { text }.to_owned()
-}
-
 /// A number, or a dash where there is none.
 fn number<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())

@@ -8,9 +8,11 @@ mod consume;
 mod doctor;
 mod group;
 mod json;
+mod nearest;
 mod node;
 mod produce;
 mod serve;
+mod settings;
 mod status;
 mod survey;
 mod topic;
@@ -46,6 +48,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status(arguments) => on_one_thread(status::run(arguments)),
         Command::Node(arguments) => on_one_thread(node::run(arguments)),
         Command::Topic(arguments) => on_one_thread(topic::run(arguments)),
+        Command::Config(arguments) => on_one_thread(settings::run(arguments)),
         Command::Group(arguments) => on_one_thread(group::run(arguments)),
         Command::Produce(arguments) => on_one_thread(produce::run(arguments)),
         Command::Consume(arguments) => on_one_thread(consume::run(arguments)),

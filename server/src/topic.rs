@@ -1,4 +1,6 @@
-//! `tidelog topic`: create, list, describe, delete.
+//! `tidelog topic`: create, list, describe, alter, delete.
+
+mod alter;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -7,8 +9,8 @@ use clap::{Args, Subcommand};
 use protocol::messages::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 use serde_json::json;
 
-use crate::cli::{Output, Target, print_json, print_table};
-use crate::client::{Error, NewTopic};
+use crate::cli::{Output, Target, pair, print_json, print_table};
+use crate::client::{Error, NewTopic, Resource};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Arguments {
@@ -18,6 +20,8 @@ pub(crate) enum Arguments {
     List(List),
     /// Show partitions, offsets and settings of a topic
     Describe(Describe),
+    /// Give a topic more partitions
+    Alter(alter::Alter),
     /// Delete topics, with all their records
     Delete(Delete),
 }
@@ -74,16 +78,12 @@ pub(crate) struct Delete {
     target: Target,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments {
         Arguments::Create(arguments) => create(arguments).await?,
         Arguments::List(arguments) => list(arguments).await?,
         Arguments::Describe(arguments) => describe(arguments).await?,
+        Arguments::Alter(arguments) => alter::run(arguments).await?,
         Arguments::Delete(arguments) => {
             let client = arguments.target.client();
             for topic in &arguments.topics {
@@ -146,7 +146,7 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
     let every = |timestamp| topic.partitions.keys().map(|p| (*p, timestamp)).collect::<BTreeMap<_, _>>();
     let first = client.offsets(&topic.name, &every(EARLIEST_TIMESTAMP)).await?;
     let end = client.offsets(&topic.name, &every(LATEST_TIMESTAMP)).await?;
-    let configs = client.topic_configs(&topic.name).await?;
+    let configs = client.settings(&Resource::Topic(topic.name.clone())).await?;
     let offset = |offsets: &BTreeMap<i32, i64>, partition| offsets.get(partition).copied().unwrap_or(-1);
     match arguments.output {
         Output::Json => {
@@ -173,8 +173,7 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
         }
         Output::Table => {
             let own = configs.iter().filter(|config| config.own);
-            let own = own.map(|c| format!("{}={}", c.name, c.value.as_deref().unwrap_or("(secret)")));
-            let own: Vec<_> = own.collect();
+            let own: Vec<_> = own.map(|c| format!("{}={}", c.name, c.shown())).collect();
             let own = if own.is_empty() { "(all default)".to_owned() } else { own.join(" ") };
             let about = [("topic", topic.name.clone()), ("id", topic.id.to_string()), ("settings", own)];
             print_table(&about.map(|(name, value)| vec![name.to_owned(), value]))?;

@@ -1,14 +1,10 @@
-//! Creating, deleting and describing topics.
+//! Administrative requests: who takes them, and those that create and delete topics.
 
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
-use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::{ErrorCode, Request};
 
-use super::{Client, Error};
-
-/// DescribeConfigs' number for a topic.
-const TOPIC: i8 = 2;
+use super::{Client, Error, OPENING};
 
 /// A topic to be created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,21 +19,10 @@ pub(crate) struct NewTopic {
     pub(crate) configs: Vec<(String, String)>,
 }
 
-/// A setting of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ConfigEntry {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its value, unless it is a secret.
-    pub(crate) value: Option<String>,
-    /// Whether it was set for this topic.
-    pub(crate) own: bool,
-}
-
 impl Client {
     /// Sends a request to the node that takes administrative ones, until its answer is neither "not me" nor
     /// another error that goes away.
-    async fn administer<R: Request, T>(
+    pub(super) async fn administer<R: Request, T>(
         &self,
         request: &R,
         check: impl Fn(R::Response) -> Result<T, Error>,
@@ -67,7 +52,32 @@ impl Client {
         }
     }
 
-    fn timeout_ms(&self) -> i32 {
+    /// As [`Client::administer`], but if a node is named it is asked itself, until it answers or the cluster does
+    /// without it.
+    pub(super) async fn administer_at<R: Request, T>(
+        &self,
+        node: Option<i32>,
+        request: &R,
+        check: impl Fn(R::Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(node) = node else { return self.administer(request, check).await };
+        let mut backoff = self.backoff();
+        loop {
+            let nodes = self.metadata(Some(&[]), false).await?.brokers;
+            let address = nodes.get(&node).ok_or(Error::NoNode { node })?;
+            let attempt = async {
+                let connection = self.connection_within(address, OPENING).await?;
+                check(connection.call(request).await?)
+            };
+            match attempt.await {
+                Err(error) => backoff.wait(error).await?,
+                done => return done,
+            }
+        }
+    }
+
+    /// How long the broker may take, in milliseconds.
+    pub(super) fn timeout_ms(&self) -> i32 {
         i32::try_from(self.timeout().as_millis()).unwrap_or(i32::MAX)
     }
 
@@ -107,46 +117,13 @@ impl Client {
             topic_names: vec![name.into()],
             timeout_ms: self.timeout_ms(),
         };
-        // That the topic is unknown is an error that may go away elsewhere, but not here.
         let deleted = self.administer(&request, |response| {
-            let failed = response.responses.iter().find(|result| result.error_code != ErrorCode::None.code());
-            let Some(result) = failed else { return Ok(Ok(())) };
-            if result.error_code == ErrorCode::UnknownTopicOrPartition.code() {
-                return Ok(Err(Error::NoTopic { topic: name.to_owned() }));
-            }
-            let message = result.error_message.as_deref();
-            Error::check_told(result.error_code, message, || format!("topic {name}")).map(Ok)
+            response.responses.iter().try_for_each(|result| {
+                Error::check_topic(name, result.error_code, result.error_message.as_deref())
+            })
         });
-        deleted.await??;
+        deleted.await?;
         self.forget(name).await;
         Ok(())
-    }
-
-    /// The settings of a topic.
-    pub(crate) async fn topic_configs(&self, name: &str) -> Result<Vec<ConfigEntry>, Error> {
-        let request = DescribeConfigsRequest {
-            resources: vec![DescribeConfigsResource {
-                resource_type: TOPIC,
-                resource_name: name.into(),
-                configuration_keys: None,
-            }],
-            ..Default::default()
-        };
-        let entries = self.administer(&request, |response| {
-            let mut entries = Vec::new();
-            for result in response.results {
-                let what = || format!("settings of topic {name}");
-                Error::check_told(result.error_code, result.error_message.as_deref(), what)?;
-                entries.extend(result.configs.iter().map(|config| ConfigEntry {
-                    name: config.name.to_string(),
-                    value: config.value.as_deref().map(str::to_owned),
-                    own: config.config_source == 1,
-                }));
-            }
-            Ok(entries)
-        });
-        let mut entries: Vec<ConfigEntry> = entries.await?;
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
     }
 }

@@ -133,6 +133,15 @@ impl Connection {
         self.submit(request, self.version::<R>()?.min(newest)).await?.wait().await
     }
 
+    /// As [`Connection::call`], in a version no older than `oldest`.
+    pub(super) async fn call_from<R: Request>(&self, request: &R, oldest: i16) -> Result<R::Response, Error> {
+        let version = self.version::<R>()?;
+        if version < oldest {
+            return Err(Error::Unsupported { address: self.address.clone(), api: R::KEY });
+        }
+        self.submit(request, version).await?.wait().await
+    }
+
     /// As [`Connection::call`], of an API that nobody advertises, and that has one version.
     pub(super) async fn call_unadvertised<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
         self.submit(request, *R::VERSIONS.start()).await?.wait().await

@@ -86,6 +86,12 @@ pub(crate) enum Error {
         /// Its id.
         group: String,
     },
+    /// There is no such node.
+    #[error("there is no node {node} in this cluster: tidelog node list shows what there is")]
+    NoNode {
+        /// Its id.
+        node: i32,
+    },
     /// There is such a group, and the broker does not tell more.
     #[error("group {group} is of type {kind}, which this cluster does not describe")]
     Undescribed {
@@ -137,6 +143,15 @@ impl Error {
         Err(Self::Refused { what: what(), code, message: message.map(|m| m.as_ref().to_owned()) })
     }
 
+    /// As [`Error::check_told`], where it is about a topic. One that is unknown may be known elsewhere; whoever takes
+    /// administrative requests knows all.
+    pub(super) fn check_topic(topic: &str, code: i16, message: Option<&str>) -> Result<(), Self> {
+        if code == ErrorCode::UnknownTopicOrPartition.code() {
+            return Err(Self::NoTopic { topic: topic.to_owned() });
+        }
+        Self::check_told(code, message, || format!("topic {topic}"))
+    }
+
     /// The broker's error code, if it answered with one.
     pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -159,6 +174,7 @@ impl Error {
             | Self::Encode(_)
             | Self::NoTopic { .. }
             | Self::NoGroup { .. }
+            | Self::NoNode { .. }
             | Self::Undescribed { .. }
             | Self::Thread(_)
             | Self::Batch(_) => false,

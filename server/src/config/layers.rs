@@ -11,6 +11,7 @@ use figment::value::Dict;
 use super::arguments::ServeArguments;
 use super::settings::{DEFINITIONS, Settings, definition};
 use super::validate::Serve;
+use crate::nearest::nearest;
 
 const PREFIX: &str = "TIDELOG_";
 
@@ -72,7 +73,8 @@ fn check(
     let values: Dict = layer.extract().map_err(told)?;
     for key in values.keys() {
         if definition(key).is_none() {
-            let advice = match nearest(key) {
+            let like = key.replace('_', "-").to_ascii_lowercase();
+            let advice = match nearest(&like, DEFINITIONS.iter().map(|definition| definition.key)) {
                 Some(known) => format!("did you mean {}?", spelling(known)),
                 None => "see tidelog serve --help".to_owned(),
             };
@@ -80,13 +82,6 @@ fn check(
         }
     }
     layer.extract::<Settings>().map(drop).map_err(told)
-}
-
-fn nearest(key: &str) -> Option<&'static str> {
-    let key = key.replace('_', "-").to_ascii_lowercase();
-    let likeness = |known: &str| strsim::jaro_winkler(&key, known);
-    let known = DEFINITIONS.iter().map(|definition| definition.key);
-    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|known| likeness(known) > 0.7)
 }
 
 fn variable(key: &str) -> String {

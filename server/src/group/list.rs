@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::{dash, number};
-use crate::cli::{Output, Target, print_json, print_table};
+use super::number;
+use crate::cli::{Output, Target, dash, print_json, print_table};
 use crate::client::{Client, Error, Listed};
 
 /// Groups that are asked about at once.

@@ -5,6 +5,7 @@ mod groups;
 mod listeners;
 mod member;
 mod node;
+mod settings;
 
 use std::io::Read;
 use std::process::Stdio;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::{dash, number};
+use super::super::number;
 use super::{Described, Partition};
+use crate::cli::dash;
 use crate::client::{Kind, Member, Partitions};
 
 /// For people: the group, its partitions, its members.
