@@ -67,6 +67,9 @@ ALLOWED = (
          "", "Tidelog has no controller quorum", "kafka-features"),
     Rule("state of share groups", r"^\t\w+ShareGroupState(Summary)?\(8\d\): .*\n", "",
          "APIs that only Kafka's brokers use among themselves, though they list them", "kafka-broker-api-versions"),
+    Rule("epochs of share groups", r"^(\S+ ADDRESS \(\d+\) \S+) \d+ \d+ (?=\d+$)|^(\S+ ID \S+ \S+ \d+) \d+ (?=\S+$)",
+         r"\1\2 EPOCH ", "Kafka raises a share group's epoch once more when each partition's state has been set up, which "
+         "Tidelog does with the first fetch", "kafka-share-groups"),
     Rule("start of a share group", r"^(\S+ \S+ \d+ (?:\S+ )?)\d+ (\d+)$", r"\1START \2",
          "Kafka shows the start offset that it last wrote, which may lie before records that are settled",
          on_request=True),

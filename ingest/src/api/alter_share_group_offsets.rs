@@ -12,8 +12,8 @@ use protocol::messages::alter_share_group_offsets::{
 };
 use protocol::messages::{AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse};
 
-use super::groups::{ask, check_id, code};
-use super::share_offsets::{Action, ask_owners, message};
+use super::groups::{ask, check_id};
+use super::share_offsets::{Action, Refused, ask_owners, message};
 use super::topics::{View, uuid};
 use super::{Context, Errors};
 
@@ -22,9 +22,9 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     request: AlterShareGroupOffsetsRequest,
 ) -> AlterShareGroupOffsetsResponse {
-    alter(context, cluster, request).await.unwrap_or_else(|code| AlterShareGroupOffsetsResponse {
-        error_code: code.code(),
-        error_message: message(code),
+    alter(context, cluster, request).await.unwrap_or_else(|refused| AlterShareGroupOffsetsResponse {
+        error_code: refused.code.code(),
+        error_message: refused.message,
         ..Default::default()
     })
 }
@@ -33,7 +33,7 @@ async fn alter(
     context: &Context,
     cluster: Arc<Cluster>,
     request: AlterShareGroupOffsetsRequest,
-) -> Result<AlterShareGroupOffsetsResponse, ErrorCode> {
+) -> Result<AlterShareGroupOffsetsResponse, Refused> {
     check_id(&request.group_id)?;
     let names = |cluster: &Cluster| {
         request.topics.iter().all(|topic| cluster.topic_named(&topic.topic_name).is_some())
@@ -42,8 +42,8 @@ async fn alter(
     let topics = request.topics.iter().filter_map(|topic| view.cluster.topic_named(&topic.topic_name));
     let add = ShareTopics::Add(topics.map(|topic| topic.id).collect());
     let epoch = match ask(context, &request.group_id, Request::ShareTopics(add)).await? {
-        Reply::ShareTopics(outcome) => outcome.map_err(|reject| code(&reject))?,
-        _ => return Err(ErrorCode::UnknownServerError),
+        Reply::ShareTopics(outcome) => outcome?,
+        _ => return Err(ErrorCode::UnknownServerError.into()),
     };
     let partitions = request.topics.iter().flat_map(|topic| {
         let found = view.cluster.topic_named(&topic.topic_name);

@@ -12,8 +12,8 @@ use protocol::messages::delete_share_group_offsets::DeleteShareGroupOffsetsRespo
 use protocol::messages::{DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse};
 use protocol::{ErrorCode, Str};
 
-use super::groups::{ask, check_id, code, log};
-use super::share_offsets::{Action, ask_owners, message};
+use super::groups::{ask, check_id, log};
+use super::share_offsets::{Action, Refused, ask_owners, message};
 use super::topics::{View, uuid};
 use super::{Context, Errors};
 
@@ -22,9 +22,9 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     request: DeleteShareGroupOffsetsRequest,
 ) -> DeleteShareGroupOffsetsResponse {
-    delete(context, cluster, request).await.unwrap_or_else(|code| DeleteShareGroupOffsetsResponse {
-        error_code: code.code(),
-        error_message: message(code),
+    delete(context, cluster, request).await.unwrap_or_else(|refused| DeleteShareGroupOffsetsResponse {
+        error_code: refused.code.code(),
+        error_message: refused.message,
         ..Default::default()
     })
 }
@@ -33,7 +33,7 @@ async fn delete(
     context: &Context,
     cluster: Arc<Cluster>,
     request: DeleteShareGroupOffsetsRequest,
-) -> Result<DeleteShareGroupOffsetsResponse, ErrorCode> {
+) -> Result<DeleteShareGroupOffsetsResponse, Refused> {
     check_id(&request.group_id)?;
     let names = |cluster: &Cluster| {
         request.topics.iter().all(|topic| cluster.topic_named(&topic.topic_name).is_some())
@@ -83,10 +83,10 @@ fn failed(topic_name: Str, code: ErrorCode, message: Option<Str>) -> DeleteShare
 }
 
 /// Takes topics off the group's list; with none, asks whether that may be.
-async fn forget(context: &Context, group: &str, topics: BTreeSet<TopicId>) -> Result<(), ErrorCode> {
+async fn forget(context: &Context, group: &str, topics: BTreeSet<TopicId>) -> Result<(), Refused> {
     match ask(context, group, Request::ShareTopics(ShareTopics::Forget(topics))).await? {
-        Reply::ShareTopics(outcome) => outcome.map(drop).map_err(|reject| code(&reject)),
-        _ => Err(ErrorCode::UnknownServerError),
+        Reply::ShareTopics(outcome) => Ok(outcome.map(drop)?),
+        _ => Err(ErrorCode::UnknownServerError.into()),
     }
 }
 
@@ -107,7 +107,7 @@ async fn of_topic(
 pub(super) async fn before_deletion(context: &Context, group: &str) -> Result<(), ErrorCode> {
     let Some(state) = log(context, group).await?.peek_group(group) else { return Ok(()) };
     let Some(share) = state.share() else { return Ok(()) };
-    forget(context, group, BTreeSet::new()).await?;
+    forget(context, group, BTreeSet::new()).await.map_err(|refused| refused.code)?;
     if let Some(cluster) = context.broker.cluster() {
         for topic in &share.topics {
             of_topic(context, &cluster, group, *topic).await?;

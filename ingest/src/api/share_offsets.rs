@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Session};
-use coordinator::group::GroupId;
+use coordinator::group::{GroupId, Reject};
 use coordinator::share::{Request as ShareRequest, SharePartitionId};
 use coordinator::{PartitionId, SessionId, TopicId};
 use futures::future::join_all;
@@ -15,6 +15,7 @@ use protocol::messages::{PeerSharesRequest, PeerSharesResponse};
 use protocol::{ErrorCode, Str};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::groups::code;
 use super::topics::uuid;
 use super::{Context, Errors, PATIENCE};
 use crate::broker::Broker;
@@ -228,6 +229,30 @@ pub(super) async fn answer(context: &Context, request: PeerSharesRequest) -> Pee
         Err(code) => PeerShareOutcome { error_code: code.code(), ..Default::default() },
     };
     PeerSharesResponse { error_code: 0, partitions: outcomes.into_iter().map(told).collect() }
+}
+
+/// Why nothing is done with a group's offsets, and what is said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) code: ErrorCode,
+    pub(super) message: Option<Str>,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, message: message(code) }
+    }
+}
+
+impl From<Reject> for Refused {
+    fn from(reject: Reject) -> Self {
+        match reject {
+            Reject::GroupNotFound(message) => {
+                Self { code: ErrorCode::GroupIdNotFound, message: Some(message.into()) }
+            }
+            reject => Self::from(code(&reject)),
+        }
+    }
 }
 
 /// Kafka's message for an error.
