@@ -100,10 +100,10 @@ def harness(run: Run) -> Outcome:
     return _pytest(run, TESTS / "durability", TESTS / "chaos", TESTS / "groups")
 
 
-def _clients(run: Run, store: str, *files: str, without: str = "") -> Outcome:
+def _clients(run: Run, store: str, *files: str, without: str = "", nodes: int = 1) -> Outcome:
     chosen = [TESTS / "clients" / name for name in files] or [TESTS / "clients"]
     ignored = [f"--ignore-glob={TESTS / 'clients' / without}"] if without else []
-    return _pytest(run, *chosen, *ignored, TIDELOG_TEST_STORE=store, **run.broker())
+    return _pytest(run, *chosen, *ignored, TIDELOG_TEST_STORE=store, TIDELOG_TEST_NODES=nodes, **run.broker())
 
 
 def clients_file(run: Run) -> Outcome:
@@ -118,6 +118,11 @@ def clients_memory(run: Run) -> Outcome:
 def clients_s3(run: Run) -> Outcome:
     TOOLS["ministack"].ensure()
     return _clients(run, "s3", *CORE_CLIENT_TESTS)
+
+
+def clients_nodes(run: Run) -> Outcome:
+    TOOLS["ministack"].ensure()
+    return _clients(run, "s3", "test_groups.py", "test_share_groups.py", nodes=3)
 
 
 def kafka_cli(run: Run) -> Outcome:
@@ -168,8 +173,8 @@ def hostile(run: Run) -> Outcome:
 
 STAGES = {
     "setup": setup, "build": build, "rust": rust, "harness": harness, "clients-file": clients_file,
-    "clients-memory": clients_memory, "clients-s3": clients_s3, "kafka-cli": kafka_cli, "crash": crash,
-    "groups": groups, "hostile": hostile, "simulator": simulator, "chaos": chaos,
+    "clients-memory": clients_memory, "clients-s3": clients_s3, "clients-nodes": clients_nodes,
+    "kafka-cli": kafka_cli, "crash": crash, "groups": groups, "hostile": hostile, "simulator": simulator, "chaos": chaos,
 }
 NEEDS_NO_BINARY = ("setup", "rust", "harness")
 
