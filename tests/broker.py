@@ -1,4 +1,4 @@
-"""A tidelog broker as the tests see it: started on free ports, killed, restarted, measured."""
+"""Tidelog brokers as the tests see them: started on free ports, killed, restarted, measured."""
 
 import os
 import tempfile
@@ -88,3 +88,45 @@ class Broker:
     def __exit__(self, *_exception) -> None:
         if self.process and self.process.alive():
             self.stop()
+
+
+class Cluster:
+    """Nodes on one store, with the ids from 1 on, each with a folder of its own."""
+
+    def __init__(self, count: int, store: str, env=None, directory: Path | None = None):
+        directory = Path(directory or tempfile.mkdtemp(prefix="tidelog-cluster-"))
+        folders = [directory / f"node{number}" for number in range(1, count + 1)]
+        for folder in folders:
+            folder.mkdir()
+        self.nodes = [Broker(store, ("--node-id", str(number)), env, folder)
+                      for number, folder in enumerate(folders, 1)]
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(node.bootstrap for node in self.nodes)
+
+    def start(self) -> "Cluster":
+        for node in self.nodes:
+            node.spawn()
+        for node in self.nodes:
+            node.wait_ready()
+        return self
+
+    def kill(self) -> None:
+        for node in self.nodes:
+            node.kill()
+
+    def check_alive(self) -> None:
+        for node in self.nodes:
+            node.process.check_alive()
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            if node.process and node.process.alive():
+                node.stop()
+
+    def __enter__(self) -> "Cluster":
+        return self.start()
+
+    def __exit__(self, *_exception) -> None:
+        self.stop()

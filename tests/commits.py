@@ -25,7 +25,8 @@ from harness.venv import enter  # noqa: E402
 if __name__ == "__main__":
     enter("python")
 
-from groups.kills import Kills, cluster  # noqa: E402
+from broker import Cluster  # noqa: E402
+from groups.kills import Kills  # noqa: E402
 from harness.process import Failed, end_children_on_signals  # noqa: E402
 from harness.s3 import SERVERS  # noqa: E402
 
@@ -51,7 +52,7 @@ def run(nodes: int, chosen: argparse.Namespace, seed: int) -> bool:
     begun = time.monotonic()
     try:
         url, env = (server.store_url(), server.env) if server else (f"file://{directory / 'store'}", {})
-        test = Kills(cluster(nodes, url, env, directory), chosen.groups, random.Random(f"{seed} {nodes}"))
+        test = Kills(Cluster(nodes, url, env, directory), chosen.groups, random.Random(f"{seed} {nodes}"))
         try:
             problems = test.run(chosen.kills)
         except Failed as failed:

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -27,12 +28,13 @@ from harness.venv import enter  # noqa: E402
 if __name__ == "__main__":
     enter("python")
 
-from broker import Broker  # noqa: E402
+from broker import Cluster  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 from groups.churn import Churn  # noqa: E402
 from harness.kafka_node import KafkaNode  # noqa: E402
 from harness.process import Failed, end_children_on_signals  # noqa: E402
+from harness.s3 import SERVERS  # noqa: E402
 
 PARTITIONS = 12
 
@@ -46,6 +48,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=200, help="records/s")
     parser.add_argument("--target", choices=["tidelog", "kafka"], default="tidelog",
                         help="`kafka` is an Apache Kafka node, to test this program itself")
+    parser.add_argument("--nodes", type=int, default=1, help="of Tidelog")
+    parser.add_argument("--store", choices=["file", *SERVERS], default="file", help="`s3` is ministack")
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and data")
     return parser.parse_args()
@@ -123,12 +127,20 @@ def main() -> int:
     end_children_on_signals()
     seed = chosen.seed if chosen.seed is not None else int.from_bytes(os.urandom(4), "big")
     directory = Path(tempfile.mkdtemp(prefix="tidelog-groups-"))
-    print(f"repeat with: tests/groups.py --seconds {chosen.seconds:.0f} --protocol {chosen.protocol} --seed {seed}")
+    print(f"repeat with: tests/groups.py --seconds {chosen.seconds:.0f} --protocol {chosen.protocol} "
+          f"--nodes {chosen.nodes} --store {chosen.store} --seed {seed}")
     print(f"logs in {directory}", flush=True)
     (directory / "store").mkdir()
-    broker = Broker(f"file://{directory / 'store'}", directory=directory)
     begun = time.monotonic()
-    with KafkaNode(directory / "kafka") if chosen.target == "kafka" else broker as target:
+    with ExitStack() as stack:
+        if chosen.target == "kafka":
+            target = stack.enter_context(KafkaNode(directory / "kafka"))
+        else:
+            url, env = f"file://{directory / 'store'}", {}
+            if chosen.store in SERVERS:
+                server = stack.enter_context(SERVERS[chosen.store](directory / "store"))
+                url, env = server.store_url(), server.env
+            target = stack.enter_context(Cluster(chosen.nodes, url, env, directory))
         problems = course(target.bootstrap, chosen, seed, directory)
     for problem in problems[:50]:
         print(f"  {problem}")

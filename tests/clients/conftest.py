@@ -2,7 +2,8 @@
 
 TIDELOG_TEST_BOOTSTRAP=host:port names a broker that runs already. Otherwise a broker is started
 for the run: TIDELOG_TEST_TARGET=kafka an Apache Kafka node, else tidelog on TIDELOG_TEST_STORE,
-which is `file` (the default), `memory`, `s3` (ministack), `minio`, or a store's URL.
+which is `file` (the default), `memory`, `s3` (ministack), `minio`, or a store's URL; with
+TIDELOG_TEST_NODES as many nodes on it.
 """
 
 import os
@@ -19,7 +20,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from adapters import CLIENTS  # noqa: E402
-from broker import Broker  # noqa: E402
+from broker import Cluster  # noqa: E402
 from harness.java_tools import JavaTools  # noqa: E402
 from harness.kafka_node import KafkaNode  # noqa: E402
 from harness.process import end_children_on_signals, wait_until  # noqa: E402
@@ -63,9 +64,10 @@ def _no_hang():
 
 @dataclass(frozen=True)
 class Target:
-    """The broker under test. `restart` is there where it can be restarted and keeps its data."""
+    """The broker under test, or several. `restart` is there where they can be killed and started, and keep their data."""
 
     bootstrap: str
+    """One address, or several with commas between them."""
     restart: Callable[[], None] | None = None
 
 
@@ -83,16 +85,18 @@ def target(tmp_path_factory):
     store = os.environ.get("TIDELOG_TEST_STORE", "file")
     if store in SERVERS:
         with SERVERS[store](directory / "store") as server:
-            with Broker(server.store_url(), env=server.env, directory=directory) as broker:
-                yield Target(broker.bootstrap, lambda: (broker.kill(), broker.start()))
-                broker.process.check_alive()
+            yield from _serve(server.store_url(), server.env, directory)
         return
     urls = {"file": f"file://{directory / 'store'}", "memory": "memory://"}
     (directory / "store").mkdir(exist_ok=True)
-    with Broker(urls.get(store, store), directory=directory) as broker:
-        restart = None if store == "memory" else lambda: (broker.kill(), broker.start())
-        yield Target(broker.bootstrap, restart)
-        broker.process.check_alive()
+    yield from _serve(urls.get(store, store), {}, directory)
+
+
+def _serve(store: str, env: dict[str, str], directory: Path):
+    with Cluster(int(os.environ.get("TIDELOG_TEST_NODES", "1")), store, env, directory) as cluster:
+        restart = None if store == "memory://" else lambda: (cluster.kill(), cluster.start())
+        yield Target(cluster.bootstrap, restart)
+        cluster.check_alive()
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +106,12 @@ def bootstrap(target) -> str:
 
 @pytest.fixture(scope="session")
 def host(bootstrap) -> str:
-    return bootstrap.rsplit(":", 1)[0]
+    return bootstrap.split(",")[0].rsplit(":", 1)[0]
 
 
 @pytest.fixture(scope="session")
 def port(bootstrap) -> int:
-    return int(bootstrap.rsplit(":", 1)[1])
+    return int(bootstrap.split(",")[0].rsplit(":", 1)[1])
 
 
 @pytest.fixture(scope="session")

@@ -202,5 +202,5 @@ def find(bootstraps, group: str) -> str:
 
 def kept(bootstrap: str, group: str, topic: str, partitions) -> dict[int, tuple[int, str]]:
     """The offset and the metadata that are committed, where anything is."""
-    answer = ask_once(find([bootstrap], group), raw.fetch(group, topic, partitions))
+    answer = ask_once(find(bootstrap.split(","), group), raw.fetch(group, topic, partitions))
     return {part: found for part, found in raw.fetched(answer).items() if found[0] >= 0}

@@ -4,9 +4,8 @@ import random
 import statistics
 import time
 import uuid
-from pathlib import Path
 
-from broker import Broker
+from broker import Cluster
 from confluent_kafka.admin import AdminClient, NewTopic
 from groups.committing import PARTITIONS, Committing, find
 from harness import wire
@@ -17,10 +16,10 @@ RECOVERY_SECONDS = 60
 
 
 class Kills:
-    def __init__(self, nodes: list[Broker], groups: int, draw: random.Random):
-        self.nodes, self.draw = nodes, draw
+    def __init__(self, cluster: Cluster, groups: int, draw: random.Random):
+        self.cluster, self.nodes, self.draw = cluster, cluster.nodes, draw
         self.topic = f"tides-{uuid.uuid4().hex[:6]}"
-        self.bootstraps = [node.bootstrap for node in nodes]
+        self.bootstraps = [node.bootstrap for node in self.nodes]
         self.members = [
             Committing(self.bootstraps, f"{PROTOCOLS[number % 2]}-{number}-{uuid.uuid4().hex[:6]}",
                        PROTOCOLS[number % 2], self.topic)
@@ -31,8 +30,7 @@ class Kills:
         self.owned = 0
 
     def run(self, kills: int) -> list[str]:
-        for node in self.nodes:
-            node.start()
+        self.cluster.start()
         admin = AdminClient({"bootstrap.servers": self.bootstraps[0], "log_level": 0})
         for future in admin.create_topics([NewTopic(self.topic, len(PARTITIONS), 1)]).values():
             future.result(30)
@@ -43,8 +41,7 @@ class Kills:
             self.round()
         for member in self.members:
             member.stop()
-        for node in self.nodes:
-            node.stop()
+        self.cluster.stop()
         return self.problems()
 
     def problems(self) -> list[str]:
@@ -96,12 +93,3 @@ class Kills:
             f"{statistics.median(times):.2f} s, slowest {times[-1]:.2f} s; longest without an answer "
             f"{max(member.longest_silence for member in members):.2f} s; refused for now, by error: {retries or 'nothing'}"
         )
-
-
-def cluster(count: int, url: str, env: dict[str, str], directory: Path) -> list[Broker]:
-    nodes = []
-    for number in range(count):
-        folder = directory / f"node{number}"
-        folder.mkdir()
-        nodes.append(Broker(url, ("--node-id", str(number + 1)), env, folder))
-    return nodes

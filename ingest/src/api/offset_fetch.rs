@@ -26,9 +26,6 @@ const BATCHED: i16 = 8;
 /// The first version that names topics by their ids.
 const IDS: i16 = 10;
 
-/// The first version with an error of its own for the group.
-const GROUP_ERROR: i16 = 2;
-
 pub(super) async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
@@ -48,7 +45,9 @@ pub(super) async fn answer(
     };
     let fetched = fetch(context, &cluster, version, group.clone()).await;
     let mut topics: Vec<_> = fetched.topics.into_iter().map(to_one_group).collect();
-    if version < GROUP_ERROR && fetched.error_code != 0 {
+    if fetched.error_code != 0 {
+        // From version 2 on the group's error would do for Kafka. aiokafka looks at those of partitions alone, and
+        // takes a group that has just moved for one that has committed nothing.
         topics = group.topics.into_iter().flatten().map(|t| failed(t, fetched.error_code)).collect();
     }
     OffsetFetchResponse { topics, error_code: fetched.error_code, ..Default::default() }

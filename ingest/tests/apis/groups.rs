@@ -305,6 +305,15 @@ async fn a_failover_loses_no_offset_and_causes_no_rebalance() {
         let mut elsewhere = world.client(node);
         assert_eq!(beat(&mut elsewhere, &member).await, ErrorCode::NotCoordinator);
         assert_eq!(committed(&mut elsewhere, "t").await, Err(ErrorCode::NotCoordinator));
+        let topic = OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0] };
+        let request =
+            OffsetFetchRequest { group_id: GROUP.into(), topics: Some(vec![topic]), ..Default::default() };
+        for version in [1, 2, 7] {
+            let response = elsewhere.ask(version, &request).await;
+            // Some clients look at the partitions alone.
+            let found = &response.topics[0].partitions[0];
+            assert_eq!((found.error_code, found.committed_offset), (ErrorCode::NotCoordinator.code(), -1));
+        }
     }
     for offset in 1..=3 {
         assert_eq!(commit(&mut client, Some(&member), "t", offset * 10).await, ErrorCode::None);

@@ -1,6 +1,8 @@
 """A group's member that is librdkafka, through confluent-kafka."""
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from speech import Commands, Owned, config, say, say_records
 
 CLASSIC = {"range": "range", "roundrobin": "roundrobin", "cooperative": "cooperative-sticky"}
@@ -83,7 +85,14 @@ class Member:
 
     def mine(self) -> list:
         wanted = [TopicPartition(*pair) for pair in sorted(self.owned.partitions)]
-        return self.consumer.committed(wanted, timeout=30)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                return self.consumer.committed(wanted, timeout=30)
+            except KafkaException as refused:
+                # Of a coordinator that has moved it tells, and asks the next one when it is asked again.
+                if refused.args[0].code() != KafkaError.NOT_COORDINATOR or time.monotonic() > until:
+                    raise
 
     def fetch(self, _asked) -> None:
         say("fetched", offsets=[[each.topic, each.partition, each.offset, each.metadata] for each in self.mine()])
