@@ -43,7 +43,7 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Two settings do not go together.
+    /// Two settings do not go together, or a value is refused without being named.
     #[error("{0}")]
     Contradiction(String),
 }

@@ -52,7 +52,8 @@ NORMALISED = (
 )
 
 ALLOWED = (
-    Rule("cluster-wide min.insync.replicas", r"(?<=Configs: )min\.insync\.replicas=1,?|DYNAMIC_DEFAULT_BROKER_CONFIG:min"
+    Rule("cluster-wide min.insync.replicas", r"(?<=Configs: )min\.insync\.replicas=1,?|"
+         r",min\.insync\.replicas=1(?=,|\s*$)|DYNAMIC_DEFAULT_BROKER_CONFIG:min"
          r"\.insync\.replicas=1, (?=DEFAULT_CONFIG)|^ +min\.insync\.replicas=1 .*synonyms=\{DYNAMIC_DEFAULT_BROKER"
          r"_CONFIG:min\.insync\.replicas=1\}\n", "",
          "Kafka sets it by itself with eligible leader replicas (KIP-966), and shows it with every topic. "
@@ -61,7 +62,13 @@ ALLOWED = (
          "kafka-topics --describe --topics-with-overrides"),
     Rule("replication factor", r"(.|\n)+", "TAKEN OR REFUSED\n", "any factor from 1 is taken: "
          "the object store replicates, and a factor above the number of nodes promises nothing less", on_request=True),
-    Rule("tiered storage", r": (Tiered Storage functionality is disabled|invalid value \"true\").*", ": REFUSED",
+    Rule("a topic default of one node", r"(.|\n)+", "TAKEN OR REFUSED\n", "settings such as `message.max.bytes` can be "
+         "changed for all nodes only: partitions move between nodes", on_request=True),
+    Rule("listeners", r": (Error creating broker listeners from|Cannot update these configs dynamically: \[listeners\]).*",
+         ": REFUSED", "they are what a node is started with, and refused as every setting that cannot be changed while "
+         "it runs", "kafka-configs"),
+    Rule("tiered storage", r": (Tiered Storage functionality is disabled|Invalid value true for configuration"
+         r" remote\.storage\.enable: only false).*", ": REFUSED",
          "`remote.storage.enable=true` is refused with the same error, in words that tell why", "kafka-(topics|configs)"),
     Rule("features of the quorum", r"^Feature: (eligible\.leader\.replicas\.version|kraft\.version|metadata\.version) .*\n",
          "", "Tidelog has no controller quorum", "kafka-features"),

@@ -104,6 +104,13 @@ fn kafkas_reasons() {
             "3",
             "streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas",
         ),
+        (
+            "share.auto.offset.reset",
+            "by_duration:-PT1H",
+            "Invalid value by_duration:-PT1H for configuration share.auto.offset.reset: Invalid value \
+             `by_duration:-PT1H` for configuration share.auto.offset.reset. The value must be either 'earliest', \
+             'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.",
+        ),
         ("nope", "1", "Unknown group config name: nope"),
         (
             "consumer.session.timeout.ms",

@@ -8,6 +8,29 @@ use super::{ConfigError, ConfigType, Definition, Rule};
 /// The most bytes that a value may have: what a Kafka string may.
 const LONGEST: usize = i16::MAX as usize;
 
+/// What is wrong with a setting's text.
+#[derive(Debug)]
+enum Wrong {
+    /// Its value.
+    Value(String),
+    /// A part of its value, or its value as Kafka writes it then.
+    Part(String, String),
+    /// What Kafka says without the value.
+    All(String),
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Self {
+        Self::Value(reason)
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(reason: &str) -> Self {
+        Self::Value(reason.to_owned())
+    }
+}
+
 /// What a setting's text means. It shows itself as DescribeConfigs does.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
@@ -48,15 +71,20 @@ impl Definition {
     pub(crate) fn read<'a>(&self, text: &'a str) -> Result<Value<'a>, ConfigError> {
         let checked = match text.len() {
             0..=LONGEST => parse(self.kind, text).and_then(|value| {
-                check(&self.rule, &value)?;
+                check(self.name, &self.rule, &value)?;
                 Ok(value)
             }),
-            _ => Err(format!("Value must have at most {LONGEST} bytes")),
+            _ => Err(format!("Value must have at most {LONGEST} bytes").into()),
         };
-        checked.map_err(|reason| {
+        let refused = |value: &str, reason| {
             // The start of a long value is enough to recognise it by.
-            let value = text.chars().take(200).collect();
+            let value = value.chars().take(200).collect();
             ConfigError::Invalid { name: self.name.to_owned(), value, reason }
+        };
+        checked.map_err(|wrong| match wrong {
+            Wrong::Value(reason) => refused(text, reason),
+            Wrong::Part(value, reason) => refused(&value, reason),
+            Wrong::All(message) => ConfigError::Contradiction(message),
         })
     }
 
@@ -79,13 +107,13 @@ fn trim(text: &str) -> &str {
     text.trim_matches(|c| c <= ' ')
 }
 
-fn parse(kind: ConfigType, text: &str) -> Result<Value<'_>, String> {
+fn parse(kind: ConfigType, text: &str) -> Result<Value<'_>, Wrong> {
     let text = trim(text);
-    let no_number = |kind| format!("Not a number of type {kind}");
+    let no_number = |kind| Wrong::Value(format!("Not a number of type {kind}"));
     match kind {
         ConfigType::Boolean if text.eq_ignore_ascii_case("true") => Ok(Value::Boolean(true)),
         ConfigType::Boolean if text.eq_ignore_ascii_case("false") => Ok(Value::Boolean(false)),
-        ConfigType::Boolean => Err("Expected value to be either true or false".to_owned()),
+        ConfigType::Boolean => Err("Expected value to be either true or false".into()),
         ConfigType::Int => text.parse().map(Value::Int).map_err(|_| no_number("INT")),
         ConfigType::Long => text.parse().map(Value::Long).map_err(|_| no_number("LONG")),
         ConfigType::Double => match text.parse::<f64>() {
@@ -108,7 +136,7 @@ fn parse(kind: ConfigType, text: &str) -> Result<Value<'_>, String> {
     }
 }
 
-fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
+fn check(name: &str, rule: &Rule, value: &Value<'_>) -> Result<(), Wrong> {
     match (rule, value) {
         (Rule::Any, _) => Ok(()),
         (Rule::Range { least, most }, Value::Int(value)) => in_range(i64::from(*value), *least, *most),
@@ -116,32 +144,34 @@ fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
         (Rule::RangeOr { except, .. }, Value::Int(value)) if i64::from(*value) == *except => Ok(()),
         (Rule::RangeOr { least, most, except }, Value::Int(value)) => {
             in_range(i64::from(*value), *least, *most)
-                .map_err(|_| format!("Value must be between {least} and {most} or equal to {except}"))
+                .map_err(|_| format!("Value must be between {least} and {most} or equal to {except}").into())
         }
-        (Rule::Fraction, Value::Double(value)) if *value < 0.0 => Err("Value must be at least 0".to_owned()),
-        (Rule::Fraction, Value::Double(value)) if *value > 1.0 => {
-            Err("Value must be no more than 1".to_owned())
-        }
+        (Rule::Fraction, Value::Double(value)) if *value < 0.0 => Err("Value must be at least 0".into()),
+        (Rule::Fraction, Value::Double(value)) if *value > 1.0 => Err("Value must be no more than 1".into()),
         (Rule::Fraction, _) => Ok(()),
-        (Rule::OneOf(known), Value::String(value)) => one_of(known, value),
+        (Rule::OneOf(known), Value::String(value)) => Ok(one_of(known, value)?),
         (Rule::OneOfAnyCase(known), Value::String(value)) => {
             match known.iter().any(|known| known.eq_ignore_ascii_case(value)) {
                 true => Ok(()),
-                false => Err(format!("String must be one of (case insensitive): {}", known.join(", "))),
+                false => {
+                    Err(format!("String must be one of (case insensitive): {}", known.join(", ")).into())
+                }
             }
         }
         (Rule::ShareReset, Value::String("latest" | "earliest")) => Ok(()),
         (Rule::ShareReset, Value::String(value)) => match super::group::back(value) {
             Some(_) => Ok(()),
-            None => {
-                Err("Invalid value for share.auto.offset.reset: it is latest, earliest, or by_duration: \
-                         and an ISO 8601 duration that is not negative"
-                    .to_owned())
-            }
+            None => Err(format!(
+                "Invalid value `{value}` for configuration share.auto.offset.reset. The value must be either \
+                 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'."
+            )
+            .into()),
         },
         (Rule::EachOf(known), Value::List(values)) => match values.iter().find(|v| v.is_empty()) {
-            Some(_) => Err("values must not be empty".to_owned()),
-            None => values.iter().try_for_each(|value| one_of(known, value)),
+            Some(_) => Err(Wrong::All(format!("Configuration '{name}' values must not be empty."))),
+            None => values.iter().try_for_each(|value| {
+                one_of(known, value).map_err(|reason| Wrong::Part((*value).to_owned(), reason))
+            }),
         },
         (Rule::Replicas, Value::List(values)) => {
             let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -149,23 +179,25 @@ fn check(rule: &Rule, value: &Value<'_>) -> Result<(), String> {
             if values == &["*"] || values.iter().all(replica) {
                 return Ok(());
             }
-            Err("Value must be the literal '*' or a list of replicas in the following format: \
+            let reason = format!(
+                "{name} must be the literal '*' or a list of replicas in the following format: \
                  [partitionId]:[brokerId],[partitionId]:[brokerId],..."
-                .to_owned())
+            );
+            Err(Wrong::Part(format!("[{}]", values.join(", ")), reason))
         }
-        (Rule::Off(why), Value::Boolean(true)) => Err(format!("only false is served: {why}")),
+        (Rule::Off(why), Value::Boolean(true)) => Err(format!("only false is served: {why}").into()),
         (Rule::Off(_), Value::Boolean(false)) => Ok(()),
         // The table's own test shows that each rule fits its setting's type.
-        _ => Err("the rule does not fit the type".to_owned()),
+        _ => Err("the rule does not fit the type".into()),
     }
 }
 
-fn in_range(value: i64, least: i64, most: i64) -> Result<(), String> {
+fn in_range(value: i64, least: i64, most: i64) -> Result<(), Wrong> {
     if value < least {
-        return Err(format!("Value must be at least {least}"));
+        return Err(format!("Value must be at least {least}").into());
     }
     if value > most {
-        return Err(format!("Value must be no more than {most}"));
+        return Err(format!("Value must be no more than {most}").into());
     }
     Ok(())
 }

@@ -104,7 +104,6 @@ fn kafkas_reasons() {
         ("min.cleanable.dirty.ratio", "x", "Not a number of type DOUBLE"),
         ("preallocate", "yes", "Expected value to be either true or false"),
         ("cleanup.policy", "Compact", "String must be one of: compact, delete"),
-        ("cleanup.policy", "compact,", "values must not be empty"),
         ("message.timestamp.type", "logappendtime", "String must be one of: CreateTime, LogAppendTime"),
         (
             "compression.type",
@@ -115,8 +114,23 @@ fn kafkas_reasons() {
         assert_eq!(refusal(name, value), reason, "{name}={value:?}");
     }
     for value in ["x", "1:", ":1", "*,0:1", "-1:1", "none", "1:2:3"] {
-        let reason = refusal("leader.replication.throttled.replicas", value);
-        assert!(reason.starts_with("Value must be the literal '*' or a list of replicas"), "{reason}");
+        let name = "leader.replication.throttled.replicas";
+        let Err(ConfigError::Invalid { value: what, reason, .. }) = read(name, value) else {
+            panic!("{value:?} is taken");
+        };
+        assert_eq!(what, format!("[{}]", value.replace(',', ", ")));
+        let expected =
+            format!("{name} must be the literal '*' or a list of replicas in the following format: ");
+        assert!(reason.starts_with(&expected), "{reason}");
+    }
+    for (value, message) in [
+        ("compact,", "Configuration 'cleanup.policy' values must not be empty."),
+        (
+            "compact,shred",
+            "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete",
+        ),
+    ] {
+        assert_eq!(read("cleanup.policy", value).expect_err("refused").to_string(), message);
     }
 }
 

@@ -19,6 +19,9 @@ use crate::broker::{Broker, owners};
 /// The name of Kafka's metadata log.
 const METADATA: &str = "__cluster_metadata";
 
+/// The most partitions that the topics of one request may have together, as in Kafka.
+const MOST_PARTITIONS: i64 = 10_000;
+
 /// Why a topic is not created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Refused {
@@ -51,6 +54,12 @@ type Planned = (Str, TopicId, Result<TopicPlan, Refused>);
 pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let broker = &context.broker;
     let within = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    if partitions(&request.topics, broker.config().default_partitions) > MOST_PARTITIONS {
+        let message = "Excessively large number of partitions per request.";
+        let refused = |name| failure(name, ErrorCode::PolicyViolation, message);
+        let topics = distinct_names(&request.topics).map(refused).collect();
+        return CreateTopicsResponse { topics, ..Default::default() };
+    }
     let deciding = async {
         let plans = match broker.refresh().await {
             Ok(cluster) => plans(broker, &cluster, request.topics.clone()),
@@ -89,6 +98,16 @@ pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> C
         }
     };
     CreateTopicsResponse { topics, ..Default::default() }
+}
+
+/// How many partitions are asked for, with `default` where a topic does not say.
+fn partitions(topics: &[CreatableTopic], default: i32) -> i64 {
+    let each = topics.iter().map(|topic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => i64::from(default),
+        (0, asked) => i64::from(asked.max(0)),
+        (assigned, _) => i64::from(i32::try_from(assigned).unwrap_or(i32::MAX)),
+    });
+    each.sum()
 }
 
 fn distinct_names(topics: &[CreatableTopic]) -> impl Iterator<Item = Str> {

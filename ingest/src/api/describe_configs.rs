@@ -50,7 +50,9 @@ fn topic(view: &View, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, 
         Some(topic) => Ok(view.cluster.describe_topic(&topic.overrides).into_iter().map(told).collect()),
         None => {
             let code = view.missing(ErrorCode::UnknownTopicOrPartition);
-            Err(Refused::new(code, code.message()))
+            // Kafka says no more than the error does.
+            let is_plain = code == ErrorCode::UnknownTopicOrPartition;
+            Err(Refused::new(code, if is_plain { "" } else { code.message() }))
         }
     }
 }

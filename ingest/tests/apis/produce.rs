@@ -86,6 +86,12 @@ async fn refused(records: Option<Bytes>) -> PartitionProduceResponse {
     refused_in(9, &[], records).await
 }
 
+/// Which records are at fault, and why.
+fn told(response: &PartitionProduceResponse) -> Vec<(i32, &str)> {
+    let told = response.record_errors.iter();
+    told.map(|e| (e.batch_index, e.batch_index_error_message.as_deref().unwrap_or_default())).collect()
+}
+
 async fn refused_in(
     version: i16,
     settings: &[(&str, &str)],
@@ -97,7 +103,9 @@ async fn refused_in(
     let response = response.responses[0].partition_responses[0].clone();
     assert_ne!(code(&response), ErrorCode::None);
     assert_eq!((response.base_offset, response.log_append_time_ms), (-1, -1));
-    assert_eq!(response.error_message.is_some(), version >= 8, "{response:?}");
+    // Kafka's error alone says that a batch is too large.
+    let too_large = matches!(code(&response), ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge);
+    assert_eq!(response.error_message.is_some(), version >= 8 && !too_large, "{response:?}");
     // Nothing was appended.
     assert_eq!(client.produce("t", batch(&["a"])).await.base_offset, 0);
     response
@@ -237,7 +245,13 @@ async fn compacted_topics_need_keys() {
     let records = builder.build().expect("a batch");
     let response = refused_in(9, &[("cleanup.policy", "compact")], Some(records)).await;
     assert_eq!(code(&response), ErrorCode::InvalidRecord);
-    assert_eq!(response.record_errors.iter().map(|e| e.batch_index).collect::<Vec<_>>(), [1]);
+    let why = "Compacted topic cannot accept message without key in topic partition t-0";
+    assert_eq!(told(&response), [(1, why)]);
+    let message = format!(
+        "One or more records have been rejected due to 1 record errors in total, and only showing the first three \
+         errors at most: [RecordError(batchIndex=1, message='{why}')]"
+    );
+    assert_eq!(response.error_message.as_deref(), Some(&*message));
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,11 +259,17 @@ async fn timestamps_out_of_bounds() {
     // One hour ahead is the default.
     let response = refused(Some(stamped(&[NOW, NOW + 3_600_001]))).await;
     assert_eq!(code(&response), ErrorCode::InvalidTimestamp);
-    assert_eq!(response.record_errors.iter().map(|e| e.batch_index).collect::<Vec<_>>(), [1]);
+    let range = |earliest: i64| format!("The timestamp should be within [{earliest}, {}]", NOW + 3_600_000);
+    let why = |timestamp: i64, earliest| {
+        format!("Timestamp {timestamp} of message with offset 1 is out of range. {}", range(earliest))
+    };
+    assert_eq!(told(&response), [(1, &*why(NOW + 3_600_001, NOW - i64::MAX))]);
+    let message = "One or more records have been rejected due to invalid timestamp";
+    assert_eq!(response.error_message.as_deref(), Some(message));
     let settings = [("message.timestamp.before.max.ms", "1000")];
     let response = refused_in(9, &settings, Some(stamped(&[NOW, NOW - 1001]))).await;
     assert_eq!(code(&response), ErrorCode::InvalidTimestamp);
-    assert_eq!(response.record_errors.iter().map(|e| e.batch_index).collect::<Vec<_>>(), [1]);
+    assert_eq!(told(&response), [(1, &*why(NOW - 1001, NOW - 1000))]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,6 +49,31 @@ async fn topics_are_created_in_every_version_with_defaults() {
     assert_eq!(node.broker.cluster().expect("a cluster").topics().count(), 6);
 }
 
+/// Kafka refuses the whole request then.
+#[tokio::test(start_paused = true)]
+async fn a_request_creates_ten_thousand_partitions_at_most() {
+    let node = Node::with(ingest::broker::BrokerConfig { default_partitions: 4, ..config() }).await;
+    let mut client = node.connect();
+    let with = |name: &str, partitions| CreatableTopic { num_partitions: partitions, ..topic(name) };
+    let assigned = CreatableTopic {
+        assignments: vec![CreatableReplicaAssignment { partition_index: 0, broker_ids: vec![NODE] }],
+        ..topic("assigned")
+    };
+    for (most, refused) in [(9_996, true), (9_995, false)] {
+        let topics = vec![with("large", most), topic("default"), assigned.clone(), with("none", 0)];
+        for result in client.ask(7, &request(topics)).await.topics {
+            let expected = match (refused, result.name.as_str()) {
+                (true, _) => ErrorCode::PolicyViolation,
+                (false, "none") => ErrorCode::InvalidPartitions,
+                (false, _) => ErrorCode::None,
+            };
+            assert_eq!(code(&result), expected, "{result:?}");
+            let message = "Excessively large number of partitions per request.";
+            assert!(!refused || result.error_message.as_deref() == Some(message));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn good_and_bad_topics_in_one_request() {
     let node = Node::start().await;

@@ -12,12 +12,16 @@ LOGGERS = ("--entity-type", "broker-loggers", "--entity-name", "1")
 @scenario
 def one_broker(side: Side) -> None:
     side.run(TOOL, "--describe", *BROKER).ok()
-    side.run(TOOL, "--alter", *BROKER, "--add-config", "log.cleaner.threads=2,message.max.bytes=2000000").ok()
+    side.run(TOOL, "--alter", *BROKER, "--add-config", "log.cleaner.threads=2,num.io.threads=9").ok()
     side.until(lambda: " log.cleaner.threads=2 " in side.quiet(TOOL, "--describe", *BROKER).text, "the change to be made")
     side.run(TOOL, "--describe", *BROKER).ok().prints("DYNAMIC_BROKER_CONFIG:log.cleaner.threads=2")
     side.run(TOOL, "--describe", "--broker", "1").ok()
-    side.run(TOOL, "--alter", *BROKER, "--delete-config", "log.cleaner.threads,message.max.bytes").ok()
+    side.run(TOOL, "--alter", *BROKER, "--delete-config", "log.cleaner.threads,num.io.threads").ok()
     side.until(lambda: "threads" not in side.quiet(TOOL, "--describe", *BROKER).text, "the change to be taken back")
+    side.run(TOOL, "--describe", *BROKER).ok()
+    side.run(TOOL, "--alter", *BROKER, "--add-config", "message.max.bytes=2000000", differs="a topic default of one node")
+    side.run(TOOL, "--alter", *BROKER, "--delete-config", "message.max.bytes").ok()
+    side.until(lambda: "message" not in side.quiet(TOOL, "--describe", *BROKER).text, "that to be taken back")
     side.run(TOOL, "--describe", *BROKER).ok()
 
 

@@ -106,11 +106,14 @@ def two_members(side: Side) -> None:
     topic = side.topic("t", partitions=4)
     for protocol in ("classic", "consumer"):
         group = side.named(protocol)
-        with side.member(group, topic, protocol=protocol) as one, side.member(group, topic, protocol=protocol) as two:
-            side.until(lambda: [len(each.owned()) for each in (one, two)] == [2, 2], "an even assignment")
-            side.until_state(group, "Stable")
-            side.run(TOOL, "--describe", "--group", group, "--state").ok().prints("Stable")
-            side.run(TOOL, "--describe", "--group", group, "--members", unordered=True).ok()
+        with side.member(group, topic, protocol=protocol) as one:
+            one.until_assigned(4)
+            with side.member(group, topic, protocol=protocol) as two:
+                one.until_assigned(2)
+                two.until_assigned(2)
+                side.until_state(group, "Stable")
+                side.run(TOOL, "--describe", "--group", group, "--state").ok().prints("Stable")
+                side.run(TOOL, "--describe", "--group", group, "--members", unordered=True).ok()
         side.until_state(group, "Empty")
 
 

@@ -40,7 +40,7 @@ def wrong_changes(side: Side) -> None:
     group = side.named("group")
     for config in ("nope=1", "consumer.session.timeout.ms=1", "consumer.session.timeout.ms=abc",
                    "consumer.session.timeout.ms=99999999", "consumer.heartbeat.interval.ms=1",
-                   "consumer.heartbeat.interval.ms=50000", "share.auto.offset.reset=never",
+                   "consumer.heartbeat.interval.ms=50000", "share.auto.offset.reset=never", "share.auto.offset.reset=by_duration:-PT1H",
                    "share.record.lock.duration.ms=1", "streams.num.standby.replicas=99"):
         side.run(TOOL, "--alter", *entity(group), "--add-config", config).fails()
     side.run(TOOL, "--alter", *entity(group), "--delete-config", "nope")

@@ -56,7 +56,8 @@ def alter(side: Side) -> None:
 def alter_wrongly(side: Side) -> None:
     topic = side.topic("t", "--config", "retention.ms=7000")
     for config in ("nope=1", "retention.ms=abc", "retention.ms=", "retention.ms", "retention.ms=-5",
-                   "cleanup.policy=shred", "cleanup.policy=[compact,shred]",
+                   "cleanup.policy=shred", "cleanup.policy=[compact,shred]", "cleanup.policy=[compact,]",
+                   "leader.replication.throttled.replicas=[0:1,nonsense]",
                    "min.insync.replicas=0", "compression.type=nope", "segment.bytes=1", "segment.ms=0",
                    "message.timestamp.type=Sometimes", "min.compaction.lag.ms=9,max.compaction.lag.ms=3",
                    "retention.ms=1,nope=1", "remote.storage.enable=true", "unclean.leader.election.enable=maybe"):

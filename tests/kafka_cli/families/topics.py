@@ -94,7 +94,8 @@ def bad_shapes(side: Side) -> None:
                       ("--replica-assignment", "1,1:2"), ("--partitions", 2, "--replica-assignment", "1")):
         side.run(TOOL, "--create", "--topic", topic, *arguments).fails()
     side.run(TOOL, "--create", "--topic", topic, "--replication-factor", 2, differs="replication factor")
-    side.run(TOOL, "--create", "--topic", side.named("many"), "--partitions", 100_000).fails()
+    side.run(TOOL, "--create", "--topic", side.named("many"), "--partitions", 100_000).fails(
+        "Excessively large number of partitions per request.")
 
 
 @scenario

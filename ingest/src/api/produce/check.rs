@@ -12,15 +12,19 @@ use super::unpack;
 pub(super) struct Invalid {
     /// The error.
     pub(super) code: ErrorCode,
-    /// What is wrong.
-    pub(super) message: String,
+    /// What is wrong, where Kafka says more than the error does.
+    pub(super) message: Option<String>,
     /// The records at fault, where it is some: their places, from 0, and what is wrong with each.
     pub(super) records: Vec<(i32, String)>,
 }
 
 impl Invalid {
+    fn of(code: ErrorCode) -> Self {
+        Self { code, message: None, records: Vec::new() }
+    }
+
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), records: Vec::new() }
+        Self { message: Some(message.into()), ..Self::of(code) }
     }
 }
 
@@ -32,7 +36,7 @@ impl From<BatchError> for Invalid {
         };
         let message = error.to_string();
         let records = record.map(|record| (record, message.clone())).into_iter().collect();
-        Self { code: error.code(), message, records }
+        Self { code: error.code(), message: Some(message), records }
     }
 }
 
@@ -70,20 +74,16 @@ pub(super) fn check(
 
 /// A batch must not be larger than `max.message.bytes`, both as it came and as it is stored.
 pub(super) fn check_size(batch: &Batch, config: &TopicConfig) -> Result<(), Invalid> {
-    let (size, most) = (batch.bytes().len(), config.max_message_bytes);
-    if exceeds(size, most) {
-        let message = format!("a batch of {size} bytes, and max.message.bytes is {most}");
-        return Err(Invalid::new(ErrorCode::MessageTooLarge, message));
+    if exceeds(batch.bytes().len(), config.max_message_bytes) {
+        return Err(Invalid::of(ErrorCode::MessageTooLarge));
     }
     Ok(())
 }
 
 /// The last checks, and the broker's own timestamp.
 pub(super) fn finish(batch: Batch, config: &TopicConfig, now: i64) -> Result<Batch, Invalid> {
-    let size = batch.bytes().len();
-    if exceeds(size, config.segment_bytes) {
-        let message = format!("a batch of {size} bytes, and segment.bytes is {}", config.segment_bytes);
-        return Err(Invalid::new(ErrorCode::RecordListTooLarge, message));
+    if exceeds(batch.bytes().len(), config.segment_bytes) {
+        return Err(Invalid::of(ErrorCode::RecordListTooLarge));
     }
     if batch.header().is_transactional() {
         let message = "transactions are not served, so that none is open";

@@ -22,7 +22,16 @@ pub(super) enum Checked {
     /// It may be appended.
     Whole(Led, Batch, TimestampType),
     /// Its records must be looked at first.
-    Packed(Box<(Led, Batch, TopicConfig)>),
+    Packed(Box<Packed>),
+}
+
+/// A batch whose records must be looked at.
+pub(super) struct Packed {
+    led: Led,
+    batch: Batch,
+    config: TopicConfig,
+    /// As Kafka writes it: `topic-0`.
+    partition: String,
 }
 
 /// Checks the batches of a request, in order, and takes them out of it.
@@ -54,7 +63,15 @@ pub(super) fn check_all(
                 let config = &topic.config;
                 Ok(match check::check(partition.records.take(), version, config, now)? {
                     Sound::Whole(batch) => Checked::Whole(led, batch, config.timestamp_type),
-                    Sound::Packed(batch) => Checked::Packed(Box::new((led, batch, config.clone()))),
+                    Sound::Packed(batch) => {
+                        let name = format!("{}-{}", topic.name, partition.index);
+                        Checked::Packed(Box::new(Packed {
+                            led,
+                            batch,
+                            config: config.clone(),
+                            partition: name,
+                        }))
+                    }
                 })
             };
             all.push(checked().unwrap_or_else(Checked::Refused));
@@ -83,9 +100,9 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
     let mut permit = permit?;
     let unpacked = tokio::task::spawn_blocking(move || {
         let mut room = UNPACKED;
-        let unpacked = jobs.into_iter().map(|(led, batch, config)| {
+        let unpacked = jobs.into_iter().map(|Packed { led, batch, config, partition }| {
             let came = batch.bytes().len();
-            match unpack::unpack(batch, &config, now, room) {
+            match unpack::unpack(batch, &partition, &config, now, room) {
                 Ok(batch) => {
                     room -= batch.bytes().len().saturating_sub(came).min(room);
                     Checked::Whole(led, batch, config.timestamp_type)
@@ -138,6 +155,6 @@ impl From<Miss> for Refused {
 
 impl From<Invalid> for Refused {
     fn from(invalid: Invalid) -> Self {
-        Self { message: Some(invalid.message), records: invalid.records, ..Self::of(invalid.code) }
+        Self { message: invalid.message, records: invalid.records, ..Self::of(invalid.code) }
     }
 }

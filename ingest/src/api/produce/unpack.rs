@@ -19,7 +19,7 @@ pub(super) fn is_due(header: &BatchHeader, config: &TopicConfig, now: i64) -> bo
     let bounds = Bounds::of(config, now);
     let recompresses =
         header.compression().is_ok_and(|source| target(config.compression, source).0 != source);
-    config.compact || recompresses || bounds.earliest.is_some() || header.max_timestamp > bounds.latest
+    config.compact || recompresses || bounds.looks_back(now) || header.max_timestamp > bounds.latest
 }
 
 /// The codec and level for a batch that came compressed with `source`.
@@ -38,7 +38,7 @@ fn target(wanted: StoredCompression, source: Compression) -> (Compression, Optio
 /// Between which timestamps records must lie, in ms since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bounds {
-    earliest: Option<i64>,
+    earliest: i64,
     latest: i64,
 }
 
@@ -46,25 +46,29 @@ impl Bounds {
     /// Under LogAppendTime it does not matter what the producer wrote.
     fn of(config: &TopicConfig, now: i64) -> Self {
         if config.timestamp_type == TimestampType::LogAppendTime {
-            return Self { earliest: None, latest: i64::MAX };
+            return Self { earliest: i64::MIN, latest: i64::MAX };
         }
-        let before = config.timestamp_before_max_ms;
         Self {
-            earliest: (before != i64::MAX).then(|| now.saturating_sub(before)),
+            earliest: now.saturating_sub(config.timestamp_before_max_ms),
             latest: now.saturating_add(config.timestamp_after_max_ms),
         }
     }
 
     fn hold(self, timestamp: i64) -> bool {
-        let in_time = timestamp <= self.latest && self.earliest.is_none_or(|least| timestamp >= least);
-        timestamp == NO_TIMESTAMP || in_time
+        timestamp == NO_TIMESTAMP || (self.earliest..=self.latest).contains(&timestamp)
     }
 
-    fn refuse(self, timestamp: i64) -> String {
-        match self.earliest {
-            Some(earliest) => format!("timestamp {timestamp} is not within [{earliest}, {}]", self.latest),
-            None => format!("timestamp {timestamp} is after {}", self.latest),
-        }
+    /// Whether records may be too old. By default they may not: a header does not tell the earliest timestamp.
+    fn looks_back(self, now: i64) -> bool {
+        self.earliest > now.saturating_sub(i64::MAX)
+    }
+
+    fn refuse(self, RecordGlance { index, timestamp, .. }: RecordGlance) -> String {
+        let Self { earliest, latest } = self;
+        format!(
+            "Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within \
+             [{earliest}, {latest}]"
+        )
     }
 }
 
@@ -77,12 +81,12 @@ struct Faults {
 }
 
 impl Faults {
-    fn look(&mut self, record: RecordGlance, config: &TopicConfig, bounds: Bounds) {
+    fn look(&mut self, record: RecordGlance, partition: &str, config: &TopicConfig, bounds: Bounds) {
         let fault = if config.compact && !record.has_key {
-            "a compacted topic takes no record without a key".to_owned()
+            format!("Compacted topic cannot accept message without key in topic partition {partition}")
         } else if !bounds.hold(record.timestamp) {
             self.timestamps = true;
-            bounds.refuse(record.timestamp)
+            bounds.refuse(record)
         } else {
             return;
         };
@@ -94,23 +98,38 @@ impl Faults {
 
     /// One record refuses its batch, and one timestamp decides on the error.
     fn verdict(self) -> Result<(), Invalid> {
-        let Some((index, fault)) = self.told.first() else { return Ok(()) };
-        let others = match self.count - 1 {
-            0 => String::new(),
-            others => format!(", and {others} more are refused"),
+        if self.count == 0 {
+            return Ok(());
+        }
+        let reason = "One or more records have been rejected due to";
+        let (code, message) = if self.timestamps {
+            (ErrorCode::InvalidTimestamp, format!("{reason} invalid timestamp"))
+        } else {
+            let first = self.told.iter().take(3);
+            let first = first.map(|(index, why)| format!("RecordError(batchIndex={index}, message='{why}')"));
+            let first = first.collect::<Vec<_>>().join(", ");
+            let count = self.count;
+            let message = format!(
+                "{reason} {count} record errors in total, and only showing the first three errors at most: [{first}]"
+            );
+            (ErrorCode::InvalidRecord, message)
         };
-        let code = if self.timestamps { ErrorCode::InvalidTimestamp } else { ErrorCode::InvalidRecord };
-        let message = format!("record {index}: {fault}{others}");
-        Err(Invalid { code, message, records: self.told })
+        Err(Invalid { code, message: Some(message), records: self.told })
     }
 }
 
 /// Checks a batch's records, and makes of the batch what is to be stored. Afterwards its header is true of them. It
-/// may have become larger by `room` bytes at most.
-pub(super) fn unpack(batch: Batch, config: &TopicConfig, now: i64, room: usize) -> Result<Batch, Invalid> {
+/// may have become larger by `room` bytes at most. `partition` is what Kafka calls it: `topic-0`.
+pub(super) fn unpack(
+    batch: Batch,
+    partition: &str,
+    config: &TopicConfig,
+    now: i64,
+    room: usize,
+) -> Result<Batch, Invalid> {
     let records = batch.decompress(UNPACKED)?;
     let (bounds, mut faults) = (Bounds::of(config, now), Faults::default());
-    let summary = batch.scan(&records, |record| faults.look(record, config, bounds))?;
+    let summary = batch.scan(&records, |record| faults.look(record, partition, config, bounds))?;
     faults.verdict()?;
     let source = batch.header().compression()?;
     let mut stored = match target(config.compression, source) {
