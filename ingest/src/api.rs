@@ -21,6 +21,7 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_share_group_offsets;
 mod describe_topic_partitions;
 mod elect_leaders;
@@ -136,6 +137,7 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::DescribeQuorum, 0, 2),
     served(ApiKey::UpdateFeatures, 0, 2),
     served(ApiKey::DescribeCluster, 0, 2),
+    served(ApiKey::DescribeProducers, 0, 0),
     served(ApiKey::UnregisterBroker, 0, 0),
     served(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     served(ApiKey::ConsumerGroupDescribe, 0, 1),
@@ -346,6 +348,7 @@ impl Incoming {
             ApiKey::PeerShares => answer!(share_offsets::answer),
             ApiKey::CreateTopics => answer!(create_topics::answer),
             ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
+            ApiKey::DescribeProducers => answer!(describe_producers::answer, cluster),
             ApiKey::DeleteRecords => answer!(delete_records::answer, cluster),
             ApiKey::InitProducerId => answer!(init_producer_id::answer),
             ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),

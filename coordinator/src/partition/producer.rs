@@ -47,7 +47,12 @@ impl Producer {
 
     /// The sequence that must come next.
     pub(super) fn next_sequence(&self) -> Option<i32> {
-        self.entries.back().map(|e| add_sequence(e.last_sequence(), 1))
+        self.last_sequence().map(|last| add_sequence(last, 1))
+    }
+
+    /// The sequence of its last record in this epoch.
+    pub fn last_sequence(&self) -> Option<i32> {
+        self.entries.back().map(ProducerEntry::last_sequence)
     }
 
     pub(super) fn remember(&mut self, epoch: i16, entry: ProducerEntry) {

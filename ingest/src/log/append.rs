@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator::Epoch;
-use coordinator::partition::{self, AppendReject, Appended, BatchSummary, Decision, ProducerBatch};
+use coordinator::partition::{self, AppendReject, Appended, BatchSummary, Decision, Producer, ProducerBatch};
 use tiering::format::slot::{BatchRecord, Record};
 use tiering::mutant::{self, Mutant};
 
@@ -172,6 +172,14 @@ impl Log {
         };
         let after = entries.partition_point(|e| e.first_offset <= offset);
         after.checked_sub(1).map_or(partition.leader_epoch(), |at| entries[at].leader_epoch)
+    }
+
+    /// The producers that a partition knows, by id, as is decided now. Fails if the partition is no longer this
+    /// log's.
+    pub fn producers(&self, partition: &Arc<Partition>) -> Result<Vec<(i64, Producer)>, NotLeader> {
+        let mut open = self.open.lock();
+        let (decided, _) = open.decided(partition).ok_or(NotLeader)?;
+        Ok(decided.state.producers.iter().map(|(&id, producer)| (id, producer.clone())).collect())
     }
 
     /// Forgets producers that have been idle for too long, by a durable record.

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::messages::describe_producers::{DescribeProducersTopicRequest, ProducerState};
 use protocol::messages::produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
-use protocol::messages::{ApiVersionsRequest, ProduceRequest};
+use protocol::messages::{ApiVersionsRequest, DescribeProducersRequest, ProduceRequest};
 use protocol::records::{BatchBuilder, Compression};
 use protocol::{ErrorCode, Uuid};
 use tokio::time::Instant;
@@ -459,4 +460,34 @@ async fn memory_bounds_what_is_in_flight() {
         assert_eq!(code(&response.responses[0].partition_responses[0]), ErrorCode::None);
     }
     assert_eq!(node.broker.memory().available_permits(), 100_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn producers_are_described() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 2).await;
+    for (epoch, sequence, count) in [(0, 0, 3), (1, 0, 2), (1, 2, 5)] {
+        assert_eq!(client.produce("t", idempotent(5, epoch, sequence, count)).await.error_code, 0);
+    }
+    assert_eq!(client.produce("t", idempotent(9, 0, 0, 1)).await.error_code, 0);
+    let topic = |name: &str, partition_indexes: &[i32]| DescribeProducersTopicRequest {
+        name: name.into(),
+        partition_indexes: partition_indexes.to_vec(),
+    };
+    let request = DescribeProducersRequest { topics: vec![topic("t", &[0, 1, 2]), topic("no", &[0])] };
+    let response = client.ask(0, &request).await;
+    let partitions: Vec<_> = response.topics.iter().flat_map(|t| &t.partitions).collect();
+    let codes: Vec<_> = partitions.iter().map(|p| (p.partition_index, p.error_code)).collect();
+    let unknown = ErrorCode::UnknownTopicOrPartition.code();
+    assert_eq!(codes, [(0, 0), (1, 0), (2, unknown), (0, unknown)]);
+    let state = |producer_id, producer_epoch, last_sequence| ProducerState {
+        producer_id,
+        producer_epoch,
+        last_sequence,
+        last_timestamp: NOW,
+        coordinator_epoch: -1,
+        current_txn_start_offset: -1,
+    };
+    assert_eq!(partitions[0].active_producers, [state(5, 1, 6), state(9, 0, 0)]);
+    assert!(partitions[1..].iter().all(|p| p.active_producers.is_empty()));
 }

@@ -67,6 +67,7 @@ fuzz_target!(|data: &[u8]| {
         ApiKey::ElectLeaders => check::<ElectLeadersRequest>(body, version),
         ApiKey::AlterPartitionReassignments => check::<AlterPartitionReassignmentsRequest>(body, version),
         ApiKey::ListPartitionReassignments => check::<ListPartitionReassignmentsRequest>(body, version),
+        ApiKey::DescribeProducers => check::<DescribeProducersRequest>(body, version),
         ApiKey::DescribeQuorum => check::<DescribeQuorumRequest>(body, version),
         ApiKey::UpdateFeatures => check::<UpdateFeaturesRequest>(body, version),
         ApiKey::UnregisterBroker => check::<UnregisterBrokerRequest>(body, version),

@@ -69,6 +69,7 @@ fuzz_target!(|data: &[u8]| {
         Some(ApiKey::ElectLeaders) => check::<ElectLeadersRequest>(data, version),
         Some(ApiKey::AlterPartitionReassignments) => check::<AlterPartitionReassignmentsRequest>(data, version),
         Some(ApiKey::ListPartitionReassignments) => check::<ListPartitionReassignmentsRequest>(data, version),
+        Some(ApiKey::DescribeProducers) => check::<DescribeProducersRequest>(data, version),
         Some(ApiKey::DescribeQuorum) => check::<DescribeQuorumRequest>(data, version),
         Some(ApiKey::UpdateFeatures) => check::<UpdateFeaturesRequest>(data, version),
         Some(ApiKey::UnregisterBroker) => check::<UnregisterBrokerRequest>(data, version),

@@ -57,6 +57,8 @@ macro_rules! each_message {
             describe_groups_response: DescribeGroupsResponse,
             describe_log_dirs_request: DescribeLogDirsRequest,
             describe_log_dirs_response: DescribeLogDirsResponse,
+            describe_producers_request: DescribeProducersRequest,
+            describe_producers_response: DescribeProducersResponse,
             describe_quorum_request: DescribeQuorumRequest,
             describe_quorum_response: DescribeQuorumResponse,
             describe_share_group_offsets_request: DescribeShareGroupOffsetsRequest,
