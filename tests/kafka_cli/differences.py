@@ -72,6 +72,12 @@ ALLOWED = (
          "`remote.storage.enable=true` is refused with the same error, in words that tell why", "kafka-(topics|configs)"),
     Rule("features of the quorum", r"^Feature: (eligible\.leader\.replicas\.version|kraft\.version|metadata\.version) .*\n",
          "", "Tidelog has no controller quorum", "kafka-features"),
+    Rule("features not served", r"^Feature: (streams|transaction)\.version .*\n", "",
+         "neither streams groups nor transactions are served", "kafka-features"),
+    Rule("APIs not served", r"^\t(Sasl(Handshake|Authenticate)|Add(Partitions|Offsets)ToTxn|EndTxn|WriteTxnMarkers|TxnOffset"
+         r"Commit|\w+Acls|\w+ClientQuotas|\w+UserScramCredentials|(Describe|List)Transactions|StreamsGroup\w+)\(\d\d\): .*\n", "",
+         "transactions, security, quotas and streams groups are not served, and nothing is advertised that isn't",
+         "kafka-broker-api-versions"),
     Rule("state of share groups", r"^\t\w+ShareGroupState(Summary)?\(8\d\): .*\n", "",
          "APIs that only Kafka's brokers use among themselves, though they list them", "kafka-broker-api-versions"),
     Rule("epochs of share groups", r"^(\S+ ADDRESS \(\d+\) \S+) \d+ \d+ (?=\d+$)|^(\S+ ID \S+ \S+ \d+) \d+ (?=\S+$)",

@@ -14,7 +14,7 @@ def cluster(side: Side) -> None:
 
 @scenario
 def features(side: Side) -> None:
-    side.run("kafka-features", "describe").ok().prints("group.version", "transaction.version")
+    side.run("kafka-features", "describe").ok().prints("group.version", "share.version")
 
 
 @scenario
