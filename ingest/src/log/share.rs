@@ -14,6 +14,7 @@ use coordinator::share::{
 };
 use tiering::format::share::Shares;
 use tiering::format::slot::Record;
+use tiering::mutant::{self, Mutant};
 
 use super::{Log, NotLeader, Ticket, Waiter, groups};
 
@@ -239,10 +240,10 @@ impl Log {
                     state.waiters.get(&id).into_iter().flatten().for_each(|waiter| waiter.wake());
                 }
                 Effect::Reply { id, reply, .. } => {
-                    let after = if reply.needs_barrier() {
-                        Some(open.barrier())
-                    } else {
-                        state.writes.get(&id).filter(|write| write.is_pending()).cloned()
+                    let after = match reply.needs_barrier() {
+                        _ if mutant::is(Mutant::AnswerSharesEarly) => None,
+                        true => Some(open.barrier()),
+                        false => state.writes.get(&id).filter(|write| write.is_pending()).cloned(),
                     };
                     decided = Some(Decided { reply, after });
                 }
