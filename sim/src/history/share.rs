@@ -13,14 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{Event, Moment, Place};
 pub use records::{Delivered, SaidOf, ShareRecord, ShareRecords, not_before};
 
-/// Who led a partition, and in which session. A later owner has a greater epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// The leader epoch.
-    pub epoch: i32,
-    /// A number of the session.
-    pub session: u64,
-}
+/// Who held a partition's shard: the epoch of the holding, which is greater for each later one. A node that gives a
+/// shard away and has it again holds it anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owner(pub u64);
 
 /// What a member says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +144,7 @@ pub struct ShareGroup {
     pub exchanges: Vec<ShareExchange>,
     /// Where share partitions were said to start, in the order of the answers.
     pub starts: BTreeMap<Place, Vec<ShareStart>>,
-    /// The offsets of the final log.
+    /// The offsets of the final log, but for those that were or may have been dropped after it was read.
     pub log: Arc<BTreeMap<Place, Vec<i64>>>,
 }
 
@@ -185,6 +181,17 @@ pub fn shares(events: &[Event]) -> BTreeMap<Arc<str>, ShareGroup> {
                 log.entry((Arc::clone(topic), *partition)).or_default().push(*offset);
             }
             _ => {}
+        }
+    }
+    for event in events {
+        let (topic, partition, start) = match event {
+            Event::LogStart { topic: Some(topic), partition, offset, .. } => (topic, *partition, *offset),
+            // Of a topic that keeps only so many bytes, anything may go at any time.
+            Event::Trim { topic: Some(topic), partition, offset: i64::MAX } => (topic, *partition, i64::MAX),
+            _ => continue,
+        };
+        if let Some(offsets) = log.get_mut(&(Arc::clone(topic), partition)) {
+            offsets.retain(|offset| *offset >= start);
         }
     }
     let log = Arc::new(log);

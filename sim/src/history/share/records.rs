@@ -89,5 +89,5 @@ impl ShareGroup {
 
 /// Whether one owner is not before another; unknown ones may be.
 pub fn not_before(owner: Option<Owner>, other: Option<Owner>) -> bool {
-    owner.zip(other).is_some_and(|(owner, other)| owner == other || owner.epoch > other.epoch)
+    owner.zip(other).is_some_and(|(owner, other)| owner >= other)
 }

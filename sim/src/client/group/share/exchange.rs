@@ -224,12 +224,14 @@ impl Member {
         partitions: &BTreeSet<PartitionIndex>,
     ) -> BTreeMap<PartitionIndex, Owner> {
         let broker = self.seat.client.network.broker(node, session.connection.peer());
-        let Some(log) = broker.and_then(|broker| broker.log()) else { return BTreeMap::new() };
-        let session = xxhash_rust::xxh3::xxh3_64(&log.session().0);
+        let known = broker.and_then(|broker| Some((broker.log()?, broker.cluster()?.shards())));
+        let Some((log, shards)) = known else { return BTreeMap::new() };
+        let held = log.held();
         let owner = |partition: &PartitionIndex| {
             let topic = TopicId(*self.leaders.id(partition.0)?.as_bytes());
-            let led = log.partition(PartitionId { topic, index: partition.1 })?;
-            led.is_leading().then(|| (*partition, Owner { epoch: led.leader_epoch(), session }))
+            let id = PartitionId { topic, index: partition.1 };
+            log.partition(id).filter(|led| led.is_leading())?;
+            Some((*partition, Owner(held.get(&shards.of_partition(id))?.0)))
         };
         partitions.iter().filter_map(owner).collect()
     }

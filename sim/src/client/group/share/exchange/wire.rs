@@ -73,12 +73,13 @@ impl Member {
             topics: topics.collect(),
             forgotten_topics_data: forgotten.collect(),
         };
+        let end = self.ends().is_some();
         let rng = &mut self.seat.client.rng;
         request.batch_size = rng.random_range(1..50);
         request.share_acquire_mode = rng.random_range(0..2);
         match ask.renews {
             true => (request.max_wait_ms, request.min_bytes, request.max_bytes) = (0, 0, 0),
-            false => request.max_records = rng.random_range(1..100),
+            false => request.max_records = if end { 1000 } else { rng.random_range(1..100) },
         }
         let response = connection.ask(VERSION, &request, wait + patience).await?;
         let mut told = Vec::new();
