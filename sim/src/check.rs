@@ -29,9 +29,7 @@ pub mod unseen;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::history::{
-    Event, Group, Partition, ShareGroup, ShareRecords, Topic, groups, partitions, shares,
-};
+use crate::history::{Event, Group, Partition, ShareGroup, ShareRecords, Topic, groups, partitions, shares};
 
 /// How many violations of one kind are told of each partition or group.
 const TOLD: usize = 5;

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 pub use group::{Exchange, Group, GroupAsked, GroupReply, GroupRequest, Moment, Place, Step, groups};
 pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Start, Stored, partitions};
 pub use share::{
-    Delivered, Given, Owner, Said, SaidOf, Saying, ShareRecord, ShareRecords, not_before, ShareAnswered, ShareAsked, ShareExchange, ShareGroup, ShareStart, shares,
+    Delivered, Given, Owner, Said, SaidOf, Saying, ShareAnswered, ShareAsked, ShareExchange, ShareGroup,
+    ShareRecord, ShareRecords, ShareStart, not_before, shares,
 };
 
 /// A partition's topic. A file about one topic need not name it.

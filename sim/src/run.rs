@@ -181,7 +181,10 @@ async fn conclude(
     }
     for exchange in shares(&history).into_values().flat_map(|group| group.exchanges) {
         let done = |place: &Place| {
-            exchange.answer.as_ref().is_some_and(|(_, a)| a.acknowledged.iter().any(|of| *of == (place.clone(), 0)))
+            exchange
+                .answer
+                .as_ref()
+                .is_some_and(|(_, a)| a.acknowledged.iter().any(|of| *of == (place.clone(), 0)))
         };
         let done = exchange.request.said.iter().filter(|said| done(&said.place)).count() as u64;
         report.said += done;

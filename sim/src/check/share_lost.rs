@@ -20,14 +20,15 @@ pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &m
         let unknown = unknown.get(place).copied().unwrap_or(0);
         for offset in offsets {
             let record = records.get(place).and_then(|of| of.get(offset));
-            let (settled, delivered) = record.map_or((false, 0), |record| {
-                (record.said.iter().any(may_settle), record.delivered.len())
-            });
+            let (settled, delivered) = record
+                .map_or((false, 0), |record| (record.said.iter().any(may_settle), record.delivered.len()));
             if !settled && delivered + unknown < most {
                 let (topic, index) = place;
                 findings.add(
                     Anomaly::LostDelivery,
-                    format_args!("{topic}-{index}: {offset} was delivered {delivered} times and is not settled"),
+                    format_args!(
+                        "{topic}-{index}: {offset} was delivered {delivered} times and is not settled"
+                    ),
                 );
             }
         }
@@ -36,8 +37,11 @@ pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &m
 
 /// Whether a record may be settled by this: it was not refused for good.
 fn may_settle(said: &SaidOf<'_>) -> bool {
-    use protocol::ErrorCode::{InvalidRecordState, InvalidRequest, InvalidShareSessionEpoch, ShareSessionNotFound};
+    use protocol::ErrorCode::{
+        InvalidRecordState, InvalidRequest, InvalidShareSessionEpoch, ShareSessionNotFound,
+    };
     const REFUSED: [protocol::ErrorCode; 4] =
         [InvalidRecordState, InvalidRequest, InvalidShareSessionEpoch, ShareSessionNotFound];
-    said.said.is_final() && !said.code.is_some_and(|code| REFUSED.iter().any(|refused| refused.code() == code))
+    said.said.is_final()
+        && !said.code.is_some_and(|code| REFUSED.iter().any(|refused| refused.code() == code))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::Uuid;
+use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::messages::{MetadataRequest, MetadataResponse};
 use rand::Rng;
 

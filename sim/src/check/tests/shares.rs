@@ -25,9 +25,8 @@ fn exchange(at_s: u64, member: u64, said: &str, given: &str, owner: u64) -> Stri
 
 /// Second, member, what it says, the number of the delivery that it gets, and the owner.
 fn run(exchanges: &[(u64, u64, &str, &str, u64)]) -> Vec<Anomaly> {
-    let lines = exchanges.iter().map(|(at, member, said, given, owner)| {
-        exchange(*at, *member, said, given, *owner)
-    });
+    let lines =
+        exchanges.iter().map(|(at, member, said, given, owner)| exchange(*at, *member, said, given, *owner));
     let lines: String = lines.collect();
     found(&format!("{MADE}{lines}"))
 }
@@ -45,7 +44,8 @@ fn what_is_settled_is_not_delivered_again() {
 #[test]
 fn a_record_is_one_member_s_until_its_lock_ends() {
     let end = (30, 1, "accept", "", 7);
-    let given = |at, owner, said| run(&[(1, 1, "", "1", 7), (2, 1, said, "", 7), (at, 2, "", "2", owner), end]);
+    let given =
+        |at, owner, said| run(&[(1, 1, "", "1", 7), (2, 1, said, "", 7), (at, 2, "", "2", owner), end]);
     assert_eq!(given(3, 7, ""), [Anomaly::DeliveredTwice]);
     assert_eq!(given(11, 7, "renew"), [Anomaly::DeliveredTwice]);
     assert_eq!((given(11, 7, ""), given(3, 8, ""), given(3, 7, "release")), (vec![], vec![], vec![]));
@@ -56,7 +56,8 @@ fn a_record_is_one_member_s_until_its_lock_ends() {
 #[test]
 fn deliveries_are_counted() {
     let end = (9, 2, "accept", "", 8);
-    let run = |count, said, again| run(&[(1, 1, "", count, 7), (2, 1, said, "", 7), (3, 2, "", again, 8), end]);
+    let run =
+        |count, said, again| run(&[(1, 1, "", count, 7), (2, 1, said, "", 7), (3, 2, "", again, 8), end]);
     assert_eq!((run("1", "release", "2"), run("1", "", "1")), (vec![], vec![]));
     assert_eq!(run("1", "release", "1"), [Anomaly::DeliveryCount]);
     assert_eq!(run("5", "", "6"), [Anomaly::DeliveryCount]);
@@ -79,5 +80,8 @@ fn a_share_partition_s_start_stays_or_goes_on() {
     };
     let run = |asked, offset| found(&format!("{}\n{}", told(0, 5), told(asked, offset)));
     assert_eq!((run(1, 5), run(0, 4)), (vec![], vec![]));
-    assert_eq!((run(1, 4), run(1, -1)), (vec![Anomaly::ShareStartWentBack], vec![Anomaly::ShareStartWentBack]));
+    assert_eq!(
+        (run(1, 4), run(1, -1)),
+        (vec![Anomaly::ShareStartWentBack], vec![Anomaly::ShareStartWentBack])
+    );
 }

@@ -83,7 +83,7 @@ pub(super) async fn run(mut seat: Seat) {
             member.wander().await;
         }
         member.turn().await;
-        let most = if draining { 40 } else { 400 };
+        let most = if draining { 3 } else { 400 };
         member.seat.client.pause(0..most).await;
     }
 }

@@ -64,7 +64,9 @@ impl ShareGroup {
         for exchange in &self.exchanges {
             for saying in &exchange.request.said {
                 let told = exchange.answer.as_ref().and_then(|(_, answer)| match answer.code {
-                    0 => answer.acknowledged.iter().find(|(of, _)| *of == saying.place).map(|(_, code)| *code),
+                    0 => {
+                        answer.acknowledged.iter().find(|(of, _)| *of == saying.place).map(|(_, code)| *code)
+                    }
                     code => Some(code),
                 });
                 let owner = exchange.owner(&saying.place);

@@ -129,7 +129,8 @@ impl Member {
         for told in told {
             elsewhere |= self.told(node, &ask, told, &mut answered);
         }
-        let given: Vec<_> = answered.given.iter().map(|g| (g.place.1, g.first, g.last, g.deliveries)).collect();
+        let given: Vec<_> =
+            answered.given.iter().map(|g| (g.place.1, g.first, g.last, g.deliveries)).collect();
         let codes: Vec<_> = answered.acknowledged.iter().map(|(place, code)| (place.1, *code)).collect();
         self.seat.client.trace.line(format_args!("{group} {id} {code} {codes:?} {given:?}"));
         self.seat.client.note(Event::ShareAnswered(answered));
@@ -243,7 +244,7 @@ impl Member {
         end: bool,
     ) -> io::Result<(i16, Vec<Told>)> {
         let patience = self.patience();
-        let wait = if end { 0..50 } else { 0..300 };
+        let wait = if end { 0..5 } else { 0..300 };
         let wait = self.seat.client.ms(wait);
         if ask.fetches {
             self.fetch(connection, ask, wait, patience).await

@@ -10,8 +10,8 @@ use protocol::messages::{ShareAcknowledgeRequest, ShareFetchRequest};
 use protocol::{Records, Uuid};
 use rand::Rng;
 
-use super::super::hand::Verdict;
 use super::super::Member;
+use super::super::hand::Verdict;
 use super::{Ask, Told};
 use crate::client::Connection;
 use crate::history::Said;
@@ -85,16 +85,18 @@ impl Member {
         let mut told = Vec::new();
         for topic in response.responses {
             let Some(at) = self.leaders.topic(topic.topic_id) else { continue };
-            told.extend(topic.partitions.into_iter().map(|partition| Told {
-                partition: (at, partition.partition_index),
-                code: partition.error_code,
-                acknowledged: partition.acknowledge_error_code,
-                records: partition.records,
-                acquired: partition
-                    .acquired_records
-                    .iter()
-                    .map(|range| (range.first_offset, range.last_offset, range.delivery_count))
-                    .collect(),
+            told.extend(topic.partitions.into_iter().map(|partition| {
+                Told {
+                    partition: (at, partition.partition_index),
+                    code: partition.error_code,
+                    acknowledged: partition.acknowledge_error_code,
+                    records: partition.records,
+                    acquired: partition
+                        .acquired_records
+                        .iter()
+                        .map(|range| (range.first_offset, range.last_offset, range.delivery_count))
+                        .collect(),
+                }
             }));
         }
         Ok((response.error_code, told))
