@@ -194,7 +194,7 @@ fn shares(rng: &mut StdRng) -> (Vec<GroupPlan>, Settings) {
         ms("group.share.delivery.count.limit", deliveries as u128),
         ms("group.share.partition.max.record.locks", records),
     ];
-    let count = *[0, 0, 1, 1, 1, 2].choose(rng).unwrap_or(&1);
+    let count = *[0, 0, 0, 0, 0, 0, 1, 1, 2].choose(rng).unwrap_or(&0);
     let plan = |index: usize| GroupPlan {
         name: Arc::from(format!("s{index}")),
         kind: GroupKind::Share(ShareRules { lock, deliveries }),

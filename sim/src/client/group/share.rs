@@ -42,6 +42,8 @@ struct Member {
     hand: Hand,
     connections: u64,
     turn: usize,
+    /// Whether its last request got records.
+    got: bool,
 }
 
 /// Is a member until every record is settled, after the run.
@@ -59,6 +61,7 @@ pub(super) async fn run(mut seat: Seat) {
         hand: Hand::default(),
         connections: 0,
         turn: 0,
+        got: false,
     };
     let beat = member.seat.group.plan.session / 10;
     let (mut beats, mut looks) = (Instant::now(), Instant::now() + member.seat.client.ms(0..20_000));
@@ -66,7 +69,7 @@ pub(super) async fn run(mut seat: Seat) {
         if Instant::now() >= beats {
             let patience = match member.heartbeat().await {
                 true => 2 * beat.as_millis() as u64,
-                false => 500,
+                false => 750,
             };
             beats = Instant::now() + member.seat.client.ms(0..patience);
         }
@@ -83,7 +86,11 @@ pub(super) async fn run(mut seat: Seat) {
             member.wander().await;
         }
         member.turn().await;
-        let most = if draining { 3 } else { 400 };
+        let most = match draining {
+            true if member.got => 3,
+            true => 150,
+            false => 750,
+        };
         member.seat.client.pause(0..most).await;
     }
 }

@@ -126,6 +126,7 @@ impl Member {
             owners: owners.map(|(at, owner)| (self.place(at), owner)).collect(),
         };
         let mut elsewhere = false;
+        self.got = told.iter().any(|told| !told.acquired.is_empty());
         for told in told {
             elsewhere |= self.told(node, &ask, told, &mut answered);
         }

@@ -42,12 +42,12 @@ impl Hand {
     }
 
     /// What is said to a node of records that it gave, or now and then another did: ascending in each partition.
-    /// Everything is accepted if there shall be an `end`.
+    /// If there shall be an `end`, everything is accepted where it came from.
     pub(super) fn judge(&mut self, node: usize, end: bool, rng: &mut StdRng) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         let mut kept = Vec::new();
         for mut held in std::mem::take(&mut self.0) {
-            if held.node != node && !rng.random_bool(0.1) {
+            if held.node != node && (end || !rng.random_bool(0.1)) {
                 kept.push(held);
                 continue;
             }
