@@ -19,12 +19,17 @@ pub mod poll;
 pub mod producer_id;
 pub mod record_epoch;
 pub mod reordered;
+pub mod share_count;
+pub mod share_exclusive;
+pub mod share_final;
+pub mod share_lost;
+pub mod share_start;
 pub mod unseen;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::history::{Event, Group, Partition, Topic, groups, partitions};
+use crate::history::{Event, Group, Partition, ShareGroup, ShareRecords, Topic, groups, partitions, shares};
 
 /// How many violations of one kind are told of each partition or group.
 const TOLD: usize = 5;
@@ -80,6 +85,16 @@ pub enum Anomaly {
     MemberForgotten,
     /// See [`group_membership`].
     NeedlessRebalance,
+    /// See [`share_final`].
+    DeliveredAfterSettled,
+    /// See [`share_exclusive`].
+    DeliveredTwice,
+    /// See [`share_count`].
+    DeliveryCount,
+    /// See [`share_lost`].
+    LostDelivery,
+    /// See [`share_start`].
+    ShareStartWentBack,
 }
 
 impl fmt::Display for Anomaly {
@@ -109,6 +124,11 @@ impl fmt::Display for Anomaly {
             Self::PartitionOwnedTwice => "partition owned twice",
             Self::MemberForgotten => "member forgotten",
             Self::NeedlessRebalance => "needless rebalance",
+            Self::DeliveredAfterSettled => "delivered after it was settled",
+            Self::DeliveredTwice => "delivered twice at a time",
+            Self::DeliveryCount => "delivery count",
+            Self::LostDelivery => "lost from delivery",
+            Self::ShareStartWentBack => "share start went back",
         })
     }
 }
@@ -165,6 +185,9 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
     type GroupChecker = fn(&Group, &mut Findings);
     const GROUP_CHECKERS: [GroupChecker; 4] =
         [group_offset::check, group_generation::check, group_exclusive::check, group_membership::check];
+    type ShareChecker = fn(&ShareGroup, &ShareRecords<'_>, &mut Findings);
+    const SHARE_CHECKERS: [ShareChecker; 4] =
+        [share_final::check, share_exclusive::check, share_count::check, share_lost::check];
     let mut violations = producer_id::check(events);
     for (name, partition) in partitions(events) {
         let mut findings = Findings { place: shown(&name), ..Findings::default() };
@@ -174,6 +197,13 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
     for (name, group) in groups(events) {
         let mut findings = Findings { place: name.to_string(), ..Findings::default() };
         GROUP_CHECKERS.iter().for_each(|checker| checker(&group, &mut findings));
+        violations.extend(findings.violations);
+    }
+    for (name, group) in shares(events) {
+        let mut findings = Findings { place: name.to_string(), ..Findings::default() };
+        let records = group.records();
+        SHARE_CHECKERS.iter().for_each(|checker| checker(&group, &records, &mut findings));
+        share_start::check(&group, &mut findings);
         violations.extend(findings.violations);
     }
     violations

@@ -23,11 +23,11 @@ use crate::history::Event;
 use crate::network::{Host, Network};
 use crate::trace::Trace;
 
-pub use admin::create_topic;
+pub use admin::{begin_early, create_topic};
 pub use connection::Connection;
 pub use consumer::consume;
 pub use deleter::delete;
-pub use group::{GroupKind, GroupPlan, fetch_all as fetch_offsets, run as run_group};
+pub use group::{GroupKind, GroupPlan, ShareRules, fetch_all as fetch_offsets, run as run_group};
 pub use leaders::{Leaders, Led};
 pub use producer::{PROGRESS, Pace, produce};
 pub use reader::{Whole, read_all};

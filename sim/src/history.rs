@@ -3,6 +3,7 @@
 
 mod group;
 mod partition;
+mod share;
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -11,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 pub use group::{Exchange, Group, GroupAsked, GroupReply, GroupRequest, Moment, Place, Step, groups};
 pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Start, Stored, partitions};
+pub use share::{
+    Delivered, Given, Owner, Said, SaidOf, Saying, ShareAnswered, ShareAsked, ShareExchange, ShareGroup,
+    ShareRecord, ShareRecords, ShareStart, not_before, shares,
+};
 
 /// A partition's topic. A file about one topic need not name it.
 pub type Topic = Option<Arc<str>>;
@@ -172,6 +177,30 @@ pub enum Event {
         member: Arc<str>,
         /// When (ms since the run began).
         at_ms: u64,
+    },
+    /// There is a share group from now on, or may be. It begins where the logs do.
+    ShareMade {
+        /// Its name.
+        group: Arc<str>,
+        /// How long a record is a member's (ms).
+        lock_ms: u64,
+        /// How often a record is delivered at most.
+        deliveries: i16,
+    },
+    /// A member of a share group wants records, or says something of some.
+    ShareAsked(ShareAsked),
+    /// The answer came.
+    ShareAnswered(ShareAnswered),
+    /// Somebody was told where a share partition starts (DescribeShareGroupOffsets).
+    ShareStart {
+        /// The group.
+        group: Arc<str>,
+        /// The partition.
+        place: Place,
+        /// The question's place in the history.
+        asked: u64,
+        /// The offset; −1 if the group never read the partition.
+        offset: i64,
     },
 }
 

@@ -139,6 +139,13 @@ impl Network {
         }
     }
 
+    /// What serves the connections of a process, if it answers at this node's address.
+    pub fn broker(&self, node: usize, process: u64) -> Option<Arc<Broker>> {
+        let state = self.0.lock();
+        let listener = state.listeners.get(&node).filter(|listener| listener.process.id() == process)?;
+        Some(Arc::clone(&listener.broker))
+    }
+
     /// Resets every connection of a host.
     pub fn reset(&self, host: Host) {
         reset(&mut self.0.lock(), |pipe| pipe.from == host || pipe.to == host);

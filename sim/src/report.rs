@@ -32,6 +32,12 @@ pub struct Report {
     pub beats: u64,
     /// Requests that groups refused.
     pub group_refusals: u64,
+    /// Records given to members of share groups.
+    pub given: u64,
+    /// Ranges of records of which members said something, durably.
+    pub said: u64,
+    /// Those of which something was said that was refused, or is unknown.
+    pub unsaid: u64,
     /// Attempts whose outcome a producer did not learn.
     pub unknown: u64,
     /// Attempts that were repeated.
@@ -76,6 +82,9 @@ impl Report {
         self.joins += other.joins;
         self.beats += other.beats;
         self.group_refusals += other.group_refusals;
+        self.given += other.given;
+        self.said += other.said;
+        self.unsaid += other.unsaid;
         self.unknown += other.unknown;
         self.retries += other.retries;
         self.ambiguous += other.ambiguous;
@@ -126,6 +135,11 @@ impl fmt::Display for Report {
             f,
             "groups: {} requests done, {} offset fetches, {} joins, {} heartbeats of consumer groups, {} refusals",
             self.group_requests, self.offset_fetches, self.joins, self.beats, self.group_refusals,
+        )?;
+        writeln!(
+            f,
+            "share groups: {} records given, {} acknowledgements done, {} refused or of unknown outcome",
+            self.given, self.said, self.unsaid,
         )?;
         writeln!(
             f,

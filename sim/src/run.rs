@@ -16,7 +16,7 @@ use crate::chaos::Chaos;
 use crate::check;
 use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally};
 use crate::cluster::Cluster;
-use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions};
+use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions, shares};
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
@@ -179,6 +179,19 @@ async fn conclude(
             GroupReply::Refused(_) => report.group_refusals += 1,
         }
     }
+    for exchange in shares(&history).into_values().flat_map(|group| group.exchanges) {
+        let done = |place: &Place| {
+            exchange
+                .answer
+                .as_ref()
+                .is_some_and(|(_, a)| a.acknowledged.iter().any(|of| *of == (place.clone(), 0)))
+        };
+        let done = exchange.request.said.iter().filter(|said| done(&said.place)).count() as u64;
+        report.said += done;
+        report.unsaid += exchange.request.said.len() as u64 - done;
+        let given = exchange.answer.iter().flat_map(|(_, answer)| &answer.given);
+        report.given += given.map(|range| (range.last - range.first + 1) as u64).sum::<u64>();
+    }
     report.dropped = partitions(&history).values().map(Partition::dropped).sum();
     let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
     (report.unknown, report.retries) = (unknown, retries);
@@ -206,7 +219,7 @@ impl Clients {
     }
 
     /// Those who shall come to an end before the log is read: producers, one that deletes, and the clients of
-    /// groups; and consumers. Each waits until the topics exist.
+    /// groups; and consumers, the members of share groups among them. Each waits until the topics exist.
     fn spawn(&mut self, scenario: &Scenario) -> (Vec<JoinHandle<()>>, Vec<JoinHandle<()>>) {
         let all: Vec<PartitionIndex> = scenario
             .topics
@@ -217,7 +230,10 @@ impl Clients {
         let (made, exist) = watch::channel(false);
         let mut admin = self.next();
         let topics = scenario.topics.clone();
+        let shares: Vec<_> = scenario.shares.iter().map(|plan| Arc::clone(&plan.name)).collect();
         drop(tokio::spawn(async move {
+            // Whoever knows the topics knows what came before them.
+            client::begin_early(&mut admin, &shares).await;
             for topic in &topics {
                 let stamps = admin.rng.random_bool(0.2);
                 client::create_topic(&mut admin, topic, stamps).await;
@@ -265,6 +281,15 @@ impl Clients {
             consumers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_ok() {
                     client::consume(client, partitions).await;
+                }
+            }));
+        }
+        for plan in scenario.shares.iter().cloned() {
+            let clients: Vec<_> = (0..plan.clients).map(|_| self.next()).collect();
+            let mut exist = exist.clone();
+            consumers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_ok() {
+                    client::run_group(plan, clients).await;
                 }
             }));
         }

@@ -16,6 +16,8 @@ fn nothing_acknowledged_is_lost_doubled_moved_or_out_of_order() {
         total.offset_fetches,
         total.joins,
         total.beats,
+        total.given,
+        total.said,
         total.ambiguous,
         total.late,
         total.suffered.kills,

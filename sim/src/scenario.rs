@@ -3,7 +3,7 @@
 //! Each seed allows only some kinds of misfortune. A run in which everything goes wrong at once gets nowhere,
 //! and a rare combination is more likely where little else happens (Groce et al., "Swarm testing", 2012).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::client::{GroupKind, GroupPlan, Pace, Topic};
+use crate::client::{GroupKind, GroupPlan, Pace, ShareRules, Topic};
 use crate::cluster::Setup;
 use crate::fault::{FaultPlan, Latency};
 
@@ -89,6 +89,8 @@ pub struct Scenario {
     pub pace: Pace,
     /// The groups that clients use.
     pub groups: Vec<GroupPlan>,
+    /// The share groups that clients use.
+    pub shares: Vec<GroupPlan>,
     /// The mean time between two deletions of records, if there are any.
     pub deletions: Option<Duration>,
     /// How long things go wrong.
@@ -142,29 +144,70 @@ impl Scenario {
             foul_share: rng.random_range(0.0..1.0),
             deletions: None,
             groups: Vec::new(),
+            shares: Vec::new(),
         };
         let gap = [None, None, Some(1500), Some(6000)].choose(rng).copied().flatten();
         scenario.deletions = gap.map(Duration::from_millis);
         scenario.topics[0].keeps = *[-1, -1, -1, 2000].choose(rng).unwrap_or(&-1);
-        scenario.groups = groups(&mut scenario.setup, rng);
+        let consumer_session = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
+        let mut settings = consumer_settings(consumer_session, rng);
+        scenario.groups = groups(consumer_session, rng);
+        let (shares, share_settings) = shares(rng);
+        scenario.shares = shares;
+        settings.extend(share_settings);
+        // They are settings of Kafka's, with values that it takes.
+        scenario.setup.config.settings = Statics::read(settings).unwrap_or_default();
         scenario
     }
 }
 
-/// The groups, and what the cluster says of them.
-fn groups(setup: &mut Setup, rng: &mut StdRng) -> Vec<GroupPlan> {
-    let consumer_session = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
+type Settings = BTreeMap<String, String>;
+
+fn ms(name: &str, ms: u128) -> (String, String) {
+    (name.to_owned(), ms.to_string())
+}
+
+/// What the cluster says of classic and consumer groups.
+fn consumer_settings(session: Duration, rng: &mut StdRng) -> Settings {
     let initial_delay = *[0, 500, 3000].choose(rng).unwrap_or(&3000);
-    let ms = |name: &str, ms: u128| (name.to_owned(), ms.to_string());
     let settings = [
-        ms("group.consumer.min.session.timeout.ms", consumer_session.as_millis()),
-        ms("group.consumer.session.timeout.ms", consumer_session.as_millis()),
+        ms("group.consumer.min.session.timeout.ms", session.as_millis()),
+        ms("group.consumer.session.timeout.ms", session.as_millis()),
         ms("group.initial.rebalance.delay.ms", initial_delay),
         // A group that is gone begins at generation 1 again.
         ms("offsets.retention.check.interval.ms", 86_400_000),
     ];
-    // They are settings of Kafka's, with values that it takes.
-    setup.config.settings = Statics::read(settings.into()).unwrap_or_default();
+    settings.into()
+}
+
+/// The share groups, and what the cluster says of them.
+fn shares(rng: &mut StdRng) -> (Vec<GroupPlan>, Settings) {
+    let session = Duration::from_secs(*[12, 20, 30].choose(rng).unwrap_or(&30));
+    let lock = Duration::from_millis(*[1000, 3000, 10_000].choose(rng).unwrap_or(&3000));
+    let deliveries = *[2, 5, 5, 10].choose(rng).unwrap_or(&5);
+    let records = *[100, 2000].choose(rng).unwrap_or(&2000);
+    let settings = [
+        ms("group.share.min.session.timeout.ms", session.as_millis()),
+        ms("group.share.session.timeout.ms", session.as_millis()),
+        ms("group.share.min.record.lock.duration.ms", 1000),
+        ms("group.share.record.lock.duration.ms", lock.as_millis()),
+        ms("group.share.delivery.count.limit", deliveries as u128),
+        ms("group.share.partition.max.record.locks", records),
+    ];
+    let count = *[0, 0, 0, 0, 0, 0, 1, 1, 2].choose(rng).unwrap_or(&0);
+    let plan = |index: usize| GroupPlan {
+        name: Arc::from(format!("s{index}")),
+        kind: GroupKind::Share(ShareRules { lock, deliveries }),
+        clients: rng.random_range(1..=3),
+        session,
+        rebalance: session,
+        restless: rng.random_bool(0.5),
+    };
+    ((0..count).map(plan).collect(), settings.into())
+}
+
+/// The groups.
+fn groups(consumer_session: Duration, rng: &mut StdRng) -> Vec<GroupPlan> {
     let count = *[0, 1, 2, 3, 3, 4].choose(rng).unwrap_or(&2);
     let plan = |index: usize| {
         let kinds = [GroupKind::Simple, GroupKind::Classic, GroupKind::Consumer];

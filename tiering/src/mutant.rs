@@ -48,11 +48,17 @@ pub enum Mutant {
     ForgetGroups,
     /// A shard that is released loses its groups' members.
     ForgetMembers,
+    /// A share partition's reply leaves before the slot of what it tells is acknowledged (I10).
+    AnswerSharesEarly,
+    /// A shard that is released loses its share partitions.
+    ForgetShares,
+    /// A checkpoint leaves out the share partitions.
+    CheckpointWithoutShares,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -74,6 +80,9 @@ impl Mutant {
         Self::AnswerGroupsEarly,
         Self::ForgetGroups,
         Self::ForgetMembers,
+        Self::AnswerSharesEarly,
+        Self::ForgetShares,
+        Self::CheckpointWithoutShares,
     ];
 }
 

@@ -250,10 +250,12 @@ impl Moves {
                         let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
                         let all = self.metadata.current().shards();
                         recovered.retain(&shards, |id| all.of_partition(id));
-                        if self.log.install(session, &wanted, recovered) {
+                        // If the session has ended, another is about to follow it, and takes them.
+                        let installed = self.log.install(session, &wanted, recovered);
+                        if installed {
                             tracing::info!(shards = wanted.len(), "shards were taken");
                         }
-                        true
+                        installed
                     }
                     Err(error) => {
                         tracing::warn!(%error, shards = held.len(), "shards could not be rebuilt; trying again");

@@ -10,6 +10,7 @@ use tiering::checkpoint::{Parts, tenures, write};
 use tiering::format::checkpoint::{PartitionState, ShardState, Tenure};
 use tiering::format::group::Groups;
 use tiering::format::share::Shares;
+use tiering::mutant::{self, Mutant};
 
 use super::groups;
 use super::open::Open;
@@ -101,7 +102,10 @@ impl Capture {
             shards: open.shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect(),
             states: states.map(|d| (d.shard, Arc::clone(&d.partition), d.state.clone())).collect(),
             groups: groups.durable(),
-            shares: groups.shares.durable(),
+            shares: match mutant::is(Mutant::CheckpointWithoutShares) {
+                true => BTreeMap::new(),
+                false => groups.shares.durable(),
+            },
         }
     }
 

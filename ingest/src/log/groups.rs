@@ -191,6 +191,7 @@ impl Log {
         let frozen = |(shard, held): (&ShardId, &Held)| matches!(held, Held::Frozen(_)).then_some(*shard);
         let frozen: Vec<_> = state.shards.iter().filter_map(frozen).collect();
         state.shares.thaw();
+        self.groups.due_earlier();
         for shard in frozen {
             let groups = state.durable_of(shard);
             self.insert_groups(state, shard, groups);

@@ -166,7 +166,10 @@ impl Log {
         }
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
-            let shares = groups.shares.durable_of(shard);
+            let mut shares = groups.shares.durable_of(shard);
+            if mutant::is(Mutant::ForgetShares) {
+                shares.clear();
+            }
             let mut groups = groups.durable_of(shard);
             if mutant::is(Mutant::ForgetGroups) {
                 groups.clear();

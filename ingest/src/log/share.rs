@@ -14,24 +14,21 @@ use coordinator::share::{
 };
 use tiering::format::share::Shares;
 use tiering::format::slot::Record;
+use tiering::mutant::{self, Mutant};
 
 use super::{Log, NotLeader, Ticket, Waiter, groups};
 
 /// The share partitions of one shard.
-enum Held {
-    Serving(Shard),
-    /// Nothing more is decided: the shard is about to be released, or is.
-    Frozen(Shares),
+struct Held {
+    shard: Shard,
+    /// Nothing more is decided: the shard is about to be released, or is. If it does not go after all, what was in
+    /// hand still is.
+    frozen: bool,
 }
 
 impl Held {
     fn durable(&self) -> Shares {
-        match self {
-            Self::Serving(shard) => {
-                shard.parts().map(|(id, state)| (id.clone(), Arc::clone(state))).collect()
-            }
-            Self::Frozen(shares) => shares.clone(),
-        }
+        self.shard.parts().map(|(id, state)| (id.clone(), Arc::clone(state))).collect()
     }
 }
 
@@ -59,7 +56,7 @@ impl State {
 
     /// Serves a shard from now on.
     pub(super) fn insert(&mut self, shard: ShardId, shares: Shares) {
-        self.shards.insert(shard, Held::Serving(Shard::new(shares)));
+        self.shards.insert(shard, Held { shard: Shard::new(shares), frozen: false });
     }
 
     /// Forgets shards. Whoever waits for records of theirs looks again.
@@ -71,42 +68,30 @@ impl State {
     /// Decides nothing more in a shard. What is in hand is in nobody's hands with its next owner.
     pub(super) fn freeze(&mut self, shard: ShardId) {
         if let Some(held) = self.shards.get_mut(&shard) {
-            *held = Held::Frozen(held.durable());
+            held.frozen = true;
             self.wake_all();
         }
     }
 
     /// Serves again what was frozen and has not gone.
     pub(super) fn thaw(&mut self) {
-        for held in self.shards.values_mut() {
-            if let Held::Frozen(shares) = held {
-                *held = Held::Serving(Shard::new(std::mem::take(shares)));
-            }
-        }
+        self.shards.values_mut().for_each(|held| held.frozen = false);
     }
 
     /// Forgets the share partitions that `gone` names.
     pub(super) fn forget(&mut self, gone: impl Fn(&SharePartitionId) -> bool) {
-        for held in self.shards.values_mut() {
-            match held {
-                Held::Serving(shard) => shard.forget(&gone),
-                Held::Frozen(shares) => shares.retain(|id, _| !gone(id)),
-            }
-        }
+        self.shards.values_mut().for_each(|held| held.shard.forget(&gone));
     }
 
     /// When something is due.
     pub(super) fn first_due(&self) -> Option<Duration> {
-        let serving = self.shards.values().filter_map(|held| match held {
-            Held::Serving(shard) => shard.next_tick(),
-            Held::Frozen(_) => None,
-        });
-        serving.min()
+        let serving = self.shards.values().filter(|held| !held.frozen);
+        serving.filter_map(|held| held.shard.next_tick()).min()
     }
 
     fn serving(&mut self, shard: ShardId) -> Result<&mut Shard, NotLeader> {
         match self.shards.get_mut(&shard) {
-            Some(Held::Serving(serving)) => Ok(serving),
+            Some(Held { shard, frozen: false }) => Ok(shard),
             _ => Err(NotLeader),
         }
     }
@@ -200,7 +185,7 @@ impl Log {
         let settings = |group: &str| around.share_settings(group);
         let mut ticked = Vec::new();
         for (id, held) in &mut groups.shares.shards {
-            if let Held::Serving(shard) = held
+            if let Held { shard, frozen: false } = held
                 && shard.next_tick().is_some_and(|at| at <= now)
             {
                 let mut effects = Vec::new();
@@ -239,10 +224,10 @@ impl Log {
                     state.waiters.get(&id).into_iter().flatten().for_each(|waiter| waiter.wake());
                 }
                 Effect::Reply { id, reply, .. } => {
-                    let after = if reply.needs_barrier() {
-                        Some(open.barrier())
-                    } else {
-                        state.writes.get(&id).filter(|write| write.is_pending()).cloned()
+                    let after = match reply.needs_barrier() {
+                        _ if mutant::is(Mutant::AnswerSharesEarly) => None,
+                        true => Some(open.barrier()),
+                        false => state.writes.get(&id).filter(|write| write.is_pending()).cloned(),
                     };
                     decided = Some(Decided { reply, after });
                 }
@@ -257,3 +242,7 @@ impl Log {
         Ok(decided)
     }
 }
+
+#[cfg(test)]
+#[path = "share_test.rs"]
+mod tests;

@@ -64,15 +64,19 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
 fn changes_members(request: &GroupRequest) -> bool {
     match request {
         GroupRequest::Join | GroupRequest::Leave => true,
-        GroupRequest::ConsumerHeartbeat { epoch, .. } => *epoch <= 0,
+        GroupRequest::ConsumerHeartbeat { epoch, .. } | GroupRequest::ShareHeartbeat { epoch } => *epoch <= 0,
         _ => false,
     }
 }
 
 fn asked(watch: &mut Watch, exchange: &Exchange, at: Moment) {
     let member = &exchange.member;
-    if matches!(exchange.request, GroupRequest::Leave | GroupRequest::ConsumerHeartbeat { epoch: -1 | 0, .. })
-    {
+    let leaves_or_joins = match &exchange.request {
+        GroupRequest::Leave => true,
+        GroupRequest::ConsumerHeartbeat { epoch, .. } | GroupRequest::ShareHeartbeat { epoch } => *epoch <= 0,
+        _ => false,
+    };
+    if leaves_or_joins {
         watch.members.remove(member);
     }
     let outcome = exchange.reply.as_ref().filter(|(_, reply)| !is_unknown(reply));

@@ -3,6 +3,7 @@
 use super::*;
 
 mod groups;
+mod shares;
 
 /// One event in a line, as tests of real processes write them.
 const GOOD: &str = r#"

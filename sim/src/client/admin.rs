@@ -1,4 +1,4 @@
-//! Making topics, and asking for producer ids.
+//! Making topics, settings of share groups, and asking for producer ids.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use protocol::ErrorCode;
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
-use protocol::messages::{CreateTopicsRequest, InitProducerIdRequest};
+use protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
+use protocol::messages::{CreateTopicsRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest};
 use rand::Rng;
 
 use super::{Client, Connection, Topic};
@@ -46,6 +47,35 @@ pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: b
         };
         let code = answer.await.ok().and_then(|response| response.topics.first().map(|t| t.error_code));
         if [Some(ErrorCode::None.code()), Some(ErrorCode::TopicAlreadyExists.code())].contains(&code) {
+            return;
+        }
+        client.pause(20..200).await;
+    }
+}
+
+/// Lets share groups begin where logs do, however often that must be asked for.
+pub async fn begin_early(client: &mut Client, groups: &[Arc<str>]) {
+    /// A group, as a resource that has settings.
+    const GROUP: i8 = 32;
+    let reset = AlterableConfig {
+        name: "share.auto.offset.reset".into(),
+        config_operation: 0,
+        value: Some("earliest".into()),
+    };
+    let resource = |group: &Arc<str>| AlterConfigsResource {
+        resource_type: GROUP,
+        resource_name: (**group).into(),
+        configs: vec![reset.clone()],
+    };
+    let resources = groups.iter().map(resource).collect();
+    let request = IncrementalAlterConfigsRequest { resources, validate_only: false };
+    while !groups.is_empty() {
+        let node = client.rng.random_range(0..client.nodes);
+        let answer = async {
+            let mut connection = Connection::open(&client.network, client.host(), node).await?;
+            connection.ask(1, &request, PATIENCE).await
+        };
+        if answer.await.is_ok_and(|response| response.responses.iter().all(|told| told.error_code == 0)) {
             return;
         }
         client.pause(20..200).await;

@@ -1,11 +1,12 @@
-//! Clients of groups: some commit offsets and are no members, others are, of classic or of consumer groups
-//! (KIP-848). They stay, or come, go, die and fall silent.
+//! Clients of groups: some commit offsets and are no members, others are, of classic groups, of consumer groups
+//! (KIP-848) or of share groups (KIP-932). They stay, or come, go, die and fall silent.
 
 mod classic;
 mod committer;
 mod consumer;
 mod offsets;
 mod seat;
+mod share;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,17 @@ pub enum GroupKind {
     Classic,
     /// They are members of a consumer group.
     Consumer,
+    /// They are members of a share group.
+    Share(ShareRules),
+}
+
+/// What holds for a share group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareRules {
+    /// How long a record is a member's.
+    pub lock: Duration,
+    /// How often a record is delivered at most.
+    pub deliveries: i16,
 }
 
 /// A group that clients use.
@@ -60,6 +72,10 @@ pub async fn run(plan: GroupPlan, clients: Vec<Client>) {
     let patience = group.plan.session.min(group.plan.rebalance) / 2;
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     first.note(Event::GroupMade { group: Arc::clone(&group.plan.name), patience_ms });
+    if let GroupKind::Share(ShareRules { lock, deliveries }) = group.plan.kind {
+        let lock_ms = u64::try_from(lock.as_millis()).unwrap_or(u64::MAX);
+        first.note(Event::ShareMade { group: Arc::clone(&group.plan.name), lock_ms, deliveries });
+    }
     let running = clients.into_iter().map(|client| {
         let seat = Seat::new(client, group.clone());
         tokio::spawn(async move {
@@ -67,6 +83,7 @@ pub async fn run(plan: GroupPlan, clients: Vec<Client>) {
                 GroupKind::Simple => committer::run(seat).await,
                 GroupKind::Classic => classic::run(seat).await,
                 GroupKind::Consumer => consumer::run(seat).await,
+                GroupKind::Share(_) => share::run(seat).await,
             }
         })
     });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use protocol::Uuid;
 use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::messages::{MetadataRequest, MetadataResponse};
 use rand::Rng;
@@ -13,7 +14,7 @@ use crate::history::Event;
 use crate::network::node_named;
 
 /// The version of Metadata that is asked for.
-const METADATA: i16 = 9;
+const METADATA: i16 = 12;
 
 /// A partition's leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,24 @@ pub struct Led {
 pub struct Leaders {
     known: BTreeMap<PartitionIndex, Led>,
     connections: BTreeMap<usize, Connection>,
+    /// The topics' ids.
+    ids: BTreeMap<Uuid, usize>,
 }
 
 impl Leaders {
     /// The leader of a partition, if one is known.
     pub fn of(&self, partition: PartitionIndex) -> Option<Led> {
         self.known.get(&partition).copied()
+    }
+
+    /// The topic with an id, if it is known.
+    pub fn topic(&self, id: Uuid) -> Option<usize> {
+        self.ids.get(&id).copied()
+    }
+
+    /// The id of a topic, if it is known.
+    pub fn id(&self, topic: usize) -> Option<Uuid> {
+        self.ids.iter().find(|(_, of)| **of == topic).map(|(id, _)| *id)
     }
 
     /// A connection to a node, an open one or a new one. Whoever takes it gives it back with
@@ -76,6 +89,9 @@ impl Leaders {
         let trace = &client.trace;
         for (topic, described) in response.topics.iter().enumerate() {
             let Some(name) = client.topic((topic, 0)) else { continue };
+            if !described.topic_id.is_zero() {
+                self.ids.insert(described.topic_id, topic);
+            }
             for partition in &described.partitions {
                 let (index, epoch, leader) =
                     (partition.partition_index, partition.leader_epoch, partition.leader_id);

@@ -42,6 +42,13 @@ pub enum GroupRequest {
         /// What the member owns from now on, if it says so.
         owned: Option<Vec<Place>>,
     },
+    /// DescribeShareGroupOffsets. What it tells stands in the history by itself.
+    ShareOffsets,
+    /// ShareGroupHeartbeat.
+    ShareHeartbeat {
+        /// The member's epoch: 0 joins, −1 leaves.
+        epoch: i32,
+    },
 }
 
 /// What came back.

@@ -180,7 +180,11 @@ pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
             | Event::GroupMade { .. }
             | Event::GroupAsked(_)
             | Event::GroupAnswered { .. }
-            | Event::GroupGone { .. } => {}
+            | Event::GroupGone { .. }
+            | Event::ShareMade { .. }
+            | Event::ShareAsked(_)
+            | Event::ShareAnswered(_)
+            | Event::ShareStart { .. } => {}
         }
     }
     for partition in partitions.values_mut() {

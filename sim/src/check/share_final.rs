@@ -1,0 +1,38 @@
+//! Delivered after it was settled: a member was told that its acceptance or rejection of a record is done, and the
+//! record was delivered by a request that began after that.
+//!
+//! KIP-932, "Acknowledging records": an acknowledged or archived record is not delivered again, and the state that
+//! says so is durable before the answer. Whoever was replaced as the partition's leader and has not heard of it
+//! hands out what it knows, as in Kafka; nothing that is said of that counts. So only a delivery by the leader that
+//! was told, or by a later one, is held against it.
+
+use super::{Anomaly, Findings};
+use crate::history::{ShareGroup, ShareRecords, not_before};
+
+pub(super) fn check(_: &ShareGroup, records: &ShareRecords<'_>, findings: &mut Findings) {
+    for ((topic, index), of) in records {
+        for (offset, record) in of {
+            for said in record.said.iter().filter(|said| said.said.is_final()) {
+                let Some(done) = said.done() else { continue };
+                let again = record
+                    .delivered
+                    .iter()
+                    .find(|delivered| delivered.span().0 > done && not_before(delivered.owner, said.owner));
+                if let Some(again) = again {
+                    findings.add(
+                        Anomaly::DeliveredAfterSettled,
+                        format_args!(
+                            "{topic}-{index}: {} was told of its {:?} of {offset} at {} ms, and {} got it at {} ms",
+                            said.exchange.request.member,
+                            said.said,
+                            said.exchange.asked.ms,
+                            again.exchange.request.member,
+                            again.exchange.asked.ms,
+                        ),
+                    );
+                    break;
+                }
+            }
+        }
+    }
+}
