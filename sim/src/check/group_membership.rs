@@ -4,6 +4,8 @@
 //! KIP-62's session timeout: only silence for that long, leaving, or missing a rebalance costs membership. Kafka
 //! replays its members from `__consumer_offsets` and begins their timers anew, so that a failover is no reason
 //! either. Half of the least timeout counts here: a coordinator that is one no more may have answered meanwhile.
+//! After more silence than that, the coordinator may have given a member up, and one that wakes up as no coordinator
+//! and does not know it yet may still answer: what it says counts once it has had the time to learn.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ const SETTLED_MS: u64 = 30_000;
 struct Known {
     /// When its last heartbeat was sent that was answered (ms).
     alive: u64,
+    /// Heartbeats sent before this do not show that it is a member (ms).
+    doubt: u64,
     /// Its epoch in a consumer group.
     epoch: i32,
     /// Whether something that it sent since then was not answered.
@@ -99,7 +103,10 @@ fn is_unknown(reply: &GroupReply) -> bool {
 fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, findings: &mut Findings) {
     let Some((_, reply)) = &exchange.reply else { return };
     let (member, patience) = (&exchange.member, group.patience_ms);
-    let fresh = watch.members.get(member).is_some_and(|known| at.ms < known.alive + patience);
+    let fresh = watch
+        .members
+        .get(member)
+        .is_some_and(|known| at.ms < known.alive + patience && known.alive >= known.doubt);
     let lost = watch.members.get(member).is_some_and(|known| known.lost);
     match (&exchange.request, reply) {
         (_, GroupReply::Refused(code)) => {
@@ -146,10 +153,13 @@ fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, f
 
 /// A member was heard of.
 fn alive(watch: &mut Watch, member: &Arc<str>, exchange: &Exchange, at: Moment, epoch: i32, patience: u64) {
-    let known = Known { alive: exchange.asked.ms, epoch, lost: false };
-    let before = watch.members.insert(Arc::clone(member), known);
+    let before = watch.members.get(member);
     // It may have been out meanwhile.
-    if before.is_some_and(|before| at.ms >= before.alive + patience) {
+    let silent = before.is_some_and(|before| at.ms >= before.alive + patience);
+    let doubt = if silent { at.ms + patience } else { before.map_or(0, |before| before.doubt) };
+    let known = Known { alive: exchange.asked.ms, doubt, epoch, lost: false };
+    watch.members.insert(Arc::clone(member), known);
+    if silent {
         watch.reason(at.ms);
     }
 }
