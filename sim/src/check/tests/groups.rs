@@ -142,6 +142,9 @@ fn a_member_that_is_heard_of_stays() {
     };
     let (unknown, rebalances) = (r#"{"refused":25}"#, r#"{"refused":27}"#);
     assert_eq!(run(&[(5, DONE), (9, unknown)]), [Anomaly::MemberForgotten]);
+    // After a long silence somebody may answer who is no coordinator any more, but not for long.
+    assert_eq!(run(&[(20, DONE), (22, unknown)]), []);
+    assert_eq!(run(&[(20, DONE), (26, DONE), (32, DONE), (34, unknown)]), [Anomaly::MemberForgotten]);
     assert_eq!(run(&[(5, DONE), (16, unknown)]), []);
     // Everyone was well for a long time.
     let calm: Vec<_> = (1..20).map(|n| (n * 5, DONE)).collect();
