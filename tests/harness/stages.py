@@ -17,7 +17,7 @@ from harness.venv import interpreter
 
 TESTS = Path(__file__).resolve().parent.parent
 REPO = TESTS.parent
-SIMULATOR_MINUTES = 8
+SIMULATOR_MINUTES = 6
 CORE_CLIENT_TESTS = ("test_librdkafka.py", "test_aiokafka.py", "test_refusals.py")
 
 
@@ -100,10 +100,11 @@ def harness(run: Run) -> Outcome:
     return _pytest(run, TESTS / "durability", TESTS / "chaos", TESTS / "groups")
 
 
-def _clients(run: Run, store: str, *files: str, without: str = "", nodes: int = 1) -> Outcome:
+def _clients(run: Run, store: str, *files: str, without: str = "", nodes: int = 1, only: str = "") -> Outcome:
     chosen = [TESTS / "clients" / name for name in files] or [TESTS / "clients"]
     ignored = [f"--ignore-glob={TESTS / 'clients' / without}"] if without else []
-    return _pytest(run, *chosen, *ignored, TIDELOG_TEST_STORE=store, TIDELOG_TEST_NODES=nodes, **run.broker())
+    named = ["-k", only] if only else []
+    return _pytest(run, *chosen, *ignored, *named, TIDELOG_TEST_STORE=store, TIDELOG_TEST_NODES=nodes, **run.broker())
 
 
 def clients_file(run: Run) -> Outcome:
@@ -122,7 +123,7 @@ def clients_s3(run: Run) -> Outcome:
 
 def clients_nodes(run: Run) -> Outcome:
     TOOLS["ministack"].ensure()
-    return _clients(run, "s3", "test_groups.py", "test_share_groups.py", nodes=3)
+    return _clients(run, "s3", "test_groups.py", "test_share_groups.py", nodes=3, only="not static")
 
 
 def kafka_cli(run: Run) -> Outcome:
