@@ -7,7 +7,7 @@
 //! After more silence than that, the coordinator may have given a member up, and one that wakes up as no coordinator
 //! and does not know it yet may still answer: what it says counts once it has had the time to learn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::ErrorCode;
@@ -37,6 +37,8 @@ struct Known {
 #[derive(Default)]
 struct Watch {
     members: BTreeMap<Arc<str>, Known>,
+    /// Who has joined without an answer: its time to ask for its assignment may have begun then.
+    unanswered: BTreeSet<Arc<str>>,
     /// Until when a rebalance has a reason (ms).
     reason: u64,
 }
@@ -86,6 +88,9 @@ fn asked(watch: &mut Watch, exchange: &Exchange, at: Moment) {
     let outcome = exchange.reply.as_ref().filter(|(_, reply)| !is_unknown(reply));
     if changes_members(&exchange.request) {
         watch.reason(outcome.map_or(at.ms + LATE_MS, |(answered, _)| answered.ms));
+    }
+    if outcome.is_none() && matches!(exchange.request, GroupRequest::Join) {
+        watch.unanswered.insert(Arc::clone(member));
     }
     if outcome.is_none()
         && let Some(known) = watch.members.get_mut(member)
@@ -155,7 +160,8 @@ fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, f
 fn alive(watch: &mut Watch, member: &Arc<str>, exchange: &Exchange, at: Moment, epoch: i32, patience: u64) {
     let before = watch.members.get(member);
     // It may have been out meanwhile.
-    let silent = before.is_some_and(|before| at.ms >= before.alive + patience);
+    let silent =
+        before.is_some_and(|before| at.ms >= before.alive + patience) || watch.unanswered.remove(member);
     let doubt = if silent { at.ms + patience } else { before.map_or(0, |before| before.doubt) };
     let known = Known { alive: exchange.asked.ms, doubt, epoch, lost: false };
     watch.members.insert(Arc::clone(member), known);

@@ -146,6 +146,12 @@ fn a_member_that_is_heard_of_stays() {
     assert_eq!(run(&[(20, DONE), (22, unknown)]), []);
     assert_eq!(run(&[(20, DONE), (26, DONE), (32, DONE), (34, unknown)]), [Anomaly::MemberForgotten]);
     assert_eq!(run(&[(5, DONE), (16, unknown)]), []);
+    // Whoever joins again has no more time for the rest of the rebalance than from the first time on.
+    let (joined, sync) = (joined(1, "a"), r#"{"sync":{"generation":1}}"#);
+    let again = |first: &'static str| {
+        exchanges(&[(1, "a", JOIN, first), (8, "a", JOIN, &*joined), (9, "a", sync, unknown)])
+    };
+    assert_eq!((again(""), again(r#"{"refused":27}"#)), (vec![], vec![Anomaly::MemberForgotten]));
     // Everyone was well for a long time.
     let calm: Vec<_> = (1..20).map(|n| (n * 5, DONE)).collect();
     assert_eq!(run(&[&calm[..], &[(98, rebalances)]].concat()), [Anomaly::NeedlessRebalance]);
