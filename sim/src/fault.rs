@@ -64,6 +64,8 @@ struct State {
     plan: FaultPlan,
     script: Vec<(Operation, Matches, Fault)>,
     strike: Option<Strike>,
+    /// How often everything was forgiven.
+    forgiven: u32,
     injected: BTreeMap<FaultKind, u64>,
     reachable: bool,
 }
@@ -84,7 +86,7 @@ impl FaultStore {
     /// The view of one process.
     pub fn of(view: View, inner: Arc<dyn ObjectStore>, rng: StdRng, plan: FaultPlan) -> Self {
         let (script, injected) = Default::default();
-        let state = State { rng, plan, script, strike: None, injected, reachable: true };
+        let state = State { rng, plan, script, strike: None, forgiven: 0, injected, reachable: true };
         Self { inner, state: Arc::new(Mutex::new(state)), view: Arc::new(view) }
     }
 
@@ -114,11 +116,17 @@ impl FaultStore {
         self.state.lock().script.push((operation, Box::new(matches), fault));
     }
 
-    /// Forgets the blow that waits and every scripted fault that no operation has met.
+    /// Forgets the blow that waits, also for the end of an operation that goes on, and every scripted fault that no
+    /// operation has met.
     pub fn forgive(&self) {
         let mut state = self.state.lock();
         state.strike = None;
+        state.forgiven += 1;
         state.script.clear();
+    }
+
+    fn forgiven(&self) -> u32 {
+        self.state.lock().forgiven
     }
 
     /// Scripted faults that no operation has met yet.

@@ -34,14 +34,14 @@ impl FaultStore {
     ) -> Result<T> {
         let process = &self.view.process;
         process.running().await;
-        let strike = course.strike;
+        let (strike, forgiven) = (course.strike, self.forgiven());
         if let Some(strike) = strike.filter(|s| s.moment == Moment::Before) {
             self.view.strike(strike.blow).await;
         }
         let apply = apply(Arc::clone(&self.inner));
         let fault = course.fault;
         let answer = self.suffer(course, at, apply).await;
-        if let Some(strike) = strike.filter(|s| s.moment == Moment::After) {
+        if let Some(strike) = strike.filter(|s| s.moment == Moment::After && self.forgiven() == forgiven) {
             self.view.strike(strike.blow).await;
         }
         process.running().await;
