@@ -54,11 +54,23 @@ pub enum Mutant {
     ForgetShares,
     /// A checkpoint leaves out the share partitions.
     CheckpointWithoutShares,
+    /// A node that follows an older state of the cluster forgets topics of a newer one.
+    ForgetNewTopics,
+    /// A checkpoint is written of a session that has ended and forgotten its partitions.
+    CheckpointAfterEnd,
+    /// Whatever waits becomes one slot, however large, and each attempt to put it has the same time.
+    OneSlot,
+    /// A store that answers reads counts as well, whatever becomes of the writes to it.
+    IgnoreWriteAge,
+    /// What a batch says of itself is not compared with the position that led to it.
+    TrustHeads,
+    /// A shard that can't be rebuilt keeps all others from being served.
+    OneDamageStopsAll,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -83,6 +95,12 @@ impl Mutant {
         Self::AnswerSharesEarly,
         Self::ForgetShares,
         Self::CheckpointWithoutShares,
+        Self::ForgetNewTopics,
+        Self::CheckpointAfterEnd,
+        Self::OneSlot,
+        Self::IgnoreWriteAge,
+        Self::TrustHeads,
+        Self::OneDamageStopsAll,
     ];
 }
 
