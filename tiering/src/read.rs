@@ -239,7 +239,7 @@ mod tests {
         let (small, large) = (batch(100), batch(17 << 20));
         let mut builder = Builder::default();
         let positions = [&small, &large].map(|batch| {
-            let position = builder.push_batch(batch.slice(..16), batch.slice(16..));
+            let position = builder.push_batch(batch.slice(..16), batch.slice(16..)).expect("room");
             let (slot, length, epoch) = (0, batch.len() as u32, Epoch(1));
             let (base_offset, last_offset_delta, max_timestamp) = (0, 0, 0);
             Position { session, epoch, slot, position, length, base_offset, last_offset_delta, max_timestamp }

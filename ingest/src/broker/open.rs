@@ -108,6 +108,7 @@ impl Broker {
             node,
             settings: self.parts.config.settings.clone(),
             config: self.parts.config.log.clone(),
+            cluster: metadata.subscribe(),
         };
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }

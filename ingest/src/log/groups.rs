@@ -4,7 +4,7 @@
 //! `open`. A reply leaves once the group's writes are committed (I10); a rejection that follows from state, once
 //! a slot is that was begun after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +87,8 @@ impl Surroundings {
 pub(super) struct State {
     pub(super) around: Surroundings,
     shards: BTreeMap<ShardId, Held>,
+    /// The groups that have changed since the last capture, or have gone.
+    changed: BTreeSet<(ShardId, GroupId)>,
     /// By group: the last slot that it wrote to, while that is not committed.
     writes: BTreeMap<GroupId, Ticket>,
     waiting: BTreeMap<Token, oneshot::Sender<Decided>>,
@@ -97,8 +99,8 @@ pub(super) struct State {
 
 impl Groups {
     pub(super) fn new(around: Surroundings) -> Self {
-        let (shards, writes, waiting, shares) = Default::default();
-        let state = Mutex::new(State { around, shards, writes, waiting, next: 0, shares });
+        let (shards, changed, writes, waiting, shares) = Default::default();
+        let state = Mutex::new(State { around, shards, changed, writes, waiting, next: 0, shares });
         Self { state, earlier: Notify::new(), start: Instant::now() }
     }
 
@@ -119,13 +121,18 @@ impl Groups {
 }
 
 impl State {
-    /// What a checkpoint holds of these shards.
-    pub(super) fn durable(&self) -> BTreeMap<ShardId, Durable> {
-        let durable = self.shards.iter().map(|(shard, held)| (*shard, held.durable()));
-        durable.filter(|(_, groups)| !groups.is_empty()).collect()
+    /// The groups that have changed since this was last asked, as a checkpoint holds them: none for one that has
+    /// gone.
+    pub(super) fn take_changed(&mut self) -> Vec<(ShardId, GroupId, Option<Arc<Group>>)> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let of = |shard, id: &GroupId| match self.shards.get(&shard)? {
+            Held::Serving(serving) => serving.group(id).cloned(),
+            Held::Frozen(groups) => groups.get(id).cloned(),
+        };
+        changed.map(|(shard, id)| (shard, GroupId::clone(&id), of(shard, &id))).collect()
     }
 
-    /// What a RELEASE holds of a shard.
+    /// What a RELEASE or the first checkpoint holds of a shard.
     pub(super) fn durable_of(&self, shard: ShardId) -> Durable {
         self.shards.get(&shard).map(Held::durable).unwrap_or_default()
     }
@@ -289,6 +296,9 @@ impl Log {
     /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
     pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
         let mut state = self.groups.lock();
+        if cluster.next() < state.around.cluster.next() {
+            return;
+        }
         let before = std::mem::replace(&mut state.around, Surroundings::of(&self.parts, cluster)).cluster;
         let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
         let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
@@ -325,6 +335,8 @@ impl Log {
             drop(open);
             return state.abandon(effects);
         };
+        // What one step writes stays in one slot.
+        open.make_room(0);
         let was_wanted = open.is_wanted();
         for effect in effects {
             match effect {
@@ -333,6 +345,7 @@ impl Log {
                     let record =
                         Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
                     open.builder.push(record);
+                    state.changed.insert((shard, GroupId::clone(&group)));
                     state.writes.insert(group, open.stub.ticket());
                 }
                 Effect::Reply { group, token, reply } => {

@@ -30,12 +30,12 @@ impl Log {
         Some(began + if full { LEAST.min(config.rotate_after) } else { config.rotate_after })
     }
 
-    /// Ends the session and begins the next one. Every slot is committed, and none is in flight. What is
-    /// decided meanwhile stays in the open slot, which becomes the first of the next session.
+    /// Ends the session and begins the next one. Every slot that was put is committed, and none is in flight. What is
+    /// decided meanwhile stays in the slots that wait and in the open one, which become the first of the next session.
     pub(super) async fn rotate(&self, metadata: &MetadataLog, opening: &Opening) -> Result<(), EndReason> {
         let (session, n, previous) = {
             let open = self.open.lock();
-            (open.session, open.n, open.previous)
+            (open.session, open.next_put(), open.previous)
         };
         let mut builder = Builder::default();
         builder.push(Record::Close);
@@ -70,9 +70,11 @@ impl Log {
             return Err(EndReason::Recorded);
         }
         open.session = next;
-        (open.n, open.previous, open.written) = (0, 0, open.builder.body_len() as u64);
-        open.builder.hold_at(committed.k);
-        open.pending.iter_mut().for_each(|pending| pending.epoch = committed.k);
+        (open.n, open.previous, open.written) = (open.cut.len() as u64, 0, open.waiting_bytes() as u64);
+        open.hold_at(committed.k);
+        for (n, cut) in (1..).zip(&mut open.cut) {
+            cut.capture.iter_mut().for_each(|capture| capture.follow(next, committed.k, n));
+        }
         for held in open.shards.values_mut() {
             (held.epoch, held.frozen) = (committed.k, false);
         }

@@ -4,7 +4,7 @@
 //! what it writes are one. What is told of a share partition waits until all that it wrote is committed (I10);
 //! a rejection, until a slot is that was begun after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ impl Held {
 #[derive(Default)]
 pub(super) struct State {
     shards: BTreeMap<ShardId, Held>,
+    /// The share partitions that have changed since the last capture, or have gone.
+    changed: BTreeSet<(ShardId, SharePartitionId)>,
     /// By share partition: the last slot that it wrote to, while that is not committed.
     writes: BTreeMap<SharePartitionId, Ticket>,
     /// Who waits for records.
@@ -43,13 +45,15 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a checkpoint holds of these shards.
-    pub(super) fn durable(&self) -> BTreeMap<ShardId, Shares> {
-        let durable = self.shards.iter().map(|(shard, held)| (*shard, held.durable()));
-        durable.filter(|(_, shares)| !shares.is_empty()).collect()
+    /// The share partitions that have changed since this was last asked, as a checkpoint holds them: none for one
+    /// that has gone.
+    pub(super) fn take_changed(&mut self) -> Vec<(ShardId, SharePartitionId, Option<Arc<SharePartition>>)> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let of = |shard, id: &SharePartitionId| self.shards.get(&shard)?.shard.part(id).cloned();
+        changed.map(|(shard, id)| (shard, id.clone(), of(shard, &id))).collect()
     }
 
-    /// What a RELEASE holds of a shard.
+    /// What a RELEASE or the first checkpoint holds of a shard.
     pub(super) fn durable_of(&self, shard: ShardId) -> Shares {
         self.shards.get(&shard).map(Held::durable).unwrap_or_default()
     }
@@ -80,7 +84,11 @@ impl State {
 
     /// Forgets the share partitions that `gone` names.
     pub(super) fn forget(&mut self, gone: impl Fn(&SharePartitionId) -> bool) {
-        self.shards.values_mut().for_each(|held| held.shard.forget(&gone));
+        for (id, held) in &mut self.shards {
+            let forgotten = held.shard.parts().map(|(part, _)| part).filter(|part| gone(part));
+            self.changed.extend(forgotten.map(|part| (*id, part.clone())));
+            held.shard.forget(&gone);
+        }
     }
 
     /// When something is due.
@@ -211,6 +219,8 @@ impl Log {
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
         // A session that has ended takes along what was decided. Its share partitions are about to be dropped.
         let held = held.filter(|_| !open.ended).ok_or(NotLeader)?;
+        // What one step writes stays in one slot.
+        open.make_room(0);
         let was_wanted = open.is_wanted();
         let mut decided = None;
         for effect in effects {
@@ -218,6 +228,7 @@ impl Log {
                 Effect::Write { id, changes } => {
                     open.written += changes.len() as u64;
                     open.builder.push(Record::Share { epoch: held.epoch, id: id.clone(), changes });
+                    state.changed.insert((shard, id.clone()));
                     state.writes.insert(id, open.stub.ticket());
                 }
                 Effect::Wake(id) => {

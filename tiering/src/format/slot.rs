@@ -300,6 +300,23 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
     Ok(record)
 }
 
+/// The most bytes that a batch takes in the index.
+pub const BATCH_RECORD: usize = 96;
+
+/// The bytes of a record in the index, or a few more.
+fn weigh(record: &Record) -> usize {
+    match record {
+        Record::Batch(_) => BATCH_RECORD,
+        // It must be in one slot, whatever it takes.
+        Record::Release { partitions, .. } => partitions.len() * BATCH_RECORD,
+        record => {
+            let mut w = Writer::default();
+            encode_record(&mut w, record);
+            w.len()
+        }
+    }
+}
+
 /// A slot while it is filled. Its body is a list of slices; nothing is copied together.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -307,26 +324,32 @@ pub struct Builder {
     body_len: usize,
     body_crc: u32,
     records: Vec<Record>,
+    /// The length of the records' encodings, about.
+    index_len: usize,
 }
 
 impl Builder {
     /// Appends a record batch (v2) whose own CRC-32C has been verified: `prefix` is its first 16 bytes, with
-    /// the final offset and leader epoch, `rest` the others as they came. Returns the batch's position. The
-    /// caller keeps the body within [`MAX_BODY`], which no sensible slot comes near.
-    pub fn push_batch(&mut self, prefix: Bytes, rest: Bytes) -> u32 {
-        let position = self.body_len;
-        self.body_len += prefix.len() + rest.len();
-        debug_assert!(self.body_len as u64 <= MAX_BODY, "a slot's body is over 4 GiB");
+    /// the final offset and leader epoch, `rest` the others as they came. Returns the batch's position; `None`, and
+    /// nothing is appended, if the body would be larger than [`MAX_BODY`].
+    pub fn push_batch(&mut self, prefix: Bytes, rest: Bytes) -> Option<u32> {
+        let position = u32::try_from(self.body_len).ok()?;
+        let body_len = self.body_len + prefix.len() + rest.len();
+        if body_len as u64 > MAX_BODY {
+            return None;
+        }
+        self.body_len = body_len;
         let head = BATCH_HEAD.saturating_sub(prefix.len()).min(rest.len());
         self.body_crc = crc32c::crc32c_append(self.body_crc, &prefix);
         self.body_crc = crc32c::crc32c_append(self.body_crc, &rest[..head]);
         self.body.push(prefix);
         self.body.push(rest);
-        position as u32
+        Some(position)
     }
 
     /// Adds a record to the index.
     pub fn push(&mut self, record: Record) {
+        self.index_len += weigh(&record);
         self.records.push(record);
     }
 
@@ -349,6 +372,11 @@ impl Builder {
     /// The body's length so far, in bytes.
     pub fn body_len(&self) -> usize {
         self.body_len
+    }
+
+    /// The length of body and index so far, in bytes: exact but for some bytes of each batch in the index.
+    pub fn weight(&self) -> usize {
+        self.body_len + self.index_len
     }
 
     /// Whether the index has no record.
