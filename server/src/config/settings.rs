@@ -108,7 +108,7 @@ settings! {
         window "window": u64, "N", "4 on memory:// and file://, 16 on networks",
             "How many writes may be on their way at once, 1 to 64. More keep up with a slow store, and lengthen recovery";
         slot_size "slot-size": ByteSize, "SIZE", "8MiB",
-            "An object is written when it has this many bytes, however short the linger. Larger costs fewer PUTs under load, and memory";
+            "An object is written when it has this many bytes, however short the linger, and takes no more but for a single larger batch. Larger costs fewer PUTs under load, and memory";
         request_memory "request-memory": ByteSize, "SIZE", "256MiB",
             "Memory for requests that are being read or not yet durable. Producers over it wait. At least max-request-size";
         max_request_size "max-request-size": ByteSize, "SIZE", "100MiB",
