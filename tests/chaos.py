@@ -2,9 +2,9 @@
 """Inflicts faults on a cluster of real nodes under load, and checks that it keeps every promise.
 
 Nodes are killed, frozen, shut down and cut off from their store, from each other and from their clients;
-the store is killed, runs full, lets one node only read, and is slow. Meanwhile idempotent producers write and consumers read everything. No
-acknowledged record may be lost, doubled, moved or reordered, no consumer may see a gap or go back, and
-within 30 s of healing every partition takes records and every consumer has caught up.
+one of them may only read; the store is killed, runs full, and is slow. Meanwhile idempotent producers write and
+consumers read everything. No acknowledged record may be lost, doubled, moved or reordered, no consumer may see a
+gap or go back, and within 30 s of healing every partition takes records and every consumer has caught up.
 
 Without any count the long run is made, of several hours' worth of ordinary misfortune; with one, the
 kinds not counted are absent. A seed repeats the plan, but not the timing of real processes.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Kills a broker with -9 again and again under load, and checks that nothing acknowledged is missing.
 
-Two idempotent producers write to six partitions of two topics all the while, and eight clients create
-topics and write their first records at once. After every round, and over the whole log at the end, an independent consumer must find every acknowledged record exactly
-once, at its acknowledged offset and in its producer's order, and no record twice.
+Two idempotent producers write to six partitions of two topics all the while, and eight clients create topics
+and write their first records at once. After every round, and over the whole log at the end, an independent
+consumer must find every acknowledged record exactly once, at its acknowledged offset and in its producer's
+order, and no record twice.
 
 Run by the Python of `tests/setup python`, or by any: it changes over to that one by itself.
 """

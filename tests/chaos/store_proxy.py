@@ -8,8 +8,9 @@ stall   forwards once another mode is set, even for a client that has gone: a la
 reset   resets the connection, before or after forwarding
 full    answers every PUT as MinIO does when its disks are full
 denied  answers every write as S3 does for credentials that may only read
-Proxies may share a `Link`, which is down or takes only so many bytes a second of what is written. A request is forwarded only when all of it has arrived, so a client that freezes half-way through a body
-holds no lock of the store's.
+A request is forwarded only when all of it has arrived, so a client that freezes half-way through a body
+holds no lock of the store's. Proxies may share a `Link`, which is down, or carries only so many bytes of bodies
+a second to the store.
 """
 
 import asyncio
