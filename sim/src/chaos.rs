@@ -38,6 +38,7 @@ enum Mend {
     Restore(Vec<(Host, Host)>),
     Reach(usize),
     Undrain(usize),
+    SetRight(usize),
 }
 
 /// Lets things go wrong for a while, then mends everything.
@@ -126,6 +127,7 @@ impl<'a> Chaos<'a> {
                     }
                 }
                 Mend::Undrain(node) => self.drain(node, false),
+                Mend::SetRight(node) => self.cluster.set_right(node),
             }
         }
     }
@@ -190,6 +192,10 @@ impl<'a> Chaos<'a> {
             Misfortune::Clock => {
                 self.suffered.clocks += 1;
                 self.cluster.step_clock(node, clock);
+                if clock % 2 == 0 {
+                    self.cluster.lead_astray(node);
+                    self.due.push((at, Mend::SetRight(node)));
+                }
             }
             Misfortune::Shutdown => {
                 self.suffered.shutdowns += 1;
@@ -276,6 +282,7 @@ impl<'a> Chaos<'a> {
         self.cluster.network.restore_all();
         for node in 0..self.cluster.len() {
             let fair = self.scenario.fair.clone();
+            self.cluster.set_right(node);
             match self.cluster.current(node) {
                 Some(running) => {
                     running.process.resume();

@@ -22,6 +22,9 @@ use crate::network::Network;
 use crate::trace::Trace;
 pub use node::Running;
 
+/// How far a clock goes astray: further than anything is kept.
+const ASTRAY_MS: i64 = 8 * 86_400_000;
+
 /// How a cluster is set up.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -42,6 +45,8 @@ pub struct Setup {
 struct Machine {
     /// What its clock is ahead, in milliseconds.
     clock: Arc<std::sync::atomic::AtomicI64>,
+    /// What of that is a fault that is to be mended soon.
+    astray: i64,
     /// The process that has the machine's address.
     current: Option<Running>,
     /// Processes that go on without it.
@@ -105,6 +110,8 @@ impl Cluster {
     /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but nobody
     /// new finds it.
     pub fn start(&mut self, node: usize, weather: FaultPlan) {
+        // Nobody can tell that a clock was wrong from the start.
+        self.set_right(node);
         self.processes += 1;
         let running = Running::start(self, node, weather);
         self.trace.line(format_args!("start {node} as {:?}", running.process));
@@ -160,6 +167,19 @@ impl Cluster {
     /// Sets a machine's clock forward, or back.
     pub fn step_clock(&self, node: usize, by_ms: i64) {
         self.machines[node].clock.fetch_add(by_ms, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Sets a machine's clock more than a week forward, until it is set right.
+    pub fn lead_astray(&mut self, node: usize) {
+        self.set_right(node);
+        self.machines[node].astray = ASTRAY_MS;
+        self.step_clock(node, ASTRAY_MS);
+    }
+
+    /// Sets a machine's clock back to where it was before it went astray.
+    pub fn set_right(&mut self, node: usize) {
+        let astray = std::mem::take(&mut self.machines[node].astray);
+        self.step_clock(node, -astray);
     }
 
     /// A node that serves, if there is one.

@@ -37,7 +37,7 @@ pub enum Misfortune {
     ClientPartition,
     /// A node can't reach the store.
     StoreLoss,
-    /// A node's clock is set.
+    /// A node's clock is set, by up to an hour; it may be days ahead for a while, too.
     Clock,
     /// A node is stopped as it should be, and started again.
     Shutdown,

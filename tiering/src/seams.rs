@@ -2,22 +2,36 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use coordinator::steady::{SETTLING, Steady};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
+use tokio::time::Instant;
 use ulid::Ulid;
 
 use crate::format::envelope::Nonce;
+use crate::mutant::{self, Mutant};
 
 /// The wall clock, in milliseconds since 1970. No safety rule reads it (I8).
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+pub struct Clock(Arc<Inner>);
+
+struct Inner {
+    now: Box<dyn Fn() -> i64 + Send + Sync>,
+    /// The zero of the monotonic clock that it is compared with.
+    began: Instant,
+    steady: Mutex<Steady>,
+}
 
 impl Clock {
     /// A clock that reads `now`.
     pub fn new(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let mut steady = Steady::default();
+        // Only what comes after this first look can be told from a step.
+        let _ = steady.look(Duration::ZERO, now());
+        Self(Arc::new(Inner { now: Box::new(now), began: Instant::now(), steady: Mutex::new(steady) }))
     }
 
     /// The machine's clock.
@@ -27,7 +41,34 @@ impl Clock {
 
     /// Milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
-        (self.0)()
+        (self.0.now)()
+    }
+
+    /// Milliseconds since 1970, for whoever deletes for good what is old; `None` while the clock may be wrong,
+    /// since it has gone further than the monotonic one ([`Steady`]). Warns when that begins.
+    pub fn settled_ms(&self) -> Option<i64> {
+        let mut steady = self.0.steady.lock();
+        let before = steady.is_in_doubt();
+        let (elapsed, now) = (self.0.began.elapsed(), self.now_ms());
+        match steady.look(elapsed, now) {
+            Err(doubt) if !before => tracing::warn!(
+                ahead_s = doubt.ahead_ms / 1000,
+                waits_s = SETTLING.as_secs(),
+                "the clock is further than time has passed: nothing expires by age until both agree again, or have \
+                 agreed for as long as this waits",
+            ),
+            Ok(()) if before => tracing::info!("the clock is believed again: what is old expires"),
+            _ => {}
+        }
+        (!steady.is_in_doubt() || mutant::is(Mutant::BelieveClock)).then_some(now)
+    }
+
+    /// Compares the clock with a time (ms since 1970) that was written down some time ago: a clock that is much
+    /// later may be wrong from the start.
+    pub fn compare(&self, known: i64) {
+        let mut steady = self.0.steady.lock();
+        let (elapsed, now) = (self.0.began.elapsed(), self.now_ms());
+        steady.compare(elapsed, now, known);
     }
 }
 
@@ -68,5 +109,32 @@ impl Entropy {
     pub fn ulid(&self, clock: &Clock) -> Ulid {
         let random = u128::from_be_bytes(self.nonce());
         Ulid::from_parts(u64::try_from(clock.now_ms()).unwrap_or(0), random)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_is_settled_unless_it_goes_further_than_time() {
+        let wall = Arc::new(AtomicI64::new(1_000_000));
+        let shown = Arc::clone(&wall);
+        let clock = Clock::new(move || shown.load(Ordering::Relaxed));
+        let same = clock.clone();
+        assert_eq!(clock.settled_ms(), Some(1_000_000));
+        wall.store(1_000_000 + 86_400_000, Ordering::Relaxed);
+        assert_eq!(clock.settled_ms(), None);
+        assert_eq!(clock.now_ms(), 87_400_000, "what is stored has the time that it is");
+        assert_eq!(same.settled_ms(), None, "a clone is the same clock");
+        wall.store(1_010_000, Ordering::Relaxed);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(clock.settled_ms(), Some(1_010_000));
+        clock.compare(1_010_000 - 86_400_000);
+        assert_eq!(clock.settled_ms(), None, "nobody has written for a day");
     }
 }

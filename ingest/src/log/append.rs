@@ -186,10 +186,11 @@ impl Log {
         Ok(decided.state.producers.iter().map(|(&id, producer)| (id, producer.clone())).collect())
     }
 
-    /// Forgets producers that have been idle for too long, by a durable record.
+    /// Forgets producers that have been idle for too long, by a durable record; none while the clock may be wrong.
     pub fn expire_producers(&self) {
         let expiration = i64::try_from(self.parts.config.producer_expiration.as_millis()).unwrap_or(i64::MAX);
-        let before = self.parts.clock.now_ms().saturating_sub(expiration);
+        let Some(now) = self.parts.clock.settled_ms() else { return };
+        let before = now.saturating_sub(expiration);
         let mut open = self.open.lock();
         if open.ended {
             return;

@@ -182,7 +182,11 @@ impl State {
 
 impl Log {
     fn group_time(&self) -> Now {
-        Now { since_start: self.groups.now(), wall: self.parts.clock.now_ms() }
+        let (clock, since_start) = (&self.parts.clock, self.groups.now());
+        match clock.settled_ms() {
+            Some(wall) => Now { since_start, wall, is_settled: true },
+            None => Now { since_start, wall: clock.now_ms(), is_settled: false },
+        }
     }
 
     /// Serves the groups of a shard from now on.

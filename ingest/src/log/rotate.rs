@@ -19,14 +19,15 @@ const LEAST: Duration = Duration::from_secs(60);
 pub type Opening = Arc<dyn Fn(SessionId) -> Op + Send + Sync>;
 
 impl Log {
-    /// When the session that began then should be followed by another; never if nothing was written.
+    /// When the session that began then should be followed by another. If nothing was written, not before it is
+    /// full of empty slots: each of those was waited for, and none is put by itself.
     pub(super) fn rotation_due(&self, began: Instant) -> Option<Instant> {
         let config = &self.parts.config;
         let open = self.open.lock();
-        if open.written == 0 {
+        let full = open.n >= config.rotate_slots || open.written >= config.rotate_bytes;
+        if open.written == 0 && !full {
             return None;
         }
-        let full = open.n >= config.rotate_slots || open.written >= config.rotate_bytes;
         Some(began + if full { LEAST.min(config.rotate_after) } else { config.rotate_after })
     }
 

@@ -18,6 +18,7 @@ mod produce;
 mod protocol_errors;
 mod recompression;
 mod retention;
+mod rotation;
 mod settings;
 mod share_groups;
 mod status;
