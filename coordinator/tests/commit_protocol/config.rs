@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) spread: bool,
     /// Replay takes two steps, and a session runs meanwhile; else it is done at once.
     pub(crate) slow: bool,
+    /// Sessions read metadata as they go, which they need not if nothing can come to them.
+    pub(crate) follows: bool,
     /// Ended sessions are deleted.
     pub(crate) deletes: bool,
     /// What clients, operators and tiering ask for in all.
@@ -77,7 +79,7 @@ impl Config {
 }
 
 const NONE: Requests =
-    Requests { reads: 0, rejections: 0, topics: 0, producer_ids: 0, releases: 0, compactions: 0 };
+    Requests { reads: 0, rejections: 0, topics: 0, producer_ids: 0, releases: 0, compactions: 0, damages: 0 };
 
 const BASE: Config = Config {
     name: "",
@@ -94,6 +96,7 @@ const BASE: Config = Config {
     survivors: false,
     spread: false,
     slow: false,
+    follows: false,
     deletes: false,
     requests: NONE,
     expects: &[],
@@ -149,6 +152,50 @@ pub(crate) const CHECKPOINTS: Config = Config {
     ..BASE
 };
 
+/// An owner reads in metadata that its session has ended while a slot is in flight that landed before the SEAL.
+pub(crate) const AFTER_END: Config = Config {
+    name: "after the end",
+    opens: &[1, 1, 1],
+    producers: &[1, 1],
+    window: 1,
+    slots: 1,
+    checkpoints: true,
+    follows: true,
+    expects: &[Event::ConfirmedAfterEnd, Event::CaptureDropped, Event::LandedPastEnd, Event::GivenUpLanded],
+    ..BASE
+};
+
+/// A taker or a new owner finds the newest checkpoint damaged.
+pub(crate) const FALLBACK: Config = Config {
+    name: "fallback",
+    opens: &[1, 1, 1],
+    producers: &[2],
+    window: 1,
+    slots: 2,
+    inherited: true,
+    checkpoints: true,
+    slow: true,
+    requests: Requests { damages: 1, ..NONE },
+    expects: &[Event::FellBack, Event::ReplayedFromCheckpoint, Event::ReplayedThroughChain],
+    ..BASE
+};
+
+/// A shard goes to another session and comes back by a takeover, while its first one writes checkpoints.
+pub(crate) const RETURN: Config = Config {
+    name: "a shard that returns",
+    shards: 2,
+    opens: &[1, 1],
+    warm: 2,
+    producers: &[1, 1],
+    window: 1,
+    slots: 2,
+    survivors: true,
+    checkpoints: true,
+    requests: Requests { releases: 1, ..NONE },
+    expects: &[Event::MovedBack, Event::ReleasedInCheckpoint, Event::SealedFromCheckpoint],
+    ..BASE
+};
+
 /// Clean shutdown and rotation, with a taker that does not know of them.
 pub(crate) const CLOSE: Config = Config {
     name: "close",
@@ -162,6 +209,9 @@ pub(crate) const CLOSE: Config = Config {
         Event::CloseFenced,
         Event::Rotated,
         Event::ShutDown,
+        Event::RotatedWhileWriting,
+        Event::LandedPastEnd,
+        Event::GivenUpLanded,
     ],
     ..BASE
 };
@@ -303,7 +353,7 @@ pub(crate) const GRANTS: Config = Config {
     window: 1,
     checkpoints: true,
     slow: true,
-    slots: 2,
+    slots: 1,
     requests: Requests { releases: 1, ..NONE },
     expects: &[
         Event::CapturedWhileReplaying,
@@ -315,6 +365,9 @@ pub(crate) const GRANTS: Config = Config {
     ],
     ..BASE
 };
+
+/// The same with one slot more in each session.
+pub(crate) const LONGER_GRANTS: Config = Config { name: "longer grants", slots: 2, ..GRANTS };
 
 /// Sessions are deleted while others still replay, and late PUTs bring objects back.
 pub(crate) const DELETION: Config = Config {

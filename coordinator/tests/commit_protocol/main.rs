@@ -1,6 +1,6 @@
 //! The commit protocol (architecture, section 3), checked exhaustively within small bounds.
 //!
-//! [`model`] says which steps there are. [`commit`], [`checkpoint`], [`handover`], [`takeover`], [`recovery`],
+//! [`model`] says which steps there are. [`commit`], [`checkpoint`], [`writer`], [`handover`], [`takeover`], [`recovery`],
 //! [`deletion`] and [`producer_ids`] say what processes do with their memory, [`node`]; [`world`] what the store
 //! holds, [`log`] what a shard does, [`meta`] how metadata folds; [`properties`] what must hold; [`config`] the
 //! bounds; [`mutants`] which broken rules the checker must find. Left out: snapshots, groups and transactions,
@@ -23,6 +23,7 @@ mod properties;
 mod recovery;
 mod takeover;
 mod world;
+mod writer;
 
 use std::time::Instant;
 
@@ -60,6 +61,9 @@ mod correct_protocol_holds {
         race: RACE,
         reopen: REOPEN,
         checkpoints: CHECKPOINTS,
+        after_end: AFTER_END,
+        fallback: FALLBACK,
+        shard_that_returns: RETURN,
         close: CLOSE,
         reads: READS,
         cold: COLD,
@@ -78,6 +82,8 @@ mod correct_protocol_holds {
         deletion_after_rotation: DELETION_AFTER_ROTATION,
         #[ignore = "more than 1 million states, not yet run to its end"]
         deletion_of_two: DELETION_OF_TWO,
+        #[ignore = "millions of states: minutes"]
+        longer_grants: LONGER_GRANTS,
         #[ignore = "more than 7.5 million states: minutes, gigabytes"]
         everything: EVERYTHING,
     }
@@ -145,6 +151,16 @@ mod mutant_is_caught {
         accepts_after_close: AcceptsAfterClose,
         checkpoints_unconfirmed: CheckpointsUnconfirmed,
         checkpoints_over_gap: CheckpointsOverGap,
+        checks_no_end: ChecksNoEnd,
+        leaves_out_after_end: LeavesOutAfterEnd,
+        retry_grows_checkpoint: RetryGrowsCheckpoint,
+        loses_given_up: LosesGivenUp,
+        writes_under_next_session: WritesUnderNextSession,
+        credits_next_session: CreditsNextSession,
+        keeps_image_of_moved: KeepsImageOfMoved,
+        overwrites_checkpoint: OverwritesCheckpoint,
+        fallback_skips_slots: FallbackSkipsSlots,
+        damaged_is_empty: DamagedIsEmpty,
         inherits_without_replay: InheritsWithoutReplay,
         forgets_predecessors: ForgetsPredecessors,
         reads_without_barrier: ReadsWithoutBarrier,
