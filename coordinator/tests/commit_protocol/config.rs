@@ -24,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) inherited: bool,
     /// An owner writes checkpoints over its own slots.
     pub(crate) checkpoints: bool,
+    /// A checkpoint writer waits until a write has ended or is given up. Else it gives up at once, which
+    /// leaves out nothing that may land, only what the writer knows.
+    pub(crate) waits: bool,
     /// An owner may shut down, or rotate if it may open another session.
     pub(crate) close: bool,
     /// A process with a session takes over others' shards.
@@ -92,6 +95,7 @@ const BASE: Config = Config {
     slots: 2,
     inherited: false,
     checkpoints: false,
+    waits: false,
     close: false,
     survivors: false,
     spread: false,
@@ -152,7 +156,8 @@ pub(crate) const CHECKPOINTS: Config = Config {
     ..BASE
 };
 
-/// An owner reads in metadata that its session has ended while a slot is in flight that landed before the SEAL.
+/// An owner reads in metadata that its session has ended while a slot is in flight that landed before the
+/// SEAL.
 pub(crate) const AFTER_END: Config = Config {
     name: "after the end",
     opens: &[1, 1, 1],
@@ -160,6 +165,7 @@ pub(crate) const AFTER_END: Config = Config {
     window: 1,
     slots: 1,
     checkpoints: true,
+    waits: true,
     follows: true,
     expects: &[Event::ConfirmedAfterEnd, Event::CaptureDropped, Event::LandedPastEnd, Event::GivenUpLanded],
     ..BASE
@@ -203,6 +209,7 @@ pub(crate) const CLOSE: Config = Config {
     producers: &[1, 1],
     close: true,
     checkpoints: true,
+    waits: true,
     expects: &[
         Event::CloseWithoutEntryTaken,
         Event::EndedTaken,
@@ -255,6 +262,7 @@ pub(crate) const EVERYTHING: Config = Config {
     producers: &[1, 1],
     inherited: true,
     checkpoints: true,
+    waits: true,
     close: true,
     requests: Requests { reads: 1, ..NONE },
     ..BASE
@@ -353,7 +361,7 @@ pub(crate) const GRANTS: Config = Config {
     window: 1,
     checkpoints: true,
     slow: true,
-    slots: 1,
+    slots: 2,
     requests: Requests { releases: 1, ..NONE },
     expects: &[
         Event::CapturedWhileReplaying,
@@ -365,9 +373,6 @@ pub(crate) const GRANTS: Config = Config {
     ],
     ..BASE
 };
-
-/// The same with one slot more in each session.
-pub(crate) const LONGER_GRANTS: Config = Config { name: "longer grants", slots: 2, ..GRANTS };
 
 /// Sessions are deleted while others still replay, and late PUTs bring objects back.
 pub(crate) const DELETION: Config = Config {
@@ -391,6 +396,14 @@ pub(crate) const DELETION: Config = Config {
     ..BASE
 };
 
+/// The newest checkpoint is damaged, and what the older ones start from may be deleted.
+pub(crate) const FALLBACK_AFTER_DELETION: Config = Config {
+    name: "fallback after deletion",
+    requests: Requests { compactions: 1, damages: 1, ..NONE },
+    expects: &[Event::FellBack, Event::Deleted, Event::ReplayMissedObject],
+    ..DELETION
+};
+
 /// Records in segments, and takeovers that start from before and after they got there.
 pub(crate) const COMPACTION: Config = Config {
     name: "compaction",
@@ -411,6 +424,7 @@ pub(crate) const FROZEN: Config = Config {
     producers: &[1, 1],
     window: 1,
     checkpoints: true,
+    waits: true,
     slots: 3,
     requests: Requests { releases: 1, ..NONE },
     expects: &[Event::ReleasedInCheckpoint, Event::ReleasedTaken],

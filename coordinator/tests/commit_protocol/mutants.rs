@@ -53,8 +53,8 @@ pub(crate) enum Mutant {
     CheckpointsUnconfirmed,
     /// A checkpoint covers a confirmed slot behind one that is not.
     CheckpointsOverGap,
-    /// A capture is written though its session ended before its slot was confirmed, and with it the partitions:
-    /// the checkpoint has shards without records.
+    /// A capture is written though its session ended before its slot was confirmed, and with it the
+    /// partitions: the checkpoint has shards without records.
     ChecksNoEnd,
     /// The same, and the shards are not in the checkpoint either.
     LeavesOutAfterEnd,
@@ -131,9 +131,9 @@ impl Mutant {
         matches!(self, EntryConflictIsSuccess | ResendsLostEntry | ResendsUnresolvedEntry | ResolvesByProcess)
     }
 
-    /// Clients lose nothing within the bounds. A void entry is all the harm done, because what proposers presume
-    /// is a second fence behind I11; or a shard stays without an owner, because nobody finds its log; or a false
-    /// checkpoint is written, and nobody starts from it.
+    /// Clients lose nothing within the bounds. A void entry is all the harm done, because what proposers
+    /// presume is a second fence behind I11; or a shard stays without an owner, because nobody finds its log;
+    /// or a false checkpoint is written, and nobody starts from it.
     pub(crate) fn is_held(self) -> bool {
         matches!(
             self,
@@ -161,12 +161,13 @@ impl Mutant {
             | Mutant::WritesUnderNextSession
             | Mutant::CreditsNextSession => config::CLOSE,
             Mutant::ChecksNoEnd | Mutant::LeavesOutAfterEnd => config::AFTER_END,
-            Mutant::LosesGivenUp => config::FROZEN,
+            Mutant::LosesGivenUp
+            | Mutant::RetryGrowsCheckpoint
+            | Mutant::OverwritesCheckpoint
+            | Mutant::CheckpointDropsReleased => config::FROZEN,
             Mutant::FallbackSkipsSlots | Mutant::DamagedIsEmpty => config::FALLBACK,
             Mutant::KeepsImageOfMoved => config::RETURN,
-            Mutant::RetryGrowsCheckpoint
-            | Mutant::OverwritesCheckpoint
-            | Mutant::CheckpointsUnconfirmed
+            Mutant::CheckpointsUnconfirmed
             | Mutant::CheckpointsOverGap
             | Mutant::SealsPastCheckpoint
             | Mutant::ReplaysPastCheckpoint
@@ -180,7 +181,6 @@ impl Mutant {
             | Mutant::AppendsAfterRelease
             | Mutant::MovesReleasedOfDead
             | Mutant::MoveLosesLeaders => config::MOVES,
-            Mutant::CheckpointDropsReleased => config::FROZEN,
             Mutant::AsOfPastReplay | Mutant::ServesBeforeReplay => config::GRANTS,
             Mutant::CompactionLosesLeaders | Mutant::ReusesTrimmedSlot => config::COMPACTION,
             Mutant::DeletesSeal

@@ -69,8 +69,8 @@ impl Holding {
     }
 }
 
-/// What was captured when the slot before it was cut. A holding that is in it keeps its state until that slot is
-/// confirmed, so that the states are read from the slots then.
+/// What was captured when the slot before it was cut. A holding that is in it keeps its state until that slot
+/// is confirmed, so that the states are read from the slots then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Capture {
     /// Zero if nothing was captured.

@@ -233,8 +233,8 @@ fn named_checkpoints_are_there(_: &Protocol, w: &World) -> bool {
     })
 }
 
-/// The checkpoint has the state after the session's first `n` slots of each shard that was granted to it before
-/// `as_of` and not moved away: no shard is missing, and none is there without its records.
+/// The checkpoint has the state after the session's first `n` slots of each shard that was granted to it
+/// before `as_of` and not moved away: no shard is missing, and none is there without its records.
 fn is_true(w: &World, sid: Sid, n: u8, checkpoint: &Checkpoint) -> bool {
     let ledger = judge(w);
     let decided = |shard: usize, at: usize| {

@@ -1,7 +1,8 @@
 //! The checkpoint writer: a task of its own in each process, with one write under way at a time.
 //!
-//! An attempt that is repeated sends the same bytes. A write whose outcome is not known is given up in the end,
-//! so that the next one is not kept waiting; it may still land then, whatever has become of its session.
+//! An attempt that is repeated sends the same bytes. A write whose outcome is not known is given up in the
+//! end, so that the next one is not kept waiting; it may still land then, whatever has become of its session.
+//! As that may happen at any time, to begin a second write beside the first one adds nothing that could land.
 
 use crate::events::Event;
 use crate::model::Protocol;
@@ -41,7 +42,8 @@ impl Protocol {
         match step {
             Step::Send => {
                 let Writer { n, image: checkpoint, .. } = *writer;
-                (writer.due, writer.writing) = (false, Some((sid, n, checkpoint.as_of)));
+                writer.due = false;
+                writer.writing = self.cfg.waits.then_some((sid, n, checkpoint.as_of));
                 w.issue(Put::Checkpoint { sid, n, checkpoint });
             }
             Step::Written => {
