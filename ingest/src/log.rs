@@ -32,7 +32,7 @@ use tiering::recover::Recovered;
 use tiering::seams::{Clock, Entropy};
 use tiering::session::SlotWriter;
 use tiering::store::Store;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended};
@@ -44,6 +44,7 @@ pub use share::Decided;
 pub use ticket::{NotLeader, Ticket};
 pub use trim::{TrimOutcome, TrimTo};
 
+pub use crate::memory::Permit;
 use crate::metrics::Metrics;
 use open::Open;
 use tail::Tail;
@@ -237,9 +238,6 @@ impl Log {
         self.tail.lock().bytes()
     }
 }
-
-/// Memory that a request's bytes take, given back when it is dropped.
-pub type Permit = OwnedSemaphorePermit;
 
 #[cfg(test)]
 #[path = "log/log_test.rs"]
