@@ -201,6 +201,27 @@ pub(crate) enum Answer {
     Later(BoxFuture<'static, Reply>),
 }
 
+/// The APIs of which something goes into the log.
+const STORED: [ApiKey; 11] = [
+    ApiKey::Produce,
+    ApiKey::JoinGroup,
+    ApiKey::SyncGroup,
+    ApiKey::LeaveGroup,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetDelete,
+    ApiKey::DeleteGroups,
+    ApiKey::ShareFetch,
+    ApiKey::ShareAcknowledge,
+    ApiKey::AlterShareGroupOffsets,
+    ApiKey::DeleteShareGroupOffsets,
+];
+
+/// Whether something of a frame goes into the log, by how it begins.
+pub(crate) fn begins_stored(frame: &[u8]) -> bool {
+    let key = frame.first_chunk().map(|key| i16::from_be_bytes(*key));
+    STORED.iter().any(|stored| Some(stored.code()) == key)
+}
+
 impl Answer {
     /// The answer, with the memory that was taken for it before it was made; what it does not need is given back.
     fn within(self, permit: Option<Permit>) -> Self {
@@ -319,19 +340,15 @@ impl Incoming {
             ApiKey::Produce => Stored::Yes {
                 unacknowledged: produce::acks(&self.body, self.header.request_api_version) == Some(0),
             },
-            ApiKey::JoinGroup
-            | ApiKey::SyncGroup
-            | ApiKey::LeaveGroup
-            | ApiKey::OffsetCommit
-            | ApiKey::OffsetDelete
-            | ApiKey::DeleteGroups
-            | ApiKey::ShareFetch
-            | ApiKey::ShareAcknowledge
-            | ApiKey::AlterShareGroupOffsets
-            | ApiKey::DeleteShareGroupOffsets => Stored::Yes { unacknowledged: false },
             ApiKey::ConsumerGroupHeartbeat | ApiKey::ShareGroupHeartbeat => Stored::Heartbeat,
+            key if STORED.contains(&key) => Stored::Yes { unacknowledged: false },
             _ => Stored::No,
         }
+    }
+
+    /// Whether the request has no effect until it has its answer, so that it may be given up with its client.
+    pub(crate) fn is_void_alone(&self) -> bool {
+        self.key() == ApiKey::Produce && self.stored() == Stored::Yes { unacknowledged: false }
     }
 
     /// The bytes that the answer may take while it is made, where it may tell of the whole cluster; what it is made

@@ -45,6 +45,9 @@ pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 /// The most bytes that a batch may decompress to where its records are looked at: they cost time, if no memory.
 pub(crate) const UNPACKED: usize = 256 << 20;
 
+/// So much of the memory for requests is for those of which nothing goes into the log: one part of so many.
+const OTHERS: usize = 16;
+
 /// What a broker is made with.
 pub struct BrokerParts {
     /// The one thing that it keeps anything in.
@@ -111,6 +114,7 @@ pub struct Broker {
     process: ProcessId,
     reader: Reader,
     memory: Pool,
+    others: Pool,
     unpacking: Pool,
     answers: Pool,
     metadata: OnceLock<Arc<MetadataLog>>,
@@ -130,7 +134,9 @@ impl Broker {
     pub fn new(parts: BrokerParts) -> Arc<Self> {
         let process = ProcessId::from(parts.entropy.ulid(&parts.clock));
         let reader = Reader::new(parts.store.clone(), parts.config.read_cache_bytes);
-        let memory = Pool::new(parts.config.request_memory);
+        // A part of it for what does not wait for the store.
+        let others = Pool::new(parts.config.request_memory / OTHERS);
+        let memory = Pool::new(parts.config.request_memory - others.size());
         let unpacking = Pool::new(parts.config.unpack_memory);
         let answers = Pool::new(parts.config.answer_memory);
         Arc::new(Self {
@@ -138,6 +144,7 @@ impl Broker {
             process,
             reader,
             memory,
+            others,
             unpacking,
             answers,
             metadata: OnceLock::new(),
@@ -170,7 +177,12 @@ impl Broker {
         &self.parts.store
     }
 
-    /// The bytes that requests may take.
+    /// The bytes that large requests may take of which nothing goes into the log.
+    pub(crate) fn others(&self) -> &Pool {
+        &self.others
+    }
+
+    /// The bytes that requests may take of which something goes into the log.
     pub fn memory(&self) -> &Pool {
         &self.memory
     }

@@ -93,6 +93,7 @@ pub async fn serve(
         idle: config.idle_timeout,
         stall: config.stall_timeout,
         memory: broker.memory().clone(),
+        others: broker.others().clone(),
     };
     let metrics = Arc::clone(broker.metrics());
     let owed = Arc::new(Owed::default());
@@ -210,7 +211,7 @@ async fn handle(frames: &mut Frames<impl Inbound>, context: &Context, frame: Fra
             Stored::Heartbeat => frames.limits().memory.try_take(length),
         };
     }
-    let answer = if incoming.is_patient() {
+    let answer = if incoming.is_patient() || incoming.is_void_alone() {
         unless_closed(frames, incoming.handle(context, permit)).await??
     } else {
         incoming.handle(context, permit).await?

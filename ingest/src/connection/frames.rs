@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, Interest, ReadHalf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{sleep, timeout};
 
+use crate::api::begins_stored;
 use crate::memory::{Permit, Pool};
 
 /// Any peer may make this much be allocated by a length alone. Of a larger frame this much is read first;
@@ -49,8 +50,10 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// How long it may send nothing within a frame.
     pub(crate) stall: Duration,
-    /// The bytes that requests of all connections may take.
+    /// The bytes that requests of all connections may take of which something goes into the log.
     pub(crate) memory: Pool,
+    /// Those that the others may take. They don't wait for what waits for the store.
+    pub(crate) others: Pool,
 }
 
 /// What requests come from.
@@ -235,14 +238,15 @@ impl<R: Inbound> Frames<R> {
         self.ahead = BytesMut::new();
         self.fill(&mut frame, length.min(TRUSTED), length).await?;
         let mut waited = false;
-        let permit = match self.limits.memory.try_take(length + OVERHEAD) {
+        let pool = if begins_stored(&frame) { &self.limits.memory } else { &self.limits.others };
+        let permit = match pool.try_take(length + OVERHEAD) {
             Some(permit) => Some(permit),
             None => {
                 waited = true;
                 tokio::select! {
                     biased;
                     () = self.left() => return Err(FrameError::Left),
-                    permit = self.limits.memory.take(length + OVERHEAD) => permit,
+                    permit = pool.take(length + OVERHEAD) => permit,
                 }
             }
         };

@@ -12,6 +12,7 @@ fn limits(memory_bytes: usize) -> Limits {
         idle: Duration::from_secs(600),
         stall: Duration::from_secs(30),
         memory: Pool::new(memory_bytes),
+        others: Pool::new(memory_bytes),
     }
 }
 
@@ -24,6 +25,11 @@ fn frame(length: usize, fill: u8) -> Vec<u8> {
     let mut frame = i32::try_from(length).unwrap_or(-1).to_be_bytes().to_vec();
     frame.resize(PREFIX + length, fill);
     frame
+}
+
+/// A frame that is a Produce by its first bytes.
+fn produce(length: usize) -> Vec<u8> {
+    frame(length, 0)
 }
 
 fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
@@ -103,7 +109,7 @@ async fn silence_between_frames_and_within_one() {
 async fn a_large_frame_waits_for_memory_and_then_comes_whole() {
     let (mut peer, frames) = frames();
     let mut frames = Frames { limits: limits(100_000), ..frames };
-    peer.write_all(&[frame(70_000, 1), frame(70_000, 2), frame(200_000, 3)].concat()).await.expect("room");
+    peer.write_all(&[produce(70_000), produce(70_000), produce(200_000)].concat()).await.expect("room");
     let first = frames.next().await.expect("no error").expect("a frame");
     assert_eq!(frames.limits().memory.available(), 30_000 - OVERHEAD);
     assert!(timeout(Duration::from_secs(3600), frames.next()).await.is_err());
@@ -116,7 +122,7 @@ async fn a_large_frame_waits_for_memory_and_then_comes_whole() {
 async fn a_frame_larger_than_all_memory_takes_all_of_it() {
     let (mut peer, frames) = frames();
     let mut frames = Frames { limits: limits(100_000), ..frames };
-    peer.write_all(&frame(200_000, 3)).await.expect("room");
+    peer.write_all(&produce(200_000)).await.expect("room");
     let all = frames.next().await.expect("no error").expect("a frame");
     assert_eq!((all.bytes.len(), frames.limits().memory.available()), (200_000, 0));
     drop(all);
@@ -184,7 +190,7 @@ async fn a_peer_that_leaves_gives_up_what_waits_for_memory() {
                 None => Ok(None),
             }
         });
-        peer.write_all(&frame(length, 1)).await.expect("room");
+        peer.write_all(&produce(length)).await.expect("room");
         sleep(Duration::from_secs(60)).await;
         assert_eq!(memory.waiting(), 1);
         drop(peer);
@@ -194,6 +200,15 @@ async fn a_peer_that_leaves_gives_up_what_waits_for_memory() {
         assert!(matches!(waiting.await.expect("it ends"), Err(FrameError::Left)), "{length}");
         assert_eq!((memory.available(), memory.waiting()), (200_000, 0));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_stored_does_not_wait_for_what_is() {
+    let (mut peer, frames) = frames();
+    let mut frames = Frames { limits: limits(200_000), ..frames };
+    let _all = frames.limits().memory.take(200_000).await;
+    peer.write_all(&frame(100_000, 1)).await.expect("room");
+    assert_eq!(next(&mut frames).await.len(), 100_000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,7 +131,8 @@ async fn left_behind(acks: i16, length: usize) -> i64 {
     let response = client.receive::<ProduceRequest>(9, sent).await;
     assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
     sleep(Duration::from_secs(60)).await;
-    assert_eq!((node.broker.memory().available(), node.broker.memory().waiting()), (100_000, 0));
+    let memory = node.broker.memory();
+    assert_eq!((memory.available(), memory.waiting()), (memory.size(), 0));
     client.produce("t", batch(&["last"])).await.base_offset
 }
 
@@ -156,11 +157,12 @@ async fn taken_by<R: Request>(version: i16, request: &R) -> usize {
     node.store.set(Fault::SlotsHeld);
     let sent = client.send(version, request).await;
     sleep(Duration::from_secs(5)).await;
-    let taken = 100_000 - node.broker.memory().available();
+    let memory = node.broker.memory();
+    let taken = memory.size() - memory.available();
     node.store.set(Fault::None);
     client.receive::<R>(version, sent).await;
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(node.broker.memory().available(), 100_000);
+    assert_eq!(memory.available(), memory.size());
     taken
 }
 
