@@ -13,8 +13,8 @@ const BUFFER: usize = 32 << 10;
 /// What decompression takes beside windows and blocks: tables, and the buffer.
 const TABLES: usize = 256 << 10;
 
-/// An LZ4 frame's largest block, compressed and not, and the window before it.
-const LZ4: usize = 2 * (4 << 20) + (64 << 10);
+/// The first bytes of an LZ4 frame.
+const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
 /// The first bytes of a Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -39,7 +39,8 @@ impl Compression {
             Self::None => 0,
             Self::Gzip => TABLES,
             Self::Snappy => TABLES + snappy::largest_block(input),
-            Self::Lz4 => TABLES + LZ4,
+            // A block as it comes, and two as they are decompressed, where one refers to the other.
+            Self::Lz4 => TABLES + 3 * lz4_block(input),
             Self::Zstd => TABLES + (1 << zstd_window_log(input)),
         }
     }
@@ -64,6 +65,14 @@ impl Compression {
 
 fn buffered<R: Read>(decoder: R) -> BufReader<R> {
     BufReader::with_capacity(BUFFER, decoder)
+}
+
+/// The largest block of the first frame.
+fn lz4_block(input: &[u8]) -> usize {
+    match input.strip_prefix(&LZ4_MAGIC) {
+        Some([_flags, sizes, ..]) => 1 << (8 + 2 * (sizes >> 4 & 7)),
+        _ => 4 << 20,
+    }
 }
 
 /// The logarithm of the window that the first frame asks for, rounded up. Later ones may not ask for more.

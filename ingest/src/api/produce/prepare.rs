@@ -100,7 +100,7 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
             }
         }
     }
-    if working > pool.size() / 2 {
+    if working > pool.size() / 4 * 3 {
         let message =
             format!("the batch takes {working} bytes of memory to look into, more than this node has for it");
         for place in places {
