@@ -25,7 +25,6 @@ use tiering::read::Reader;
 use tiering::seams::{Clock, Entropy};
 use tiering::store::{ProbeError, Store};
 use tiering::watch as channel;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use config::BrokerConfig;
@@ -34,6 +33,7 @@ pub(crate) use peers::owners;
 pub(crate) use shares::Tie;
 
 use crate::log::{Log, NotLeader, Partition};
+use crate::memory::Pool;
 use crate::metrics::Metrics;
 use crate::peer::Connect;
 use crate::share_sessions::Sessions;
@@ -42,8 +42,11 @@ use producer_ids::ProducerIds;
 /// A node whose store has not answered for this long counts as down, and says so.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
-/// The most bytes that a batch may decompress to where its records are looked at.
+/// The most bytes that a batch may decompress to where its records are looked at: they cost time, if no memory.
 pub(crate) const UNPACKED: usize = 256 << 20;
+
+/// So much of the memory for requests is for those of which nothing goes into the log: one part of so many.
+const OTHERS: usize = 16;
 
 /// What a broker is made with.
 pub struct BrokerParts {
@@ -110,8 +113,10 @@ pub struct Broker {
     parts: BrokerParts,
     process: ProcessId,
     reader: Reader,
-    memory: Arc<Semaphore>,
-    unpacking: Arc<Semaphore>,
+    memory: Pool,
+    others: Pool,
+    unpacking: Pool,
+    answers: Pool,
     metadata: OnceLock<Arc<MetadataLog>>,
     /// The node id, once it is known: the same for every session of the process.
     node: OnceLock<NodeId>,
@@ -129,16 +134,19 @@ impl Broker {
     pub fn new(parts: BrokerParts) -> Arc<Self> {
         let process = ProcessId::from(parts.entropy.ulid(&parts.clock));
         let reader = Reader::new(parts.store.clone(), parts.config.read_cache_bytes);
-        let memory = Arc::new(Semaphore::new(parts.config.request_memory.min(Semaphore::MAX_PERMITS)));
-        // Two batches at a time, beside what others have become until they are stored.
-        let unpacking = 2 * UNPACKED + parts.config.request_memory;
-        let unpacking = Arc::new(Semaphore::new(unpacking.min(Semaphore::MAX_PERMITS)));
+        // A part of it for what does not wait for the store.
+        let others = Pool::new(parts.config.request_memory / OTHERS);
+        let memory = Pool::new(parts.config.request_memory - others.size());
+        let unpacking = Pool::new(parts.config.unpack_memory);
+        let answers = Pool::new(parts.config.answer_memory);
         Arc::new(Self {
             parts,
             process,
             reader,
             memory,
+            others,
             unpacking,
+            answers,
             metadata: OnceLock::new(),
             node: OnceLock::new(),
             phase: channel::Sender::new(Phase::Starting),
@@ -169,14 +177,29 @@ impl Broker {
         &self.parts.store
     }
 
-    /// The bytes that requests may take: one permit each.
-    pub fn memory(&self) -> &Arc<Semaphore> {
+    /// The bytes that large requests may take of which nothing goes into the log.
+    pub(crate) fn others(&self) -> &Pool {
+        &self.others
+    }
+
+    /// The bytes that requests may take of which something goes into the log.
+    pub fn memory(&self) -> &Pool {
         &self.memory
     }
 
-    /// The bytes that batches may take which are decompressed: one permit each.
-    pub(crate) fn unpacking(&self) -> &Arc<Semaphore> {
+    /// The bytes that looking into batches may take.
+    pub fn unpacking(&self) -> &Pool {
         &self.unpacking
+    }
+
+    /// The bytes that answers may take, from before they are read until they are sent.
+    pub fn answers(&self) -> &Pool {
+        &self.answers
+    }
+
+    /// The bytes in the read cache.
+    pub fn cached_bytes(&self) -> u64 {
+        self.reader.cached_bytes()
     }
 
     /// The process.

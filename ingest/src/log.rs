@@ -34,7 +34,7 @@ use tiering::seams::{Clock, Entropy};
 use tiering::session::SlotWriter;
 use tiering::store::Store;
 use tiering::watch;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended};
@@ -46,6 +46,7 @@ pub use share::Decided;
 pub use ticket::{NotLeader, Ticket};
 pub use trim::{TrimOutcome, TrimTo};
 
+pub use crate::memory::Permit;
 use crate::metrics::Metrics;
 use open::Open;
 use tail::Tail;
@@ -259,9 +260,6 @@ impl Log {
         self.tail.lock().bytes()
     }
 }
-
-/// Memory that a request's bytes take, given back when it is dropped.
-pub type Permit = OwnedSemaphorePermit;
 
 #[cfg(test)]
 #[path = "log/log_test.rs"]

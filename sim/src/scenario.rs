@@ -246,6 +246,8 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
         default_replication_factor: 1,
         max_request_bytes: 1 << 20,
         request_memory: 1 << 22,
+        answer_memory: 16 << 20,
+        unpack_memory: 16 << 20,
         idle_timeout: Duration::from_secs(600),
         stall_timeout: Duration::from_secs(30),
         max_connections: 1000,

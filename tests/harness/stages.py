@@ -172,10 +172,14 @@ def hostile(run: Run) -> Outcome:
     return _program(run, TESTS / "hostile.py", "--frames", "2000", "--idle", "500", "--stalled", "100")
 
 
+def memory(run: Run) -> Outcome:
+    return _program(run, TESTS / "memory.py")
+
+
 STAGES = {
     "setup": setup, "build": build, "rust": rust, "harness": harness, "clients-file": clients_file,
     "clients-memory": clients_memory, "clients-s3": clients_s3, "clients-nodes": clients_nodes,
-    "kafka-cli": kafka_cli, "crash": crash, "groups": groups, "hostile": hostile, "simulator": simulator, "chaos": chaos,
+    "kafka-cli": kafka_cli, "crash": crash, "groups": groups, "hostile": hostile, "memory": memory, "simulator": simulator, "chaos": chaos,
 }
 NEEDS_NO_BINARY = ("setup", "rust", "harness")
 

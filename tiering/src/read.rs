@@ -11,6 +11,7 @@ use object_store::path::Path;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use crate::format::index::{self, Position, Positions};
 use crate::format::{FormatError, keys, slot};
@@ -83,10 +84,12 @@ impl Weighter<Key, Cached> for Size {
 pub struct Reader {
     store: Store,
     cache: Arc<Cache<Key, Cached, Size>>,
+    /// Bytes of slots that are being fetched whole: as many as are kept, but one slot at least.
+    fetching: Arc<Semaphore>,
 }
 
 impl Reader {
-    /// A reader that keeps up to `capacity` bytes.
+    /// A reader that keeps up to `capacity` bytes, and fetches as many at a time.
     pub fn new(store: Store, capacity: u64) -> Self {
         // A cache of few large items needs few shards, or none fits into its shard.
         let options = quick_cache::OptionsBuilder::new()
@@ -98,7 +101,13 @@ impl Reader {
             Ok(options) => Cache::with_options(options, Size, Default::default(), Default::default()),
             Err(_) => Cache::with_weighter(16, capacity, Size),
         };
-        Self { store, cache: Arc::new(cache) }
+        let fetching = capacity.max(WHOLE_SLOT).min(Semaphore::MAX_PERMITS as u64) as usize;
+        Self { store, cache: Arc::new(cache), fetching: Arc::new(Semaphore::new(fetching)) }
+    }
+
+    /// The bytes in the cache.
+    pub fn cached_bytes(&self) -> u64 {
+        self.cache.weight()
     }
 
     /// Batches, in order and back to back. From a store on this machine exactly their bytes are read, those of
@@ -148,7 +157,9 @@ impl Reader {
             let source = FormatError::Truncated { what: "slot body", missing: to - body.len() };
             return Err(FetchError::Format { path, source });
         }
-        Ok(body.slice(from..to))
+        let batch = body.slice(from..to);
+        // A small part must not keep the whole, which the cache may have let go of.
+        Ok(if batch.len() * 2 < body.len() { Bytes::copy_from_slice(&batch) } else { batch })
     }
 
     /// Brings a slot into the cache, if it is far away.
@@ -169,6 +180,8 @@ impl Reader {
             Err(guard) => guard,
         };
         let path = keys::slot(session, n);
+        // Nobody closes the semaphore.
+        let _fetching = self.fetching.acquire_many(WHOLE_SLOT as u32).await.ok();
         // One request for all but oversized slots, for which it is made once.
         let object = self.store.get_range(&path, 0..WHOLE_SLOT).await?;
         if object.len() as u64 == WHOLE_SLOT {

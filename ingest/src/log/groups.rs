@@ -21,7 +21,7 @@ use tiering::mutant::{self, Mutant};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::{Log, LogParts, NotLeader, Ticket, share};
+use super::{Log, LogParts, NotLeader, Permit, Ticket, share};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
 use crate::log::flush::at;
 
@@ -216,7 +216,14 @@ impl Log {
     }
 
     /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be told.
-    pub async fn group(&self, id: &GroupId, request: Request) -> Result<Reply, NotLeader> {
+    /// `permit` is held until what the group writes at once is committed, and no longer than that if it writes
+    /// nothing.
+    pub async fn group(
+        &self,
+        id: &GroupId,
+        request: Request,
+        permit: Option<Permit>,
+    ) -> Result<Reply, NotLeader> {
         let shard = self.shards.of_group(id);
         let answered = {
             let mut state = self.groups.lock();
@@ -234,7 +241,7 @@ impl Log {
             let (sender, answered) = oneshot::channel();
             state.next += 1;
             state.waiting.insert(token, sender);
-            self.perform(&mut state, shard, effects);
+            self.perform(&mut state, shard, effects, permit);
             answered
         };
         let Decided { reply, after } = answered.await.map_err(|_| NotLeader)?;
@@ -326,12 +333,13 @@ impl Log {
             }
         }
         for (shard, effects) in stepped.into_iter().filter(|(_, effects)| !effects.is_empty()) {
-            self.perform(state, shard, effects);
+            self.perform(state, shard, effects, None);
         }
     }
 
-    /// Puts what was decided into the open slot, and answers whom it concerns.
-    fn perform(&self, state: &mut State, shard: ShardId, effects: Vec<Effect>) {
+    /// Puts what was decided into the open slot, and answers whom it concerns. The slot holds `permit` if there is
+    /// anything of it.
+    fn perform(&self, state: &mut State, shard: ShardId, effects: Vec<Effect>, permit: Option<Permit>) {
         let mut open = self.open.lock();
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
         let Some(held) = held.filter(|_| !open.ended) else {
@@ -342,6 +350,9 @@ impl Log {
         // What one step writes stays in one slot.
         open.make_room(0);
         let was_wanted = open.is_wanted();
+        if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
+            open.permits.extend(permit);
+        }
         for effect in effects {
             match effect {
                 Effect::Write { group, changes } => {

@@ -16,7 +16,7 @@ use tiering::format::share::Shares;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 
-use super::{Log, NotLeader, Ticket, Waiter, groups};
+use super::{Log, NotLeader, Permit, Ticket, Waiter, groups};
 
 /// The share partitions of one shard.
 struct Held {
@@ -132,8 +132,14 @@ impl Log {
         self.groups.lock().around.share_settings(group)
     }
 
-    /// Asks a share partition. Fails if its partition is not this session's.
-    pub fn share(&self, id: &SharePartitionId, request: Request) -> Result<Decided, NotLeader> {
+    /// Asks a share partition. Fails if its partition is not this session's. `permit` is held until what is written
+    /// is committed.
+    pub fn share(
+        &self,
+        id: &SharePartitionId,
+        request: Request,
+        permit: Option<Permit>,
+    ) -> Result<Decided, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
         let shard = self.shards.of_partition(id.partition);
         let mut groups = self.groups.lock();
@@ -146,7 +152,7 @@ impl Log {
         if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
             self.groups.due_earlier();
         }
-        self.perform_shares(&mut groups, shard, effects)?.ok_or(NotLeader)
+        self.perform_shares(&mut groups, shard, effects, permit)?.ok_or(NotLeader)
     }
 
     /// Where a share partition is to be read next.
@@ -203,7 +209,7 @@ impl Log {
         }
         for (shard, effects) in ticked {
             // Of a session that has ended nothing is wanted any more.
-            let _ = self.perform_shares(groups, shard, effects);
+            let _ = self.perform_shares(groups, shard, effects, None);
         }
     }
 
@@ -213,6 +219,7 @@ impl Log {
         groups: &mut groups::State,
         shard: ShardId,
         effects: Vec<Effect>,
+        permit: Option<Permit>,
     ) -> Result<Option<Decided>, NotLeader> {
         let state = &mut groups.shares;
         let mut open = self.open.lock();
@@ -222,6 +229,9 @@ impl Log {
         // What one step writes stays in one slot.
         open.make_room(0);
         let was_wanted = open.is_wanted();
+        if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
+            open.permits.extend(permit);
+        }
         let mut decided = None;
         for effect in effects {
             match effect {

@@ -10,6 +10,7 @@ mod groups;
 mod list_offsets;
 mod listener;
 mod listeners;
+mod memory;
 mod metadata;
 mod node;
 mod partitions;
