@@ -51,6 +51,7 @@ pub(super) async fn handle(
     if checked.iter().any(|checked| matches!(checked, Checked::Packed(_))) {
         permits.extend(Box::pin(prepare::unpack_all(&context.broker, &mut checked, now)).await);
     }
+    context.broker.pause().await;
     let appending = Appending::of(context, request, checked, now, permits);
     if acks == 0 {
         return Ok(appending.unacknowledged(context, outgoing));
