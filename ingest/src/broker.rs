@@ -207,6 +207,11 @@ impl Broker {
         self.process
     }
 
+    /// See [`Entropy::pause`].
+    pub(crate) async fn pause(&self) {
+        self.parts.entropy.pause().await;
+    }
+
     /// How long ago the store last answered.
     pub fn store_age(&self) -> Option<Duration> {
         self.parts.store.metrics().answer_age()

@@ -31,7 +31,7 @@ pub use group::{GroupKind, GroupPlan, ShareRules, fetch_all as fetch_offsets, ru
 pub use leaders::{Leaders, Led};
 pub use producer::{PROGRESS, Pace, produce};
 pub use reader::{Whole, read_all};
-pub use records::{encode, read as read_records};
+pub use records::{encode, encode_padded, read as read_records};
 
 /// A topic that clients use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Tally {
     pub retries: u64,
     /// Polls that returned records.
     pub polls: u64,
+    /// The topics that somebody was told were created, each time.
+    pub created: Vec<Arc<str>>,
     /// What must not be, besides what checkers find.
     pub wrong: Vec<String>,
 }

@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::format::entry::{self, Entry};
 use tiering::format::keys;
-use tiering::store::MemoryStore;
+use tiering::store::{MemoryStore, StoreKind};
 use tokio::time::Instant;
 
 use crate::fault::{FaultKind, FaultPlan, Ledger};
@@ -38,6 +38,12 @@ pub struct Setup {
     pub own_ids: bool,
     /// The most that a message takes on the network, in milliseconds.
     pub latency_ms: u64,
+    /// What kind of store the nodes take theirs for: whether they read whole slots, and ask twice.
+    pub kind: StoreKind,
+    /// How many bytes a second a node can write; any number for none.
+    pub upload: Option<u64>,
+    /// How often tasks wait a moment though they could go on; see [`crate::process::Process::hesitate`].
+    pub hesitation: (f64, f64),
 }
 
 /// One machine: its clock, and what runs on it.
@@ -82,6 +88,7 @@ pub struct Cluster {
 struct Past {
     faults: BTreeMap<FaultKind, u64>,
     ambiguous: u64,
+    hesitated: u64,
 }
 
 impl Cluster {
@@ -187,11 +194,27 @@ impl Cluster {
         self.running().filter_map(Running::broker).find(|broker| broker.is_serving())
     }
 
-    /// Faults that stores inflicted, by kind, and outcomes of writes that had to be read back.
-    pub fn counts(&self) -> (BTreeMap<FaultKind, u64>, u64) {
+    /// Lets a node, or all if none is named, write and read so many bytes a second; nothing is what the setup says.
+    pub fn limit(&self, node: Option<usize>, rate: Option<u64>) {
+        match node {
+            Some(node) => {
+                let up = rate.into_iter().chain(self.setup.upload).min();
+                let processes = self.machines[node].processes();
+                processes.for_each(|running| running.faults.set_rates(up, rate));
+            }
+            None => {
+                self.ledger.up.set_rate(rate);
+                self.ledger.down.set_rate(rate);
+            }
+        }
+    }
+
+    /// Faults that stores inflicted, by kind, outcomes of writes that had to be read back, and how often tasks
+    /// hesitated.
+    pub fn counts(&self) -> (BTreeMap<FaultKind, u64>, u64, u64) {
         let mut all = self.past.clone();
         self.machines.iter().flat_map(Machine::processes).for_each(|running| all.add(running));
-        (all.faults, all.ambiguous)
+        (all.faults, all.ambiguous, all.hesitated)
     }
 
     /// Ends everything, so that nothing keeps anything else in memory.
@@ -217,5 +240,6 @@ impl Past {
             *self.faults.entry(kind).or_default() += count;
         }
         self.ambiguous += running.store.metrics().ambiguous();
+        self.hesitated += running.process.hesitated();
     }
 }

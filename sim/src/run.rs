@@ -20,7 +20,7 @@ use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Pla
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::{logs, moves, panics};
+use crate::{logs, moves, panics, stored, trial};
 
 /// What is wanted of a run besides its report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,7 +51,7 @@ pub fn run(scenario: &Scenario, options: Options) -> (Report, Vec<Event>) {
 async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report, Vec<Event>)> {
     let mut rng = StdRng::seed_from_u64(scenario.seed ^ 0x7469_6465);
     let (began, trace) = (Instant::now(), Arc::new(Trace::new(options.trace)));
-    logs::collect(&trace);
+    logs::collect(&trace, scenario.damages());
     let mut cluster = Cluster::new(scenario.setup.clone(), rng.random(), Arc::clone(&trace)).await?;
     let (stage, seen) = watch::channel(Stage::Running);
     let mut clients = Clients {
@@ -73,6 +73,11 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     let (producers, consumers) = clients.spawn(scenario);
     let chaos = Chaos::new(scenario, &mut cluster, StdRng::seed_from_u64(rng.random()), clients.next);
     let mut report = Report { runs: 1, suffered: chaos.run().await, ..Report::default() };
+    if let Some(trial) = scenario.trial {
+        let (history, suffered) = (&clients.model.history, &mut report.suffered);
+        let failed = trial::run(trial, scenario, &mut cluster, history, &mut rng, suffered).await;
+        report.violations.extend(failed);
+    }
     stage.send_replace(Stage::Finishing);
     let verdict = tokio::select! {
         biased;
@@ -94,7 +99,7 @@ async fn finish(
     clients: &mut Clients,
 ) -> Result<(), String> {
     let no_progress = |what| format!("no progress: {what} in {PROGRESS:?} after everything was mended");
-    let finished = timeout(PROGRESS, futures::future::join_all(producers)).await;
+    let finished = timeout(PROGRESS + scenario.sending(), futures::future::join_all(producers)).await;
     finished.map_err(|_| no_progress("not everything was acknowledged"))?;
     let mut reader = clients.next();
     for plan in &scenario.groups {
@@ -193,13 +198,22 @@ async fn conclude(
         report.given += given.map(|range| (range.last - range.first + 1) as u64).sum::<u64>();
     }
     report.dropped = partitions(&history).values().map(Partition::dropped).sum();
-    let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
+    let Tally { unknown, retries, wrong, mut created, .. } = client.tally.lock().clone();
+    created.sort();
+    let twice = created.windows(2).filter(|two| two[0] == two[1]);
+    report
+        .violations
+        .extend(twice.map(|two| format!("created twice: two were told that {} is theirs", two[0])));
     (report.unknown, report.retries) = (unknown, retries);
     report.violations.extend(wrong);
-    (report.faults, report.ambiguous) = cluster.counts();
+    (report.faults, report.ambiguous, report.hesitated) = cluster.counts();
     report.add_late(cluster.ledger.late());
     report.simulated_ms = began.elapsed().as_millis() as u64;
-    report.moves = moves::replay(&cluster.objects).await?;
+    let (moves, state) = moves::replay(&cluster.objects).await?;
+    report.moves = moves;
+    if let Some(state) = state {
+        report.violations.extend(stored::contradictions(&cluster.objects, &state).await?);
+    }
     (report.hash, report.lines) = (cluster.trace.hash(), cluster.trace.lines());
     Ok(history)
 }
@@ -231,6 +245,15 @@ impl Clients {
         let mut admin = self.next();
         let topics = scenario.topics.clone();
         let shares: Vec<_> = scenario.shares.iter().map(|plan| Arc::clone(&plan.name)).collect();
+        let (mut rival, disputed) = (self.next(), topics.clone());
+        if scenario.rivals {
+            // Only one of the two may be told that the topic is its work.
+            drop(tokio::spawn(async move {
+                for topic in &disputed {
+                    client::create_topic(&mut rival, topic, false).await;
+                }
+            }));
+        }
         drop(tokio::spawn(async move {
             // Whoever knows the topics knows what came before them.
             client::begin_early(&mut admin, &shares).await;
@@ -248,9 +271,12 @@ impl Clients {
             some
         };
         let mut producers = Vec::new();
-        for _ in 0..scenario.producers {
+        for number in 0..scenario.producers {
             let (mut client, mut exist, pace) = (self.next(), exist.clone(), scenario.pace);
-            let partitions = some(&mut client.rng);
+            let partitions = match scenario.trial {
+                Some(_) => vec![all[number % all.len()]],
+                None => some(&mut client.rng),
+            };
             producers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_ok() {
                     client::produce(client, partitions, pace).await;

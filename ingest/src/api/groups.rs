@@ -49,6 +49,7 @@ pub(super) async fn ask_patiently(
     request: Request,
 ) -> Result<Reply, ErrorCode> {
     let log = log(context, group).await?;
+    context.broker.pause().await;
     let admitted = context.admitted.lock().take();
     log.group(&GroupId::from(group), request, admitted).await.map_err(|NotLeader| ErrorCode::NotCoordinator)
 }

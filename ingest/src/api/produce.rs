@@ -57,6 +57,7 @@ pub(super) async fn handle(
     if checked.iter().any(|checked| matches!(checked, Checked::Packed(_))) {
         permits.extend(Box::pin(prepare::unpack_all(&context.broker, &mut checked, now)).await);
     }
+    context.broker.pause().await;
     if checked.len() > 1 {
         // That for one is the request's.
         permits.extend(context.broker.memory().try_take((checked.len() - 1) * PER_BATCH));

@@ -78,6 +78,7 @@ impl Moves {
                 _ = again.tick() => {}
             }
             let cluster = Arc::clone(&changes.borrow_and_update());
+            self.broker.pause().await;
             self.follow(&cluster);
         }
     }
@@ -167,7 +168,9 @@ impl Moves {
         // What was released, and whose move was not recorded, must go somewhere, even if that is here again.
         let mut stranded = self.log.frozen();
         stranded.retain(|shard| !wanted.iter().any(|(wanted, _)| wanted == shard));
-        wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
+        if !stranded.is_empty() {
+            wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
+        }
         if wanted.is_empty() {
             return;
         }

@@ -113,6 +113,7 @@ impl Log {
             {
                 return self.close(last).await;
             }
+            self.parts.entropy.pause().await;
             tokio::select! {
                 biased;
                 Some((put, result)) = in_flight.next(), if !in_flight.is_empty() => {

@@ -48,6 +48,9 @@ pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: b
             connection.ask(5, &request, PATIENCE).await
         };
         let code = answer.await.ok().and_then(|response| response.topics.first().map(|t| t.error_code));
+        if code == Some(ErrorCode::None.code()) {
+            client.tally.lock().created.push(Arc::clone(&topic.name));
+        }
         if [Some(ErrorCode::None.code()), Some(ErrorCode::TopicAlreadyExists.code())].contains(&code) {
             return;
         }

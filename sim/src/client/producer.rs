@@ -11,7 +11,7 @@ use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use rand::Rng;
 
-use super::{Client, Leaders, PartitionIndex, admin, encode};
+use super::{Client, Leaders, PartitionIndex, admin, encode_padded};
 use crate::history::Event;
 
 /// How many batches of a partition a producer may have in flight (`max.in.flight.requests.per.connection`).
@@ -24,6 +24,8 @@ pub struct Pace {
     pub pause_ms: u64,
     /// How often it asks another node than the leader.
     pub astray: f64,
+    /// The bytes that each record has besides those that mean something.
+    pub padding: usize,
 }
 
 /// A batch that is not acknowledged.
@@ -84,7 +86,8 @@ impl Producer {
                 let count = rng.random_range(1..4);
                 let base = *next;
                 *next += count;
-                let bytes = encode(self.client.number as i64, self.id, base, count).ok()?;
+                let (number, padding) = (self.client.number as i64, self.pace.padding);
+                let bytes = encode_padded(number, self.id, base, count, padding).ok()?;
                 Some(Batch { base, count, bytes, sent: false })
             });
             queues.insert(partition, batches.collect::<Option<_>>()?);

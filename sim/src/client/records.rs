@@ -1,4 +1,4 @@
-//! Records of a run: their values are the producer's number and its number for the record.
+//! Records of a run: their values are the producer's number and its number for the record, and bytes of no meaning.
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -11,11 +11,16 @@ const LIMIT: usize = 1 << 20;
 
 /// A batch of `count` records from `base` on.
 pub fn encode(producer: i64, id: i64, base: i32, count: i32) -> anyhow::Result<Bytes> {
+    encode_padded(producer, id, base, count, 0)
+}
+
+/// As [`encode`], each record with so many more bytes.
+pub fn encode_padded(producer: i64, id: i64, base: i32, count: i32, padding: usize) -> anyhow::Result<Bytes> {
     let mut builder = BatchBuilder::new().producer(id, 0, base);
+    let mut value = vec![0; 12 + padding];
     for sequence in base..base + count {
-        let mut value = [0; 12];
         value[..8].copy_from_slice(&producer.to_be_bytes());
-        value[8..].copy_from_slice(&sequence.to_be_bytes());
+        value[8..12].copy_from_slice(&sequence.to_be_bytes());
         builder.push(i64::from(sequence), None, Some(&value), &[]);
     }
     Ok(builder.build()?)
@@ -31,8 +36,9 @@ pub fn read(bytes: Bytes, offset: i64) -> anyhow::Result<Vec<Stored>> {
         for record in batch.records(LIMIT)? {
             let record = record?;
             let value = record.value.clone().context("no value")?;
-            let (producer, sequence) = value.split_first_chunk::<8>().context("a short value")?;
-            let sequence = i32::from_be_bytes(sequence.try_into()?);
+            let (producer, rest) = value.split_first_chunk::<8>().context("a short value")?;
+            let (sequence, _) = rest.split_first_chunk::<4>().context("a short value")?;
+            let sequence = i32::from_be_bytes(*sequence);
             let record_of = Record { producer: i64::from_be_bytes(*producer), sequence: sequence.into() };
             let at = batch.header().offset_of(&record);
             if at >= offset {

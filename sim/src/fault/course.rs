@@ -55,21 +55,35 @@ impl FaultStore {
         answer
     }
 
+    /// Takes as long as a body of so many bytes does on its way to the store.
+    pub(super) async fn send(&self, bytes: u64) {
+        // Whoever sends it is told of each piece.
+        self.links.up.carry(bytes, |_| ()).await;
+        self.view.ledger.up.carry(bytes, |_| ()).await;
+    }
+
+    /// As [`FaultStore::send`], on the way back.
+    pub(super) async fn receive(&self, bytes: u64) {
+        self.links.down.carry(bytes, |_| ()).await;
+        self.view.ledger.down.carry(bytes, |_| ()).await;
+    }
+
     async fn suffer<T: Send + 'static>(
         &self,
         course: Course,
         at: &Path,
         apply: BoxFuture<'static, Result<T>>,
     ) -> Result<T> {
-        let Course { fault, there, back, survives, .. } = course;
-        let (ledger, key) = (Arc::clone(&self.view.ledger), at.clone());
+        let Course { fault, there, back, survives, body, .. } = course;
+        let (ledger, key, store) = (Arc::clone(&self.view.ledger), at.clone(), self.clone());
         let apply = async move {
             sleep(there).await;
+            store.send(body).await;
             ledger.unlocked(&key).await;
             apply.await
         };
         match fault {
-            None | Some(Fault::Truncate) => {
+            None | Some(Fault::Truncate | Fault::Flip(_)) => {
                 let answer = outliving(survives, apply).await;
                 sleep(back).await;
                 answer

@@ -38,7 +38,7 @@ pub enum Target {
 }
 
 impl Target {
-    fn counts(self, operation: Operation, key: &Path) -> bool {
+    pub(super) fn counts(self, operation: Operation, key: &Path) -> bool {
         match self {
             Self::Any => true,
             Self::Writes => operation.writes(),
