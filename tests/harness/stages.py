@@ -138,7 +138,9 @@ def _program(run: Run, *command) -> Outcome:
 
 
 def crash(run: Run) -> Outcome:
-    return _program(run, TESTS / "crash.py", "--store", "file", "--rounds", "5")
+    outcomes = [_program(run, TESTS / "crash.py", "--store", "file", "--rounds", "5"),
+                _program(run, TESTS / "failing_sync.py")]
+    return Outcome(all(outcome.ok for outcome in outcomes), "; ".join(outcome.note for outcome in outcomes))
 
 
 def groups(run: Run) -> Outcome:

@@ -91,6 +91,7 @@ impl MetadataLog {
             Some(cluster) => cluster,
             None => Cluster::new(first_entry(&store, &entropy).await?),
         };
+        store.settle(&keys::entry(Epoch(0))).await?;
         let (state, _) = watch::channel(Arc::new(cluster));
         let log = Self { store, entropy, state, turn: Mutex::new(()), refreshes: AtomicU64::new(0) };
         log.refresh().await?;
@@ -137,6 +138,8 @@ impl MetadataLog {
                 cluster.apply(k, &ops)?;
             }
             if cluster.next().0 > next {
+                // Whoever put them may not have come to sync them.
+                self.store.settle(&keys::entry(Epoch(next))).await?;
                 self.state.send_replace(Arc::new(cluster));
             }
             if end {

@@ -195,7 +195,8 @@ async fn load(
     Ok(Source { checkpoint, records })
 }
 
-/// The indexes of slots `[from, cut)`, all of which are there.
+/// The indexes of slots `[from, cut)`, all of which are there, and durable: whoever recorded the cut had settled them
+/// before, or written them itself.
 async fn read_slots(
     store: &Store,
     session: SessionId,

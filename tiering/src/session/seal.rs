@@ -40,6 +40,10 @@ impl Sealed {
 
 /// Seals `session` upward from its last checkpoint: an absent slot is never skipped, because listing and
 /// GET only prove presence. Idempotent, so that takers may race.
+///
+/// Whatever follows builds on what was found, so that all of it is durable when this returns: slots before the
+/// checkpoint are, for it was written after they were confirmed; the checkpoint, the slots from there on and the seal
+/// or CLOSE are settled. Once the session's end is recorded, whoever reads it relies on that.
 pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Sealed, SessionError> {
     let checkpoint = last_checkpoint(store, session).await?;
     let (from, previous) = checkpoint.as_ref().map_or((0, 0), |c| (c.n, c.previous));
@@ -74,6 +78,10 @@ pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Se
             }
         }
     };
+    store.settle(&keys::slot(session, from)).await?;
+    if checkpoint.is_some() {
+        store.settle(&keys::checkpoint(session, from)).await?;
+    }
     Ok(Sealed { end: SessionEnd { cut, checkpoint: reference }, closed, checkpoint, footers })
 }
 

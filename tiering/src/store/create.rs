@@ -13,9 +13,9 @@ use object_store::path::Path;
 use object_store::{Error, GetOptions, PutMode, PutPayload};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Store;
 use super::error::{Class, Connection, CreateError, no_answer};
 use super::kind::StoreKind;
+use super::{Store, file};
 use crate::mutant::{self, Mutant};
 
 /// Length of the nonce that identifies the writer of an object.
@@ -101,7 +101,8 @@ impl Store {
     ///
     /// `payload` must begin with a header in which `nonce_of` finds `nonce`; its bytes are the same in every
     /// attempt. Errors: `Unknown` when patience ran out and the object may still appear, `NotApplied` when
-    /// certainly none of the attempts wrote anything and further ones are pointless or patience ran out.
+    /// certainly none of the attempts wrote anything and further ones are pointless or patience ran out, `Unsynced`
+    /// at once when a sync failed.
     pub async fn create_nonce(
         &self,
         path: &Path,
@@ -130,6 +131,9 @@ impl Store {
                     Ok(()) => return Ok(CreateOutcome::Created),
                     Err(error) => {
                         let class = Class::of(&error);
+                        if class == Class::Unsynced {
+                            return Err(CreateError::of(path, error));
+                        }
                         may_land |= matches!(class, Class::Exists | Class::Transient);
                         occupied = class == Class::Exists;
                         pointless = class == Class::Invalid;
@@ -145,6 +149,9 @@ impl Store {
                 Found::Head(_) if mutant::is(Mutant::ConflictAsSuccess) => return Ok(CreateOutcome::Created),
                 Found::Head(head) => return Ok(CreateOutcome::Lost(head)),
                 Found::Nothing => occupied = false,
+                Found::Failed(error) if Class::of(&error) == Class::Unsynced => {
+                    return Err(CreateError::of(path, error));
+                }
                 Found::Failed(error) => failure = failure.or(Some(error)),
             }
             let source = failure.unwrap_or_else(|| no_answer(policy.attempt_timeout));
@@ -202,8 +209,9 @@ impl Store {
         }
     }
 
+    /// What is there counts, whoever put it: it is durable by the time that it is answered.
     async fn head_bytes(&self, path: &Path, within: Duration) -> Found {
-        let options = GetOptions::new().with_range(Some(0..HEAD_BYTES));
+        let options = file::settled(GetOptions::new().with_range(Some(0..HEAD_BYTES)));
         let read =
             async { super::read::body(path, self.shared.conditional.get_opts(path, options).await).await };
         match timeout(within, read).await {
@@ -215,10 +223,13 @@ impl Store {
 
     /// Stores refuse a range of an empty object, so a failed read is settled by asking for its size.
     async fn without_bytes(&self, path: &Path, error: Error, within: Duration) -> Found {
-        if Class::of(&error) == Class::Absent {
-            return Found::Nothing;
+        match Class::of(&error) {
+            Class::Absent => return Found::Nothing,
+            Class::Unsynced => return Found::Failed(error),
+            _ => {}
         }
-        let head = self.shared.conditional.get_opts(path, GetOptions::new().with_head(true));
+        let options = file::settled(GetOptions::new().with_head(true));
+        let head = self.shared.conditional.get_opts(path, options);
         match timeout(within, head).await {
             Ok(Ok(found)) if found.meta.size == 0 => Found::Head(Bytes::new()),
             Ok(Err(missing)) if Class::of(&missing) == Class::Absent => Found::Nothing,
@@ -242,6 +253,7 @@ impl Store {
 /// How much an error leaves open.
 fn rank(error: &Error) -> u8 {
     match Class::of(error) {
+        Class::Unsynced => 3,
         Class::Exists => 2,
         Class::Transient => 1,
         Class::Absent | Class::Denied | Class::Invalid => 0,

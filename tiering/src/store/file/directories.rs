@@ -1,11 +1,13 @@
 //! Directories that exist, and whose own entries are known to be on disk.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use parking_lot::RwLock;
+
+use super::disk::{Disk, SyncFailed};
 
 /// Directories remembered before all are forgotten and looked at afresh.
 const MOST: usize = 8192;
@@ -24,20 +26,25 @@ impl Directories {
 
     /// Makes a directory and all above it, each one's entry synced. One that exists is synced all the same,
     /// once: whoever made it may not have come to that yet.
-    pub(super) fn ensure(&self, directory: &Path) -> io::Result<()> {
-        if directory == self.root || self.durable.read().contains(directory) {
+    pub(super) async fn ensure(&self, disk: &dyn Disk, directory: &Path) -> io::Result<()> {
+        if self.knows(directory) {
             return Ok(());
         }
-        let Some(parent) = directory.parent() else { return Ok(()) };
-        self.ensure(parent)?;
-        create(directory)?;
-        sync(parent)?;
-        let mut durable = self.durable.write();
-        if durable.len() >= MOST {
-            durable.clear();
+        let mut missing: Vec<_> = directory.ancestors().take_while(|above| !self.knows(above)).collect();
+        while let Some(next) = missing.pop() {
+            let Some(parent) = next.parent() else { continue };
+            make(disk, parent, next).await?;
+            let mut durable = self.durable.write();
+            if durable.len() >= MOST {
+                durable.clear();
+            }
+            durable.insert(next.into());
         }
-        durable.insert(directory.into());
         Ok(())
+    }
+
+    fn knows(&self, directory: &Path) -> bool {
+        directory == self.root || self.durable.read().contains(directory)
     }
 
     /// Forgets a directory and all above it, because one of them turned out to be gone.
@@ -59,6 +66,22 @@ impl Directories {
     }
 }
 
+/// Makes one directory in a parent that is durable. Where the sync fails it is removed again, so that whoever comes
+/// next makes it anew and does not take for durable what the system may have dropped. That fails only where somebody
+/// has put something in it, after a sync of their own.
+async fn make(disk: &dyn Disk, parent: &Path, directory: &Path) -> io::Result<()> {
+    let above = disk.open_directory(parent).await?;
+    match disk.create_directory(directory).await {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        done => done?,
+    }
+    if let Err(error) = disk.sync_directory(&above).await {
+        let _ = disk.remove_directory(directory).await;
+        return Err(SyncFailed::of(parent, error));
+    }
+    Ok(())
+}
+
 /// Makes the root and all that is missing above it.
 pub(super) fn create_root(root: &Path) -> io::Result<()> {
     if fs::metadata(root).is_ok_and(|found| found.is_dir()) {
@@ -66,23 +89,14 @@ pub(super) fn create_root(root: &Path) -> io::Result<()> {
     }
     if let Some(parent) = root.parent() {
         create_root(parent)?;
-        create(root)?;
-        sync(parent)?;
+        match fs::create_dir(root) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            done => done?,
+        }
+        fs::File::open(parent)?.sync_all()?;
     }
     match fs::metadata(root)?.is_dir() {
         true => Ok(()),
         false => Err(io::ErrorKind::NotADirectory.into()),
-    }
-}
-
-/// Syncs the entries of a directory.
-pub(super) fn sync(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
-fn create(directory: &Path) -> io::Result<()> {
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        done => done,
     }
 }
