@@ -98,7 +98,7 @@ async fn put(
     object: bytes::Bytes,
     nonce: [u8; 16],
 ) -> Result<(), CheckpointError> {
-    match store.create_nonce(&path, object.into(), nonce, nonce_of, store.policy()).await? {
+    match store.create_nonce(&path, object.into(), nonce, nonce_of, store.policy().minor()).await? {
         CreateOutcome::Created => Ok(()),
         CreateOutcome::Lost(_) => Err(CheckpointError::Foreign(path)),
     }
