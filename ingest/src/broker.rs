@@ -19,12 +19,15 @@ use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Op};
 use coordinator::{Epoch, NodeId, PartitionId, ProcessId, TopicId};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tiering::metadata::{Committed, MetadataError, MetadataLog};
+use tiering::mutant::{self, Mutant};
 use tiering::read::Reader;
 use tiering::seams::{Clock, Entropy};
 use tiering::store::{ProbeError, Store};
 use tiering::watch as channel;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use config::BrokerConfig;
@@ -39,8 +42,11 @@ use crate::peer::Connect;
 use crate::share_sessions::Sessions;
 use producer_ids::ProducerIds;
 
-/// A node whose store has not answered for this long counts as down, and says so.
+/// A node whose store has not answered for this long, or has not confirmed a write, counts as down, and says so.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
+
+/// How long what another node wrote tells that nodes can write.
+const OTHERS_WROTE: Duration = Duration::from_secs(10);
 
 /// The most bytes that a batch may decompress to where its records are looked at: they cost time, if no memory.
 pub(crate) const UNPACKED: usize = 256 << 20;
@@ -125,6 +131,8 @@ pub struct Broker {
     acted_on: channel::Sender<Epoch>,
     /// Whether the node gives its shards away because it is about to stop.
     leaving: channel::Sender<bool>,
+    /// When a store last confirmed a write of another node's, as far as is known.
+    others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
     share_sessions: Sessions,
 }
@@ -152,6 +160,7 @@ impl Broker {
             phase: channel::Sender::new(Phase::Starting),
             acted_on: channel::Sender::new(Epoch(0)),
             leaving: channel::Sender::new(false),
+            others_wrote: Mutex::new(None),
             load: load::Load::default(),
             share_sessions: Sessions::default(),
         })
@@ -212,9 +221,25 @@ impl Broker {
         self.parts.entropy.pause().await;
     }
 
-    /// How long ago the store last answered.
+    /// How long ago the store last answered, or for how long it has not confirmed a write, if that is longer.
+    /// `None` if it never answered.
     pub fn store_age(&self) -> Option<Duration> {
-        self.parts.store.metrics().answer_age()
+        let answered = self.parts.store.metrics().answer_age()?;
+        Some(self.write_age().map_or(answered, |written| written.max(answered)))
+    }
+
+    /// For how long the store has not confirmed a write; `None` if none is under way.
+    fn write_age(&self) -> Option<Duration> {
+        if mutant::is(Mutant::IgnoreWriteAge) {
+            return None;
+        }
+        self.parts.store.write_age()
+    }
+
+    /// What keeps the store from confirming a write, in words; `None` while writes get through.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.write_age().filter(|age| *age >= STORE_LOST)?;
+        self.parts.store.oldest_write().map(|write| write.to_string())
     }
 
     /// The cluster as far as it has been read; `None` before the metadata log has been.
@@ -268,12 +293,12 @@ impl Broker {
         Ok(self.metadata.get().ok_or(Stopping)?.propose(decide).await?)
     }
 
-    /// A partition, if this node leads it. A node that has lost its store, which others may still have, says
-    /// that it does not.
+    /// A partition, if this node leads it. A node that has lost its store, which others may still have, or whose
+    /// writes are not taken while those of others are, says that it does not.
     pub fn lead(&self, id: PartitionId) -> Result<Led, NotLeader> {
         let serving = self.serving().ok_or(NotLeader)?;
         let partition = serving.log.lead(id)?;
-        if self.store_age().is_some_and(|age| age >= STORE_LOST) && !self.is_alone() {
+        if self.is_cut_off() {
             return Err(NotLeader);
         }
         Ok(Led { log: Arc::clone(&serving.log), partition })
@@ -282,10 +307,29 @@ impl Broker {
     /// The log of this node's groups, if this one is among them.
     pub fn coordinate(&self, group: &str) -> Result<Arc<Log>, NotLeader> {
         let serving = self.serving().filter(|serving| serving.log.coordinates(group)).ok_or(NotLeader)?;
-        if self.store_age().is_some_and(|age| age >= STORE_LOST) && !self.is_alone() {
+        if self.is_cut_off() {
             return Err(NotLeader);
         }
         Ok(Arc::clone(&serving.log))
+    }
+
+    /// Whether others should serve what this node leads. Where no node can write, each serves what can be read.
+    fn is_cut_off(&self) -> bool {
+        let lost = |age: &Duration| *age >= STORE_LOST;
+        let others_write = |age: Duration| {
+            let wrote = self.others_wrote.lock().map(|at| at.elapsed());
+            wrote.is_some_and(|wrote| wrote < age && wrote < OTHERS_WROTE)
+        };
+        (self.parts.store.metrics().answer_age().as_ref().is_some_and(lost) && !self.is_alone())
+            || self.write_age().filter(lost).is_some_and(others_write)
+    }
+
+    /// Another node's store confirmed a write so many milliseconds ago; −1 if it never did.
+    fn hear_of_write(&self, age_ms: i64) {
+        let age = u64::try_from(age_ms).ok().map(Duration::from_millis);
+        let at = age.and_then(|age| Instant::now().checked_sub(age));
+        let mut wrote = self.others_wrote.lock();
+        *wrote = (*wrote).max(at);
     }
 
     /// Whether no other process has an open session.

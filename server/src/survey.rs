@@ -11,11 +11,13 @@ use tokio::task::JoinSet;
 
 use crate::client::{Client, Error, Metadata};
 
-/// A node whose store has not answered for this long counts as down.
+/// A node whose store has not answered for this long, or has not confirmed a write, counts as down.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
 /// What the nodes told.
 pub(crate) struct Survey {
+    /// What keeps the node that was asked first from serving anything.
+    serves_nothing: Option<String>,
     /// The answer that knows most of the metadata log.
     pub(crate) newest: PeerStatusResponse,
     /// Topics, and who leads their partitions.
@@ -47,7 +49,7 @@ pub(crate) enum State {
     Drained,
     /// Other nodes ask whether it lives.
     Suspected,
-    /// Its store does not answer.
+    /// Its store does not answer, or does not take what it writes.
     CutOff,
     /// It does not answer.
     Unreachable,
@@ -71,6 +73,8 @@ impl Survey {
     pub(crate) async fn of(client: &Client) -> Result<Self, Error> {
         let metadata = client.metadata(None, false).await?;
         let mut newest = client.status().await?;
+        let trouble = newest.store_trouble.as_deref().filter(|_| newest.node_id < 0);
+        let serves_nothing = trouble.map(|t| format!("the node that was asked serves nothing: {t}"));
         let mut asked = JoinSet::new();
         for session in newest.sessions.clone() {
             // A node without the listener by which we came is asked where other nodes reach it.
@@ -109,7 +113,7 @@ impl Survey {
             None => false,
         });
         nodes.sort_by_key(|node| (node.session.node_id, *node.session.session_id.as_bytes()));
-        Ok(Self { newest, metadata, nodes })
+        Ok(Self { serves_nothing, newest, metadata, nodes })
     }
 
     /// Partitions that nobody leads.
@@ -118,9 +122,16 @@ impl Survey {
         topics.flat_map(|topic| topic.partitions.values()).filter(|p| p.replicas.is_empty()).count()
     }
 
+    /// Which nodes the store does not serve, and why, in words.
+    pub(crate) fn cut_off(&self) -> Vec<String> {
+        let cut_off = self.nodes.iter().filter(|node| node.state() == State::CutOff);
+        cut_off.filter_map(Node::problem).chain(self.serves_nothing.clone()).collect()
+    }
+
     /// What is wrong, in words.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = self.nodes.iter().filter_map(Node::problem).collect();
+        problems.extend(self.serves_nothing.clone());
         let shards = self.newest.unassigned_shards;
         if shards > 0 {
             problems.push(format!("{shards} shards are held by no open session"));
@@ -164,7 +175,12 @@ impl Node {
         }
     }
 
-    /// How long ago its store answered it; `None` if it did not, or if the node tells nothing.
+    /// What keeps its store from taking what it writes.
+    pub(crate) fn store_trouble(&self) -> Option<&str> {
+        self.told.as_ref().ok()?.store_trouble.as_deref()
+    }
+
+    /// How long ago its store answered it, or for how long it took no write; `None` if it did not, or if the node tells nothing.
     pub(crate) fn store_age(&self) -> Option<Duration> {
         let told = self.told.as_ref().ok()?;
         u64::try_from(told.store_age_ms).ok().map(Duration::from_millis)
@@ -182,6 +198,9 @@ impl Node {
             (State::Unreachable, Err(error)) => Some(format!("{node} is unreachable: {error}")),
             (State::Suspected, _) => Some(format!("{node} is suspected: other nodes ask whether it lives")),
             (State::CutOff, _) => Some(match self.store_age() {
+                Some(age) if let Some(trouble) = self.store_trouble() => {
+                    format!("{node} is cut off: it has written nothing for {} s: {trouble}", age.as_secs())
+                }
                 Some(age) => format!("{node} is cut off: its store has not answered for {} s", age.as_secs()),
                 None => format!("{node} is cut off: its store has never answered"),
             }),
@@ -262,6 +281,13 @@ mod tests {
         assert_eq!(cut_off.state(), State::CutOff);
         let problem = "node 0 at a:1 is cut off: its store has not answered for 6 s";
         assert_eq!(cut_off.problem().as_deref(), Some(problem));
+        let denied = node(|_, told| {
+            told.store_age_ms = 6500;
+            told.store_trouble = Some("writing wal/0 is denied: 403".into());
+        });
+        let problem =
+            "node 0 at a:1 is cut off: it has written nothing for 6 s: writing wal/0 is denied: 403";
+        assert_eq!((denied.state(), denied.problem().as_deref()), (State::CutOff, Some(problem)));
         let silent = Node { told: Err("no answer".to_owned()), ..node(|session, _| session.draining = true) };
         assert_eq!(silent.state(), State::Unreachable);
         assert_eq!(silent.problem().as_deref(), Some("node 0 at a:1 is unreachable: no answer"));

@@ -231,7 +231,7 @@ async fn put(
     object: bytes::Bytes,
     nonce: [u8; 16],
 ) -> Result<(), CheckpointError> {
-    let policy = store.policy().with_patience(PATIENCE);
+    let policy = store.policy().with_patience(PATIENCE).minor();
     match store.create_nonce(&path, object.into(), nonce, nonce_of, policy).await? {
         CreateOutcome::Created => Ok(()),
         CreateOutcome::Lost(_) => Err(CheckpointError::Foreign(path)),

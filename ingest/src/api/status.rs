@@ -30,6 +30,7 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         uptime_ms: wire(metrics.rates().uptime().as_millis()),
         metadata_next: wire(broker.acted_on().0),
         store_age_ms: broker.store_age().map_or(-1, |age| wire(age.as_millis())),
+        store_trouble: broker.store_trouble().map(Into::into),
         connections: i32::try_from(metrics.connections()).unwrap_or(i32::MAX),
         window_ms: wire(recent.window.as_millis()),
         bytes_taken: wire(recent.added.taken),

@@ -1,5 +1,8 @@
 //! Several nodes on one store, in simulated time.
 
+mod denied;
+mod way;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -39,6 +42,7 @@ struct Network {
 
 pub(crate) struct World {
     objects: Arc<MemoryStore>,
+    denied: way::Denied,
     network: Arc<Mutex<Network>>,
     nodes: BTreeMap<i32, Running>,
     pub(crate) rotate_after: Duration,
@@ -67,7 +71,13 @@ fn accept(broker: &Arc<Broker>) -> tokio::io::DuplexStream {
 impl World {
     pub(crate) fn new() -> Self {
         let rotate_after = Duration::from_secs(900);
-        Self { objects: Arc::default(), network: Arc::default(), nodes: BTreeMap::new(), rotate_after }
+        Self {
+            objects: Arc::default(),
+            denied: Arc::default(),
+            network: Arc::default(),
+            nodes: BTreeMap::new(),
+            rotate_after,
+        }
     }
 
     /// How a node reaches the others: refused where nobody is, silence where the network is cut.
@@ -95,7 +105,8 @@ impl World {
         config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
-        let store = self.objects.clone();
+        let (inner, denied) = (Arc::clone(&self.objects), Arc::clone(&self.denied));
+        let store = Arc::new(way::Way { inner, node, denied });
         let broker = Broker::new(BrokerParts {
             store: Store::new(StoreKind::Memory, store.clone(), store),
             config,

@@ -66,9 +66,9 @@ settings! {
         s3_path_style "s3-path-style": bool, "BOOL", "true where an endpoint is set, otherwise false",
             "Whether the bucket is named in the path of a request instead of the host";
         store_attempt_timeout "store-attempt-timeout": Span, "DURATION", "10s",
-            "How long one attempt to write a slot may take before the same bytes are sent again. Longer lets slow links finish; shorter notices a lost answer sooner";
+            "How long one attempt to write an object may make no progress before the same bytes are sent again, besides 1 s for each MiB of them. After each time-out an object is given twice as long, up to 1 s for each 16 KiB. Longer spares slow links bytes that are sent twice; shorter notices a lost answer sooner";
         store_hedge "store-hedge": HedgeSetting, "DURATION|off", "2s on networks, otherwise off",
-            "When a write without an answer is sent a second time beside the first. Shorter cuts the slowest acknowledgements, and costs a PUT each time";
+            "When a write that makes no progress is sent a second time beside the first. Above 1 MiB it takes 1 s longer for each MiB, and one such write at a time is sent again. Shorter cuts the slowest acknowledgements, and costs a PUT each time";
     }
     "Network" {
         listen "listen": ListenerSpecs, "[NAME=]ADDR:PORT,...", "0.0.0.0:9092",

@@ -89,7 +89,7 @@ pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Se
 async fn put_seal(store: &Store, session: SessionId, n: u64, by: ProcessId) -> Result<bool, SessionError> {
     let path = keys::slot(session, n);
     let object = slot::seal(session, n, by);
-    let policy = store.policy().with_attempt_timeout(ATTEMPT);
+    let policy = store.policy().with_attempt_timeout(ATTEMPT).minor();
     match store.create_nonce(&path, object.into(), *by.as_bytes(), nonce_of, policy).await? {
         CreateOutcome::Created => Ok(true),
         CreateOutcome::Lost(head) => match Header::decode(&head) {

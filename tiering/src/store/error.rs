@@ -294,3 +294,8 @@ struct NoAnswer(std::time::Duration);
 pub(super) fn no_answer(after: std::time::Duration) -> object_store::Error {
     object_store::Error::Generic { store: "store", source: Box::new(NoAnswer(after)) }
 }
+
+/// Whether a request got no answer in time.
+pub(super) fn is_no_answer(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { source, .. } if source.is::<NoAnswer>())
+}
