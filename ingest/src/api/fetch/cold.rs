@@ -40,7 +40,8 @@ async fn read(cold: &Cold, offset: i64, led: &Led) -> Result<Plan, FetchError> {
     };
     let Some(last) = positions.last() else { return Ok(Plan::Nothing) };
     read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
-    let batches = led.log.reader().batches(&positions).await?;
+    let epochs = led.log.leader_epochs(&led.partition);
+    let batches = led.log.reader().batches(&positions, &epochs).await?;
     Ok(Plan::Records { records: rope(batches), tail: false })
 }
 
