@@ -311,7 +311,8 @@ mod tests {
         store.put(&keys::slot(session, 0), object.into()).await.expect("it is stored");
         let (reader, right) = (Reader::new(store, 1 << 20), positions[0]);
         let refuses = async |position: Position, epochs: &LeaderEpochs| {
-            reader.batch(&position, epochs).await.is_err() && reader.batches(&[position], epochs).await.is_err()
+            reader.batch(&position, epochs).await.is_err()
+                && reader.batches(&[position], epochs).await.is_err()
         };
         assert!(!refuses(right, &epochs(3)).await);
         assert!(!refuses(right, &LeaderEpochs::default()).await, "nothing is known of the epoch");

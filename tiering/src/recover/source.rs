@@ -57,11 +57,7 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(
-        store: &'a Store,
-        cluster: &'a Cluster,
-        sealed: BTreeMap<SessionId, Sealed>,
-    ) -> Self {
+    pub(super) fn new(store: &'a Store, cluster: &'a Cluster, sealed: BTreeMap<SessionId, Sealed>) -> Self {
         Self { store, cluster, sealed, ended: BTreeMap::new(), released: BTreeMap::new() }
     }
 

@@ -47,7 +47,13 @@ pub(super) async fn presence(store: &Store, session: SessionId, n: u64) -> Resul
 }
 
 /// What an object of `size` bytes is that begins and ends so. Fails where a newer build wrote it.
-fn classify(session: SessionId, n: u64, head: &[u8], tail: &[u8], size: u64) -> Result<Presence, FormatError> {
+fn classify(
+    session: SessionId,
+    n: u64,
+    head: &[u8],
+    tail: &[u8],
+    size: u64,
+) -> Result<Presence, FormatError> {
     let headers = [Header::decode_at(session, n, head), Header::decode_at(session, n, tail)];
     if let Some(header) = headers.iter().flatten().next() {
         return Ok(match header.kind {
@@ -118,7 +124,9 @@ mod tests {
 
     #[test]
     fn what_is_no_slot_counts_as_data() {
-        for object in [&b"x"[..], &[0; HEADER], &[0xaa; 300], &slot::seal(SESSION, 6, ProcessId([8; 16]))[1..]] {
+        for object in
+            [&b"x"[..], &[0; HEADER], &[0xaa; 300], &slot::seal(SESSION, 6, ProcessId([8; 16]))[1..]]
+        {
             assert!(matches!(of(object), Ok(Presence::Data(None)) | Err(FormatError::Newer { .. })));
         }
         let of_another = slot::seal(SessionId([4; 16]), 5, ProcessId([8; 16]));

@@ -86,6 +86,8 @@ fn failure(error: &FetchError, wanted: &Wanted, led: &Led) -> Failure {
         tracing::warn!(%error, %partition, offset = wanted.offset(), "records could not be read; the client retries");
         return wanted.not_leader(led);
     }
-    tracing::error!(%error, %partition, offset = wanted.offset(), "records can't be read");
+    if wanted.is_news(error) {
+        tracing::error!(%error, %partition, offset = wanted.offset(), "records can't be read");
+    }
     Failure::of(ErrorCode::KafkaStorageError)
 }
