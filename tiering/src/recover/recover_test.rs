@@ -8,7 +8,7 @@ use coordinator::{ClusterId, Epoch, PartitionId, ProcessId, SessionId, ShardId, 
 use super::*;
 use crate::format::checkpoint::{Checkpoint, PartitionState, ShardState};
 use crate::format::keys;
-use crate::format::slot::{BatchRecord, Builder, Record};
+use crate::format::slot::{self, BatchRecord, Builder, Record};
 use crate::session::seal;
 
 const TOPIC: TopicId = TopicId([7; 16]);
@@ -217,6 +217,10 @@ async fn a_missing_slot_is_an_error_of_the_shards_that_need_it() {
     assert_eq!(rebuilt.failed.len(), held[0].len());
     let error = rebuilt.failed.values().next().expect("an error").to_string();
     assert!(error.contains("0000000000: the slot is missing"), "{error}");
+    // As is one where a seal came late.
+    let seal = slot::seal(sid(1), 0, ProcessId([8; 16]));
+    world.store.put(&keys::slot(sid(1), 0), seal.into()).await.expect("it is stored");
+    assert_eq!(world.recover(3).await.failed.into_values().next().expect("an error").to_string(), error);
     assert_eq!(world.log_ends(&rebuilt).len(), held[1].len());
 }
 
