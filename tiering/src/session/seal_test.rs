@@ -55,10 +55,17 @@ async fn sealed(store: &Store) -> (u64, bool, Option<u64>, Option<usize>) {
 
 #[tokio::test]
 async fn damage_does_not_keep_a_session_from_ending() {
-    let last = slot::HEADER + 10;
-    for (bytes, whole) in [(vec![last], false), (vec![3], true), (vec![3, last], false), (vec![150], true)] {
+    let (head, index, tail) = (3, slot::HEADER + 1, slot::HEADER + 50);
+    let cases: [(&[usize], bool); 5] = [
+        (&[head], true),
+        (&[tail], true),
+        (&[index], false),
+        (&[head, index], false),
+        (&[head, tail], false),
+    ];
+    for (bytes, whole) in cases {
         let store = session(6, false).await;
-        damage(&store, &keys::slot(SESSION, 2), &bytes).await;
+        damage(&store, &keys::slot(SESSION, 2), bytes).await;
         let footers = whole.then_some(6);
         assert_eq!(sealed(&store).await, (6, false, None, footers), "bytes {bytes:?}");
         assert_eq!(sealed(&store).await, (6, false, None, footers), "it was sealed, bytes {bytes:?}");
