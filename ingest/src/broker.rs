@@ -12,6 +12,7 @@ mod run;
 mod settings;
 mod shares;
 mod takeover;
+mod unserved;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -134,6 +135,7 @@ pub struct Broker {
     /// When a store last confirmed a write of another node's, as far as is known.
     others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
+    unserved: unserved::Unserved,
     share_sessions: Sessions,
 }
 
@@ -162,6 +164,7 @@ impl Broker {
             leaving: channel::Sender::new(false),
             others_wrote: Mutex::new(None),
             load: load::Load::default(),
+            unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
         })
     }

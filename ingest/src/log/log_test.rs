@@ -55,7 +55,7 @@ pub(in crate::log) async fn begin_with(
     });
     let cluster = take.await.expect("an entry").expect("a plan").cluster;
     let recovered =
-        recover(store, &cluster, session, cluster.shards().all(), sealed).await.expect("it can be recovered");
+        recover(store, &cluster, session, cluster.shards().all(), sealed).await.whole().expect("whole");
     let parts = LogParts {
         store: store.clone(),
         reader: Reader::new(store.clone(), 1 << 20),
