@@ -127,7 +127,8 @@ mod tests {
     /// Slot `n`, with one batch of two records.
     async fn put_slot(objects: &MemoryStore, n: u64, base_offset: i64) {
         let mut builder = Builder::default();
-        let position = builder.push_batch(Bytes::from_static(&[0; 16]), Bytes::from_static(&[0; 50]));
+        let position =
+            builder.push_batch(Bytes::from_static(&[0; 16]), Bytes::from_static(&[0; 50])).expect("room");
         let (last_offset_delta, max_timestamp, leader_epoch, now, producer) = (1, 0, 0, 0, None);
         let batch = BatchSummary { last_offset_delta, max_timestamp, leader_epoch, now, producer };
         let appended = Appended { base_offset, batch };

@@ -70,7 +70,7 @@ impl Unserved {
         for (error, shards) in errors {
             if state.is_news(&error, now) {
                 let (count, first) = (shards.len(), shards[0]);
-                tracing::error!(%error, shards = count, %first, "shards can't be rebuilt and are not served; they are tried again");
+                tracing::error!(%error, shards = count, first = first.0, "shards can't be rebuilt and are not served; they are tried again");
             }
         }
     }

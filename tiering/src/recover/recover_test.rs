@@ -90,7 +90,7 @@ impl World {
             batch[..8].copy_from_slice(&base_offset.to_be_bytes());
             batch[8..12].copy_from_slice(&58i32.to_be_bytes());
             let batch = batch.freeze();
-            let position = builder.push_batch(batch.slice(..16), batch.slice(16..));
+            let position = builder.push_batch(batch.slice(..16), batch.slice(16..)).expect("room");
             let summary = BatchSummary {
                 last_offset_delta: 0,
                 max_timestamp: 5,

@@ -17,7 +17,7 @@ use ulid::Ulid;
 use super::super::FileStore;
 use super::claims::Claims;
 use super::disk::Process;
-use crate::checkpoint::{self, Parts};
+use crate::checkpoint::{Head, Image};
 use crate::format::keys;
 use crate::format::slot::{Builder, Frozen};
 use crate::metadata::{MetadataError, MetadataLog};
@@ -149,19 +149,13 @@ impl Actor {
 
     async fn checkpoint(&self, store: &Store, log: &MetadataLog, slot: &Frozen) {
         let (session, n) = (slot.header.session, slot.header.n + 1);
-        let parts = Parts {
-            session,
-            n,
-            as_of: log.current().next(),
-            previous: slot.header.hash(),
-            shards: BTreeMap::new(),
-            positions: Default::default(),
-            now: 0,
-        };
-        let written = checkpoint::write(store, &self.entropy, |_| unreachable!("no partitions"), parts).await;
+        let (as_of, previous) = (log.current().next(), slot.header.hash());
+        let head = Head { session, n, as_of, previous, now: 0 };
+        let mut image = Image::default();
+        let written = image.write(store, &self.entropy, head, |_| unreachable!("no partitions")).await;
         match (written, store.get(&keys::checkpoint(session, n)).await) {
-            (Ok(()), Ok(object)) => self.claims.wrote(keys::checkpoint(session, n).to_string(), object),
-            (Ok(()), Err(error)) => self.claims.violated(error.to_string()),
+            (Ok(_), Ok(object)) => self.claims.wrote(keys::checkpoint(session, n).to_string(), object),
+            (Ok(_), Err(error)) => self.claims.violated(error.to_string()),
             (Err(_), _) => {}
         }
     }
