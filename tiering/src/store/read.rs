@@ -89,7 +89,10 @@ impl Store {
         }
         let options = file::settled_from(GetOptions::new().with_head(true));
         let settled = self.shared.conditional.get_opts(first, options).await;
-        settled.map(drop).map_err(|error| ReadError::of(first, error))
+        match settled.map(drop).map_err(|error| ReadError::of(first, error)) {
+            Err(ReadError::NotFound { .. }) => Ok(()),
+            settled => settled,
+        }
     }
 
     /// Writes an object under a name that nobody else uses, with the client's own retries.

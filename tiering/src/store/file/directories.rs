@@ -1,9 +1,11 @@
 //! Directories that exist, and whose own entries are known to be on disk.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
@@ -12,11 +14,18 @@ use super::disk::{Disk, SyncFailed};
 /// Directories remembered before all are forgotten and looked at afresh.
 const MOST: usize = 8192;
 
+/// What tells a directory from one that took its place: an inode's number may be used again.
+type Identity = (u64, u64, Option<SystemTime>);
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino(), found.created().ok())
+}
+
 /// What is known of the directories below a root.
 #[derive(Debug)]
 pub(super) struct Directories {
     root: PathBuf,
-    durable: RwLock<HashSet<PathBuf>>,
+    durable: RwLock<HashMap<PathBuf, Identity>>,
 }
 
 impl Directories {
@@ -33,18 +42,46 @@ impl Directories {
         let mut missing: Vec<_> = directory.ancestors().take_while(|above| !self.knows(above)).collect();
         while let Some(next) = missing.pop() {
             let Some(parent) = next.parent() else { continue };
-            make(disk, parent, next).await?;
+            let made = self.make(disk, parent, next).await?;
             let mut durable = self.durable.write();
             if durable.len() >= MOST {
                 durable.clear();
             }
-            durable.insert(next.into());
+            durable.insert(next.into(), made);
         }
         Ok(())
     }
 
     fn knows(&self, directory: &Path) -> bool {
-        directory == self.root || self.durable.read().contains(directory)
+        directory == self.root || self.durable.read().contains_key(directory)
+    }
+
+    /// Whether this is the directory that is known to be durable, and not one that somebody has made in its place.
+    pub(super) fn is_known(&self, directory: &Path, found: &Metadata) -> bool {
+        directory == self.root || self.durable.read().get(directory) == Some(&identity(found))
+    }
+
+    /// Makes one directory in a parent that is durable. Where the sync fails, whoever made it removes it, so that it
+    /// is made anew and nobody takes for durable what the system may have dropped. That fails only where somebody
+    /// has put something in it, after a sync of their own.
+    async fn make(&self, disk: &dyn Disk, parent: &Path, directory: &Path) -> io::Result<Identity> {
+        let above = disk.open_directory(parent).await?;
+        if !self.is_known(parent, &above.file.metadata()?) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let is_new = match disk.create_directory(directory).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            done => done.map(|()| true)?,
+        };
+        let made = identity(&fs::metadata(directory)?);
+        if let Err(error) = disk.sync_directory(&above).await {
+            if is_new {
+                self.durable.write().remove(directory);
+                let _ = disk.remove_directory(directory).await;
+            }
+            return Err(SyncFailed::of(parent, error));
+        }
+        Ok(made)
     }
 
     /// Forgets a directory and all above it, because one of them turned out to be gone.
@@ -64,22 +101,6 @@ impl Directories {
             self.durable.write().remove(empty);
         }
     }
-}
-
-/// Makes one directory in a parent that is durable. Where the sync fails it is removed again, so that whoever comes
-/// next makes it anew and does not take for durable what the system may have dropped. That fails only where somebody
-/// has put something in it, after a sync of their own.
-async fn make(disk: &dyn Disk, parent: &Path, directory: &Path) -> io::Result<()> {
-    let above = disk.open_directory(parent).await?;
-    match disk.create_directory(directory).await {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        done => done?,
-    }
-    if let Err(error) = disk.sync_directory(&above).await {
-        let _ = disk.remove_directory(directory).await;
-        return Err(SyncFailed::of(parent, error));
-    }
-    Ok(())
 }
 
 /// Makes the root and all that is missing above it.

@@ -99,6 +99,10 @@ impl Root {
         // The names were seen before, so that a failure which this handle is not told of came from a sync whose
         // caller leaves a note.
         let open = self.disk.open_directory(directory).await?;
+        if !self.directories.is_known(directory, &open.file.metadata()?) {
+            self.directories.forget(directory);
+            self.directories.ensure(&*self.disk, directory).await?;
+        }
         self.sync(&open).await
     }
 

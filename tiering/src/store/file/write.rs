@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path as FilePath;
 
 use object_store::path::Path;
@@ -94,6 +93,9 @@ impl Root {
     ) -> io::Result<(Directory, Option<io::Error>)> {
         self.directories.ensure(&*self.disk, directory).await?;
         let mut open = self.disk.open_directory(directory).await?;
+        if !self.directories.is_known(directory, &open.file.metadata()?) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let named = match create {
             true => self.disk.link(&staged.path, target).await,
             false => self.disk.rename(&staged.path, target).await,
@@ -103,8 +105,12 @@ impl Root {
             named => named.map(|()| None)?,
         };
         // Another one may have taken its place meanwhile.
-        let (opened, found) = (open.file.metadata()?, fs::metadata(directory)?);
-        if (opened.dev(), opened.ino()) != (found.dev(), found.ino()) || self.disk.neglects(Duty::OpenFirst) {
+        let is_known = self.directories.is_known(directory, &fs::metadata(directory)?);
+        if !is_known {
+            self.directories.forget(directory);
+            self.directories.ensure(&*self.disk, directory).await?;
+        }
+        if !is_known || self.disk.neglects(Duty::OpenFirst) {
             open = self.disk.open_directory(directory).await?;
         }
         Ok((open, taken))

@@ -29,7 +29,7 @@ use crate::store::{CreateError, CreatePolicy, ErrorKind, Store, StoreKind};
 const WINDOW: usize = 3;
 
 /// Slow syncs take up to four times as long.
-const ATTEMPT: Duration = Duration::from_secs(1);
+const ATTEMPT: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct Actor {

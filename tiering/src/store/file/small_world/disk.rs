@@ -227,8 +227,8 @@ impl Process {
     /// A call takes some time, and is the last one if the process dies meanwhile.
     async fn takes(&self, slow: bool) {
         let micros = match slow {
-            true => self.machine.state.lock().draws.random_range(500_000..4_000_000),
-            false => self.machine.state.lock().draws.random_range(0..800),
+            true => self.machine.state.lock().draws.random_range(100_000..800_000),
+            false => self.machine.state.lock().draws.random_range(0..4000),
         };
         tokio::time::sleep(Duration::from_micros(micros)).await;
         if self.is_dead.load(Relaxed) {

@@ -75,7 +75,7 @@ impl World {
             }
             for _ in 0..self.draws.random_range(2..8) {
                 self.befall();
-                sleep(Duration::from_millis(self.draws.random_range(1..3000))).await;
+                sleep(Duration::from_millis(self.draws.random_range(1..400))).await;
                 self.claims.verdict()?;
             }
             self.lose_power().await?;
@@ -148,7 +148,7 @@ impl World {
         self.claims.verdict()?;
         match self.machine.power_loss() {
             torn if torn.is_empty() => self.claims.check(),
-            torn => Err(format!("objects that are not whole: {torn:?}")),
+            torn => Err(format!("{} objects are not whole, among them {:?}", torn.len(), torn.first())),
         }
     }
 }
