@@ -227,12 +227,14 @@ impl Node {
         match (self.state(), &self.told) {
             (State::Unreachable, Err(error)) => Some(format!("{node} is unreachable: {error}")),
             (State::Suspected, _) => Some(format!("{node} is suspected: other nodes ask whether it lives")),
-            (State::CutOff, _) => Some(match self.store_age() {
-                Some(age) if let Some(trouble) = self.store_trouble() => {
+            (State::CutOff, _) => Some(match (self.store_age(), self.store_trouble()) {
+                (Some(age), Some(trouble)) => {
                     format!("{node} is cut off: it has written nothing for {} s: {trouble}", age.as_secs())
                 }
-                Some(age) => format!("{node} is cut off: its store has not answered for {} s", age.as_secs()),
-                None => format!("{node} is cut off: its store has never answered"),
+                (Some(age), None) => {
+                    format!("{node} is cut off: its store has not answered for {} s", age.as_secs())
+                }
+                (None, _) => format!("{node} is cut off: its store has never answered"),
             }),
             _ => None,
         }

@@ -17,7 +17,7 @@ use tiering::metadata::MetadataLog;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::peers::{PING, has_lost_store};
-use super::{Broker, OpenError};
+use super::{Broker, OpenError, STORE_LOST};
 use crate::log::Log;
 use crate::peer;
 
@@ -94,7 +94,7 @@ impl Broker {
             // Whoever has lost the store can't end anybody's session, and may be the one at fault.
             let lost = self.store_age().is_none_or(|age| age >= ALIVE);
             if lost {
-                heard = Instant::now();
+                (refusals, heard) = (0, Instant::now());
             }
             let alarm = match self.ping(suspect, cluster.next()).await {
                 Ok(answer) if has_lost_store(&answer) => Some(Alarm::NoStore),
@@ -156,15 +156,15 @@ impl Broker {
         Ok(true)
     }
 
-    /// Whether the store took something of this node's lately.
+    /// Whether the store took something of this node's while it took nothing of a node that has lost it.
     fn writes(&self) -> bool {
-        self.parts.store.confirmed_age().is_some_and(|age| age < ALIVE)
+        self.parts.store.confirmed_age().is_some_and(|age| age < STORE_LOST)
     }
 
     /// Returns once this node has lost the store. What it can't put would land when everybody's writes do again,
     /// and end a session whose node is well by then.
     async fn lose_store(&self) {
-        while self.store_age().is_some_and(|age| age < ALIVE) {
+        while self.store_age().is_some_and(|age| age < STORE_LOST) {
             sleep(EVERY).await;
         }
     }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::{HeaderValue, Method, StatusCode, header::AUTHORIZATION};
 use http_body_util::BodyExt;
-use hyper::http::{HeaderValue, Method, StatusCode, header::AUTHORIZATION};
 use object_store::CredentialProvider;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{

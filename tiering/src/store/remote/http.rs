@@ -74,12 +74,17 @@ impl HttpService for Service {
         let progress = parts.extensions.get::<Progress>().cloned();
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
-        *request.body_mut() = Some(match progress {
-            Some(progress) => reqwest::Body::wrap(Counted { body, piece: Bytes::new(), handed: 0, progress }),
-            None => reqwest::Body::wrap(body),
+        let whole = body.as_bytes().cloned();
+        *request.body_mut() = Some(match (whole, progress) {
+            (_, Some(progress)) => {
+                reqwest::Body::wrap(Counted { body, piece: Bytes::new(), handed: 0, progress })
+            }
+            // A request without a body must not get a length, or be sent in chunks.
+            (Some(whole), None) => whole.into(),
+            (None, None) => reqwest::Body::wrap(body),
         });
         let answer = self.client.execute(request).await.map_err(failed)?;
-        let (parts, body) = hyper::http::Response::<reqwest::Body>::from(answer).into_parts();
+        let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
         let answer = HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed)));
         if checked { self.checksums.answered(answer).await } else { Ok(answer) }
     }
