@@ -20,8 +20,7 @@
 mod replay;
 mod source;
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coordinator::cluster::Cluster;

@@ -69,8 +69,8 @@ impl Unserved {
         }
         for (error, shards) in errors {
             if state.is_news(&error, now) {
-                let (count, first) = (shards.len(), shards[0]);
-                tracing::error!(%error, shards = count, first = first.0, "shards can't be rebuilt and are not served; they are tried again");
+                let (count, first) = (shards.len(), shards.first().map_or(0, |shard| shard.0));
+                tracing::error!(%error, shards = count, first, "shards can't be rebuilt and are not served; they are tried again");
             }
         }
     }
@@ -161,8 +161,7 @@ mod tests {
     use super::*;
 
     fn failed(shards: &[u32]) -> Rebuilt {
-        let path = coordinator::SessionId([1; 16]);
-        let path = tiering::format::keys::slot(path, 3);
+        let path = tiering::format::keys::slot(coordinator::SessionId([1; 16]), 3);
         let error = Arc::new(RecoverError::Session(SessionError::Missing { path }));
         let failed = shards.iter().map(|shard| (ShardId(*shard), Arc::clone(&error))).collect();
         Rebuilt { failed, ..Rebuilt::default() }

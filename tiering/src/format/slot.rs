@@ -550,20 +550,21 @@ pub(crate) fn check_head(batch: &[u8], at: &Position, leader_epoch: Option<i32>)
     let mut r = Reader::new("a batch of the slot", batch);
     let (base_offset, length, epoch, magic) = (r.i64()?, r.i32()?, r.i32()?, r.u8()?);
     let (_, _, last_offset_delta) = (r.u32()?, r.i16()?, r.i32()?);
-    let is_long = |length: i32| i64::from(length) + 12 == i64::from(at.length);
-    match () {
-        () if base_offset != at.base_offset || last_offset_delta != at.last_offset_delta => {
-            Err(FormatError::Invalid("a batch of the slot has other offsets than its index says"))
-        }
-        () if !is_long(length) => {
-            Err(FormatError::Invalid("a batch of the slot has another length than its index says"))
-        }
-        () if magic != BATCH_MAGIC => Err(FormatError::Invalid("a batch of the slot is of another format")),
-        () if leader_epoch.is_some_and(|known| known != epoch) => {
-            Err(FormatError::Invalid("a batch of the slot has another leader epoch than its partition had"))
-        }
-        () => Ok(()),
+    if base_offset != at.base_offset || last_offset_delta != at.last_offset_delta {
+        return Err(FormatError::Invalid("a batch of the slot has other offsets than its index says"));
     }
+    if i64::from(length) + 12 != i64::from(at.length) {
+        return Err(FormatError::Invalid("a batch of the slot has another length than its index says"));
+    }
+    if magic != BATCH_MAGIC {
+        return Err(FormatError::Invalid("a batch of the slot is of another format"));
+    }
+    if leader_epoch.is_some_and(|known| known != epoch) {
+        return Err(FormatError::Invalid(
+            "a batch of the slot has another leader epoch than its partition had",
+        ));
+    }
+    Ok(())
 }
 
 fn check_records(head: &[u8], records: &[u8]) -> Result<()> {
