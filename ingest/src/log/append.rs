@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator::Epoch;
-use coordinator::partition::{self, AppendReject, Appended, BatchSummary, Decision, Producer, ProducerBatch};
+use coordinator::partition::{
+    self, AppendReject, Appended, BatchSummary, Decision, LeaderEpochs, Producer, ProducerBatch,
+};
 use tiering::format::slot::{BatchRecord, Record};
 use tiering::mutant::{self, Mutant};
 
@@ -172,6 +174,12 @@ impl Log {
         };
         let after = entries.partition_point(|e| e.first_offset <= offset);
         after.checked_sub(1).map_or(partition.leader_epoch(), |at| entries[at].leader_epoch)
+    }
+
+    /// Which leader epoch wrote which of a partition's records; empty if it is no longer this log's.
+    pub fn leader_epochs(&self, partition: &Arc<Partition>) -> LeaderEpochs {
+        let mut open = self.open.lock();
+        open.decided(partition).map(|(decided, _)| decided.state.leader_epochs.clone()).unwrap_or_default()
     }
 
     /// The producers that a partition knows, by id, as is decided now. Fails if the partition is no longer this

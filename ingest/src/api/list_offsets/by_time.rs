@@ -78,6 +78,6 @@ pub(super) async fn newest(led: &Led) -> Result<Option<i64>, LookupError> {
 async fn batch(led: &Led, position: &Position) -> Result<Bytes, FetchError> {
     match led.partition.tail_batch(position.base_offset) {
         Some(batch) => Ok(batch),
-        None => led.log.reader().batch(position).await,
+        None => led.log.reader().batch(position, &led.log.leader_epochs(&led.partition)).await,
     }
 }
