@@ -126,7 +126,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of `session`, which begins with what its shards held before `cluster` gave them to it.
+    /// The log of `session`, which begins with what its shards held before `cluster` gave them to it. A shard that
+    /// could not be rebuilt is not held, and no checkpoint says that it is.
     pub fn new(
         parts: LogParts,
         session: SessionId,
@@ -148,11 +149,13 @@ impl Log {
             moving: tokio::sync::Mutex::new(()),
         };
         let assigned = |shard| cluster.assigned(shard).filter(|g| g.session == session);
-        let held: Vec<_> =
-            cluster.shards().all().filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
+        let held = cluster.shards().all().filter(|shard| !recovered.missing.contains(shard));
+        let held: Vec<_> = held.filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
+        let missing = recovered.missing.iter().filter_map(|shard| Some(assigned(*shard)?.epoch)).min();
         {
             let mut groups = log.groups.lock();
             let mut open = log.open.lock();
+            open.as_of = missing.unwrap_or(open.as_of);
             log.insert_shards(&mut groups, &mut open, &held, recovered);
             open.inherited = Some(checkpoint::Capture::of(&open, &groups));
         }

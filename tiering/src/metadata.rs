@@ -213,15 +213,25 @@ impl MetadataLog {
     }
 }
 
+/// The newest snapshot that can be read. A snapshot only saves reading: in place of a damaged one the one before it
+/// serves, or entry 0, and the entries after that.
 async fn latest_snapshot(store: &Store) -> Result<Option<Cluster>, MetadataError> {
     let listed = store.list_all(&Path::from(keys::SNAPSHOTS)).await?;
-    let Some(next) = listed.iter().filter_map(|object| keys::number(&object.location)).max() else {
-        return Ok(None);
-    };
-    let path = keys::snapshot(Epoch(next));
-    let object = store.get(&path).await?;
-    let decoded = snapshot::decode(Epoch(next), &object);
-    decoded.map(Some).map_err(|source| MetadataError::Format { path, source })
+    let mut numbers: Vec<_> = listed.iter().filter_map(|object| keys::number(&object.location)).collect();
+    numbers.sort_unstable();
+    for next in numbers.into_iter().rev().map(Epoch) {
+        let path = keys::snapshot(next);
+        let object = match store.get(&path).await {
+            Ok(object) => object,
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        match snapshot::decode(next, &object) {
+            Ok(cluster) => return Ok(Some(cluster)),
+            Err(error) => tracing::warn!(%path, %error, "a damaged metadata snapshot is passed over"),
+        }
+    }
+    Ok(None)
 }
 
 /// Entry 0. Of two nodes that begin a cluster at once, the loser adopts the winner's.

@@ -32,7 +32,7 @@ pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) 
     });
     let cluster = take.await.expect("an entry").expect("a plan").cluster;
     let recovered =
-        recover(store, &cluster, session, cluster.shards().all(), sealed).await.expect("it can be recovered");
+        recover(store, &cluster, session, cluster.shards().all(), sealed).await.whole().expect("whole");
     let config = LogConfig {
         slot_bytes: 1 << 20,
         linger: Duration::ZERO,
