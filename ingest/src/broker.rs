@@ -12,6 +12,7 @@ mod run;
 mod settings;
 mod shares;
 mod takeover;
+mod unserved;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -121,6 +122,7 @@ pub struct Broker {
     /// Whether the node gives its shards away because it is about to stop.
     leaving: channel::Sender<bool>,
     load: load::Load,
+    unserved: unserved::Unserved,
     share_sessions: Sessions,
 }
 
@@ -145,6 +147,7 @@ impl Broker {
             acted_on: channel::Sender::new(Epoch(0)),
             leaving: channel::Sender::new(false),
             load: load::Load::default(),
+            unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
         })
     }

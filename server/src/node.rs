@@ -136,6 +136,7 @@ fn described(node: &Node) -> Value {
                 "uptime_ms": told.uptime_ms,
                 "metadata_entries": told.metadata_next,
                 "store_age_ms": (told.store_age_ms >= 0).then_some(told.store_age_ms),
+                "unserved_shards": told.unserved_shards,
                 "slots": told.slots,
                 "checkpoint_lag": told.checkpoint_lag,
                 "tail_bytes": told.tail_bytes,

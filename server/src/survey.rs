@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use coordinator::SessionId;
+use coordinator::{PartitionId, SessionId, Shards, TopicId};
 use protocol::messages::PeerStatusResponse;
 use protocol::messages::peer::PeerSession;
 use tokio::task::JoinSet;
@@ -118,9 +118,20 @@ impl Survey {
         topics.flat_map(|topic| topic.partitions.values()).filter(|p| p.replicas.is_empty()).count()
     }
 
+    /// The shard of a partition that a node can't rebuild, and why; `None` if none says so.
+    pub(crate) fn unserved(&self, topic: TopicId, index: i32) -> Option<(i32, &str)> {
+        let held: i64 = self.newest.sessions.iter().map(|session| i64::from(session.shards)).sum();
+        let shards = Shards::new(u32::try_from(held + i64::from(self.newest.unassigned_shards)).ok()?)?;
+        let shard = i32::try_from(shards.of_partition(PartitionId { topic, index }).0).ok()?;
+        let told = self.nodes.iter().filter_map(|node| node.told.as_ref().ok());
+        let found = told.flat_map(|told| &told.unserved).find(|unserved| unserved.shard == shard)?;
+        Some((shard, found.error.as_str()))
+    }
+
     /// What is wrong, in words.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = self.nodes.iter().filter_map(Node::problem).collect();
+        problems.extend(self.nodes.iter().flat_map(Node::damage));
         let shards = self.newest.unassigned_shards;
         if shards > 0 {
             problems.push(format!("{shards} shards are held by no open session"));
@@ -173,6 +184,25 @@ impl Node {
     /// Its session's id as logs have it.
     pub(crate) fn session_id(&self) -> String {
         SessionId(*self.session.session_id.as_bytes()).to_string()
+    }
+
+    /// What keeps shards of it from being served: a line for each error, which names the object.
+    fn damage(&self) -> Vec<String> {
+        let Ok(told) = &self.told else { return Vec::new() };
+        let mut shards: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+        for unserved in &told.unserved {
+            shards.entry(unserved.error.as_str()).or_default().push(unserved.shard);
+        }
+        let node = format!("node {} at {}", self.session.node_id, self.address);
+        let line = |(error, shards): (&str, Vec<i32>)| {
+            let (count, first) = (shards.len(), shards.first().copied().unwrap_or(-1));
+            let which = match count {
+                1 => format!("shard {first}"),
+                _ => format!("{count} shards, {first} among them,"),
+            };
+            format!("{node} can't rebuild {which} and does not serve that: {error}")
+        };
+        shards.into_iter().map(line).collect()
     }
 
     fn problem(&self) -> Option<String> {
@@ -240,7 +270,7 @@ impl std::iter::Sum for Pace {
 
 #[cfg(test)]
 mod tests {
-    use protocol::messages::peer::PeerStoreRequests;
+    use protocol::messages::peer::{PeerStoreRequests, PeerUnserved};
 
     use super::*;
 
@@ -265,6 +295,22 @@ mod tests {
         let silent = Node { told: Err("no answer".to_owned()), ..node(|session, _| session.draining = true) };
         assert_eq!(silent.state(), State::Unreachable);
         assert_eq!(silent.problem().as_deref(), Some("node 0 at a:1 is unreachable: no answer"));
+    }
+
+    #[test]
+    fn a_damaged_object_is_named() {
+        assert!(node(|_, _| ()).damage().is_empty());
+        let damaged = node(|_, told| {
+            let unserved = |shard, error: &str| PeerUnserved { shard, error: error.into() };
+            told.unserved =
+                vec![unserved(3, "wal/a: bad"), unserved(4, "wal/b: bad"), unserved(9, "wal/a: bad")];
+        });
+        let lines = [
+            "node 0 at a:1 can't rebuild 2 shards, 3 among them, and does not serve that: wal/a: bad",
+            "node 0 at a:1 can't rebuild shard 4 and does not serve that: wal/b: bad",
+        ];
+        assert_eq!(damaged.damage(), lines);
+        assert_eq!(damaged.state(), State::Alive);
     }
 
     #[test]

@@ -105,6 +105,19 @@ pub struct PeerStatusResponse {
     pub unassigned_shards: i32,
     /// The open sessions.
     pub sessions: Vec<PeerSession>,
+    /// Shards that are assigned to the node and not served, because their state can't be rebuilt.
+    pub unserved_shards: i32,
+    /// Some of them, and why.
+    pub unserved: Vec<PeerUnserved>,
+}
+
+/// A shard that is not served.
+#[derive(Wire, Debug, Clone, PartialEq, Eq)]
+pub struct PeerUnserved {
+    /// The shard.
+    pub shard: i32,
+    /// Why it can't be rebuilt: names the object.
+    pub error: Str,
 }
 
 /// Requests to the store of one kind.

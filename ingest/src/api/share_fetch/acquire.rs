@@ -242,7 +242,9 @@ impl Acquiring<'_> {
             tracing::warn!(%error, %partition, offset, "records could not be read; the client retries");
             return not_leader(self.view, partition);
         }
-        tracing::error!(%error, %partition, offset, "records can't be read");
+        if self.context.broker.unserved().is_news(error) {
+            tracing::error!(%error, %partition, offset, "records can't be read");
+        }
         Failed::of(ErrorCode::KafkaStorageError)
     }
 }
