@@ -28,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 use crate::client::{Client, idempotent};
 use crate::node::{LISTENER, NOW, config};
 
+mod damage;
+mod flips;
+
 const PARTITIONS: i32 = 12;
 
 /// Nodes by their host names, and the pairs of them that can't reach each other.
@@ -90,20 +93,25 @@ impl World {
         })
     }
 
-    pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
+    /// A node that has not been started.
+    fn broker(&self, node: i32) -> Arc<Broker> {
         let mut config = BrokerConfig { node_id: Some(NodeId(node)), rack: None, ..config() };
         config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
         let store = self.objects.clone();
-        let broker = Broker::new(BrokerParts {
+        Broker::new(BrokerParts {
             store: Store::new(StoreKind::Memory, store.clone(), store),
             config,
             clock: Clock::new(move || NOW + started + began.elapsed().as_millis() as i64),
             entropy: Entropy::from_seed(node as u64 * 1000 + Instant::now().elapsed().subsec_nanos() as u64),
             metrics: Metrics::register(&mut Default::default()),
             connect: self.connect(node),
-        });
+        })
+    }
+
+    pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
+        let broker = self.broker(node);
         let stop = CancellationToken::new();
         let (running, stopping) = (Arc::clone(&broker), stop.clone());
         let task = tokio::spawn(async move { running.run(stopping).await.expect("the node starts") });
