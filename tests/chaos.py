@@ -45,7 +45,7 @@ from harness.process import Failed, end_children_on_signals  # noqa: E402
 COUNTS = {"kills": "kill", "stops": "stop", "partitions": "partition", "store_restarts": "store restart",
           "full": "full", "shutdowns": "shutdown", "denied": "denied", "slow": "slow"}
 RATE = 100
-SLOW_RATE = 1_000
+SLOW_RATE = 500
 """What a slow store needs to be slow: less than this fits into the kernel's buffers."""
 
 

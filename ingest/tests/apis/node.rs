@@ -115,6 +115,8 @@ impl Node {
         while self.broker.is_serving() {
             sleep(Duration::from_millis(10)).await;
         }
+        // It has yet to record its end.
+        sleep(Duration::from_secs(1)).await;
         let now = self.clock.load(Ordering::Relaxed) + later_ms;
         let next = Self::over(self.store, self.broker.config().clone(), now, 2);
         next.run();

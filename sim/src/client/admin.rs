@@ -23,7 +23,7 @@ pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: b
         value: Some(value.into()),
     };
     let timestamps = log_append_time.then(|| config("message.timestamp.type", "LogAppendTime".to_owned()));
-    // Those of producers have no meaning. Where they are the nodes', they are younger than a week, whatever clocks say.
+    // Producers' timestamps have no meaning. Those of nodes are younger than a week, whatever clocks say.
     let kept_ms = if log_append_time { "604800000" } else { "-1" };
     let kept =
         [config("retention.ms", kept_ms.to_owned()), config("retention.bytes", topic.keeps.to_string())];
