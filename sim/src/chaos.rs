@@ -8,7 +8,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use tiering::session::seal;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cluster::{Cluster, Running};
 use crate::fault::{Blow, Damage, Denial, Fault, FaultPlan, Moment, Status, Strike, Target, pause};
@@ -303,10 +303,16 @@ impl<'a> Chaos<'a> {
         let log = self.cluster.current(node).and_then(Running::broker).and_then(|broker| broker.log());
         let Some(session) = log.map(|log| log.session()) else { return };
         let others: Vec<_> = (0..self.cluster.len()).filter(|other| *other != node).collect();
-        let Some(other) = others.choose(&mut self.rng) else { return };
-        if let Some(running) = self.cluster.current(*other) {
+        let Some(other) = others.choose(&mut self.rng).copied() else { return };
+        let (later, held) = (self.ms(0..200), self.around(20, 1500));
+        let dazed = self.around(500, 5000);
+        let hold = Strike { blow: Blow::Hold(held), moment: Moment::After, target: Target::Wal, after: 0 };
+        if let (Some(running), Some(other)) = (self.cluster.current(node), self.cluster.current(other)) {
             self.suffered.deposed += 1;
-            take_over(running, session);
+            // The answer to what it writes now comes when all is over.
+            running.faults.strike(hold);
+            running.process.daze(dazed);
+            take_over(other, session, later);
         }
     }
 
@@ -435,9 +441,10 @@ impl<'a> Chaos<'a> {
 }
 
 /// Lets a node end a session and record that, as it does when it takes the session's node for dead.
-fn take_over(running: &Running, session: SessionId) {
+fn take_over(running: &Running, session: SessionId, after: Duration) {
     let Some(broker) = running.broker() else { return };
     drop(running.process.spawn(async move {
+        sleep(after).await;
         let Ok(sealed) = seal(broker.store(), session, broker.process()).await else { return };
         let proposed = broker.propose(|cluster| {
             if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {

@@ -21,7 +21,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use tiering::seams::Pauses;
 use tokio::task::JoinHandle;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 const RUNNING: u8 = 0;
 const PAUSED: u8 = 1;
@@ -48,10 +48,19 @@ struct Hesitation {
     between: f64,
     /// Each time that a task comes to a place in which the order of events matters.
     within: f64,
+    /// Until then every task waits long in such a place.
+    dazed: Option<Instant>,
 }
 
 impl Hesitation {
-    /// How long a task waits now; not at all for zero, which only lets others go first.
+    fn draw_within(&mut self) -> Option<Duration> {
+        if self.dazed.is_some_and(|until| Instant::now() < until) {
+            return Some(Duration::from_millis(self.rng.random_range(3.0..6.9_f64).exp() as u64));
+        }
+        self.draw(self.within)
+    }
+
+    /// How long a task waits now; zero only lets others go first.
     fn draw(&mut self, share: f64) -> Option<Duration> {
         if share <= 0.0 || !self.rng.random_bool(share) {
             return None;
@@ -60,7 +69,7 @@ impl Hesitation {
         Some(match self.rng.random_range(0..10) {
             0..4 => Duration::ZERO,
             4..7 => Duration::from_millis(self.rng.random_range(1..5)),
-            _ => Duration::from_millis((self.rng.random_range(1.6..6.2_f64)).exp() as u64),
+            _ => Duration::from_millis(self.rng.random_range(1.6..6.2_f64).exp() as u64),
         })
     }
 }
@@ -85,8 +94,16 @@ impl Process {
     /// Lets a share of its tasks' steps wait a moment, each time that a task could go on (`between`) and each time
     /// that it comes to one of the places in which the order of events matters (`within`).
     pub fn hesitate(&self, rng: StdRng, between: f64, within: f64) {
-        *self.0.hesitation.lock() = Some(Hesitation { rng, between, within });
+        *self.0.hesitation.lock() = Some(Hesitation { rng, between, within, dazed: None });
         self.0.is_hesitant.store(between > 0.0 || within > 0.0, Ordering::Relaxed);
+    }
+
+    /// Lets every task wait long, for a while, where the order of events matters, if the process can hesitate.
+    pub fn daze(&self, time: Duration) {
+        if let Some(hesitation) = self.0.hesitation.lock().as_mut() {
+            hesitation.dazed = Some(Instant::now() + time);
+            self.0.is_hesitant.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Nothing hesitates any more.
@@ -102,17 +119,15 @@ impl Process {
     /// The pauses in the places in which the order of events matters.
     pub fn pauses(&self) -> Pauses {
         let process = self.clone();
-        Pauses::new(move || process.hesitation(|hesitation| hesitation.within))
+        Pauses::new(move || process.hesitation(Hesitation::draw_within))
     }
 
-    fn hesitation(&self, share: impl Fn(&Hesitation) -> f64) -> Option<Duration> {
+    fn hesitation(&self, draw: impl Fn(&mut Hesitation) -> Option<Duration>) -> Option<Duration> {
         if !self.0.is_hesitant.load(Ordering::Relaxed) {
             return None;
         }
         let mut hesitation = self.0.hesitation.lock();
-        let hesitation = hesitation.as_mut()?;
-        let share = share(hesitation);
-        let drawn = hesitation.draw(share)?;
+        let drawn = draw(hesitation.as_mut()?)?;
         self.0.hesitated.fetch_add(1, Ordering::Relaxed);
         Some(drawn)
     }
@@ -228,7 +243,9 @@ impl<F> Task<F> {
             self.waits = None;
             return false;
         }
-        let Some(time) = self.process.hesitation(|hesitation| hesitation.between) else { return false };
+        let Some(time) = self.process.hesitation(|hesitation| hesitation.draw(hesitation.between)) else {
+            return false;
+        };
         let mut waits = Box::pin(sleep(time));
         if time.is_zero() {
             cx.waker().wake_by_ref();
@@ -351,5 +368,13 @@ mod tests {
         process.steady();
         pauses.pause().await;
         assert_eq!((process.hesitated(), begun.elapsed()), (20, waited));
+        process.daze(Duration::from_secs(1));
+        pauses.pause().await;
+        assert!(begun.elapsed() >= waited + Duration::from_millis(20));
+        sleep(Duration::from_secs(1)).await;
+        let waited = begun.elapsed();
+        process.hesitate(StdRng::seed_from_u64(1), 0.0, 0.0);
+        pauses.pause().await;
+        assert_eq!(begun.elapsed(), waited);
     }
 }

@@ -81,7 +81,7 @@ impl Misfortune {
         (Self::Zombie, 2),
         (Self::Deny, 3),
         (Self::Slow, 3),
-        (Self::Depose, 3),
+        (Self::Depose, 5),
         (Self::Outage, 1),
         (Self::Damage, 2),
     ];
@@ -124,7 +124,7 @@ pub struct Scenario {
     pub foul: FaultPlan,
     /// How many of a node's days are bad.
     pub foul_share: f64,
-    /// Whether two clients create the topics at once.
+    /// Whether two clients now and then create the same topic at the same time.
     pub rivals: bool,
     /// What the cluster must serve in spite of, in the end.
     pub trial: Option<Trial>,
@@ -200,6 +200,8 @@ impl Scenario {
             let padding = *[1000, 4000, 10_000].choose(rng).unwrap_or(&4000);
             self.pace.padding = padding;
             self.setup.upload = Some((padding as f64 * rng.random_range(1.5..4.0)) as u64);
+            (self.producers, self.pace.pause_ms) = (4, 50);
+            self.misfortunes.extend([Misfortune::StoreLoss, Misfortune::Outage]);
         }
         if rng.random_bool(0.005) {
             self.blackout = Some(Duration::from_secs(rng.random_range(600..3 * 3600)));

@@ -75,10 +75,13 @@ impl FaultStore {
         apply: BoxFuture<'static, Result<T>>,
     ) -> Result<T> {
         let Course { fault, there, back, survives, body, .. } = course;
-        let (ledger, key, store) = (Arc::clone(&self.view.ledger), at.clone(), self.clone());
+        let (ledger, key) = (Arc::clone(&self.view.ledger), at.clone());
+        // Whatever becomes of it then, a body of which a part is missing is never applied.
+        if !matches!(fault, Some(Fault::DropBefore | Fault::Refuse(_) | Fault::Stall | Fault::Lock(_))) {
+            self.send(body).await;
+        }
         let apply = async move {
             sleep(there).await;
-            store.send(body).await;
             ledger.unlocked(&key).await;
             apply.await
         };
@@ -155,6 +158,7 @@ impl View {
         match blow {
             Blow::Kill => self.process.kill(),
             Blow::Pause(time) => pause(&self.process, time),
+            Blow::Hold(time) => sleep(time).await,
         }
         self.process.running().await;
     }

@@ -13,6 +13,8 @@ pub enum Blow {
     Kill,
     /// It stops for so long.
     Pause(Duration),
+    /// It goes on, and the operation takes so much longer.
+    Hold(Duration),
 }
 
 /// When.

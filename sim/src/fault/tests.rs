@@ -137,8 +137,8 @@ async fn a_flipped_bit_is_read_once() {
         assert_eq!(difference(&read, &body), 1);
         seen.insert(read);
         store.script(Operation::Get, |_| true, Fault::Flip(which as u32));
-        let parts = store.get_ranges(&path("k"), &[2..2, 3..6]).await.expect("two ranges");
-        assert_eq!((difference(&parts[0], b""), difference(&parts[1], b"345")), (0, 1));
+        let parts = store.get_ranges(&path("k"), &[2..3, 3..6]).await.expect("two ranges");
+        assert_eq!((difference(&parts[0], b"2"), difference(&parts[1], b"345")), (1, 0));
         let read = store.get(&path("k")).await.expect("an answer").bytes().await.expect("all of it");
         assert_eq!(read, body);
     }
@@ -151,17 +151,32 @@ async fn damage_is_read_by_everybody_until_it_is_undone() {
     let truth = MemoryStore::new();
     let mut rng = StdRng::seed_from_u64(1);
     assert!(Damage::anywhere(&truth, &mut rng).await.is_none());
-    truth.put(&path("wal/a"), "0123456789".into()).await.expect("written");
-    for _ in 0..100 {
-        let damage = Damage::anywhere(&truth, &mut rng).await.expect("the only object");
-        assert_eq!(difference(&holds(&truth, "wal/a").await.expect("there"), b"0123456789"), 1);
-        damage.undo(&truth).await;
-        assert_eq!(holds(&truth, "wal/a").await.as_deref(), Some(&b"0123456789"[..]));
-        let damage = Damage::to(&truth, &path("wal/a"), 2, &mut rng).await.expect("that object");
-        assert_eq!(holds(&truth, "wal/a").await.expect("there")[..8], b"01234567"[..]);
-        damage.undo(&truth).await;
+    let keys = ["wal/a", "meta/a"];
+    for key in keys {
+        truth.put(&path(key), "0123456789".into()).await.expect("written");
     }
-    let damage = Damage::anywhere(&truth, &mut rng).await.expect("the only object");
+    let differ = async || {
+        let mut differ = Vec::new();
+        for key in keys {
+            differ.push(difference(&holds(&truth, key).await.expect("there"), b"0123456789"));
+        }
+        differ
+    };
+    let mut both = [false; 2];
+    for _ in 0..100 {
+        let damage = Damage::anywhere(&truth, &mut rng).await.expect("an object");
+        let damaged = differ().await;
+        assert_eq!(damaged.iter().sum::<u32>(), 1);
+        both[damaged[1] as usize] = true;
+        let other = Damage::to(&truth, &path("wal/a"), 2, &mut rng).await.expect("that object");
+        damage.undo(&truth).await;
+        assert_eq!(differ().await, [1, 0], "other damage remains");
+        assert_eq!(holds(&truth, "wal/a").await.expect("there")[..8], b"01234567"[..]);
+        other.undo(&truth).await;
+        assert_eq!(differ().await, [0, 0]);
+    }
+    assert_eq!(both, [true; 2]);
+    let damage = Damage::to(&truth, &path("wal/a"), 10, &mut rng).await.expect("that object");
     truth.delete(&path("wal/a")).await.expect("deleted");
     damage.undo(&truth).await;
     assert_eq!(holds(&truth, "wal/a").await, None, "what was deleted meanwhile stays so");
@@ -190,6 +205,24 @@ async fn some_writes_are_denied_for_long_and_reads_are_not() {
     assert!(timeout(SECOND * 29, store.put(&path("wal/a"), "x".into())).await.is_err());
     store.deny(None);
     store.put(&path("wal/a"), "x".into()).await.expect("allowed again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_held_back_once() {
+    let (truth, store) = faulty(FaultPlan::calm(), 0);
+    let blow = Blow::Hold(SECOND);
+    store.strike(Strike { blow, moment: Moment::After, target: Target::Wal, after: 1 });
+    for (key, held) in [("wal/a", false), ("meta/a", false), ("wal/b", true), ("wal/c", false)] {
+        let begun = Instant::now();
+        let key_path = path(key);
+        let put = store.put(&key_path, "x".into());
+        let (answer, landed) = tokio::join!(put, async {
+            sleep(SECOND / 2).await;
+            holds(&truth, key).await.is_some()
+        });
+        assert!(answer.is_ok() && landed, "{key}");
+        assert_eq!(begun.elapsed() >= SECOND, held, "{key}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
