@@ -5,22 +5,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::chaos::Chaos;
 use crate::check;
-use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally};
+use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally, Topic};
 use crate::cluster::Cluster;
 use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions, shares};
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::{logs, moves, panics, stored, trial};
+
+/// The time between two races.
+const RACE: Duration = Duration::from_secs(9);
 
 /// What is wanted of a run besides its report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -98,8 +102,9 @@ async fn finish(
     consumers: Vec<JoinHandle<()>>,
     clients: &mut Clients,
 ) -> Result<(), String> {
-    let no_progress = |what| format!("no progress: {what} in {PROGRESS:?} after everything was mended");
-    let finished = timeout(PROGRESS + scenario.sending(), futures::future::join_all(producers)).await;
+    let patience = PROGRESS + scenario.sending();
+    let no_progress = |what| format!("no progress: {what} in {patience:?} after everything was mended");
+    let finished = timeout(patience, futures::future::join_all(producers)).await;
     finished.map_err(|_| no_progress("not everything was acknowledged"))?;
     let mut reader = clients.next();
     for plan in &scenario.groups {
@@ -218,6 +223,15 @@ async fn conclude(
     Ok(history)
 }
 
+/// Creates topics at moments at which somebody else does the same: only one may be told that it did.
+async fn compete(mut client: Client) {
+    for round in 1..=4 {
+        sleep_until(client.began + RACE * round).await;
+        let topic = Topic { name: Arc::from(format!("disputed{round}")), partitions: 1, keeps: -1 };
+        client::create_topic(&mut client, &topic, false).await;
+    }
+}
+
 /// Makes clients.
 struct Clients {
     next: usize,
@@ -245,14 +259,10 @@ impl Clients {
         let mut admin = self.next();
         let topics = scenario.topics.clone();
         let shares: Vec<_> = scenario.shares.iter().map(|plan| Arc::clone(&plan.name)).collect();
-        let (mut rival, disputed) = (self.next(), topics.clone());
         if scenario.rivals {
-            // Only one of the two may be told that the topic is its work.
-            drop(tokio::spawn(async move {
-                for topic in &disputed {
-                    client::create_topic(&mut rival, topic, false).await;
-                }
-            }));
+            for _ in 0..2 {
+                drop(tokio::spawn(compete(self.next())));
+            }
         }
         drop(tokio::spawn(async move {
             // Whoever knows the topics knows what came before them.
