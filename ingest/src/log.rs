@@ -179,7 +179,7 @@ impl Log {
     }
 
     /// A partition of a shard that this session holds and means to keep; an empty one if it has never had a
-    /// record.
+    /// record. None of a topic that was deleted, whatever the caller knows.
     pub fn lead(&self, id: PartitionId) -> Result<Arc<Partition>, NotLeader> {
         if let Some(partition) = self.partition(id) {
             return if partition.is_leading() { Ok(partition) } else { Err(NotLeader) };
@@ -187,7 +187,9 @@ impl Log {
         let mut open = self.open.lock();
         let shard = self.shards.of_partition(id);
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied().ok_or(NotLeader)?;
-        if open.ended {
+        // A partition that has been forgotten because its topic was deleted must not begin anew: its records are in the
+        // log, and others under the same name would not follow them. What was forgotten by is no newer than this.
+        if open.ended || self.parts.cluster.borrow().topic(id.topic).is_none() {
             return Err(NotLeader);
         }
         Ok(self.insert(&mut open, id, shard, held, OwnedPartition::default()))

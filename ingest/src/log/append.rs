@@ -11,7 +11,7 @@ use coordinator::partition::{
 use tiering::format::slot::{BATCH_RECORD, BatchRecord, Record};
 use tiering::mutant::{self, Mutant};
 
-use super::open::Pending;
+use super::open::{Held, Pending};
 use super::partition::{Partition, TailBatch};
 use super::{Log, NotLeader, Permit, Ticket};
 
@@ -91,9 +91,12 @@ impl Log {
             return Err(NotLeader);
         }
         let mut outcomes = Vec::with_capacity(candidates.len());
-        let mut appended = false;
+        let mut last = None;
         for candidate in candidates {
-            open.make_room(candidate.bytes.len() + BATCH_RECORD);
+            let leads = |held: Held| !held.frozen || mutant::is(Mutant::AppendAfterRelease);
+            if open.decided(&candidate.partition).is_some_and(|(_, held)| leads(held)) {
+                open.make_room(candidate.bytes.len() + BATCH_RECORD);
+            }
             let batch = BatchSummary {
                 last_offset_delta: candidate.last_offset_delta,
                 max_timestamp: candidate.max_timestamp,
@@ -101,9 +104,7 @@ impl Log {
                 now,
                 producer: candidate.producer,
             };
-            let Some((state, held)) = open
-                .decided(&candidate.partition)
-                .filter(|(_, held)| !held.frozen || mutant::is(Mutant::AppendAfterRelease))
+            let Some((state, held)) = open.decided(&candidate.partition).filter(|(_, held)| leads(*held))
             else {
                 outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
                 continue;
@@ -116,7 +117,7 @@ impl Log {
                 Ok(Decision::Append(event)) => {
                     match put_batch(&mut open, &mut prefixes, candidate, held.epoch, &event) {
                         true => {
-                            appended = true;
+                            last = Some(open.n);
                             let answer = Answer::Offset { base_offset: event.base_offset, append_time: now };
                             Outcome { answer, after: Some(open.stub.ticket()) }
                         }
@@ -135,8 +136,9 @@ impl Log {
                 }
             });
         }
-        if appended {
-            open.permits.extend(permits);
+        if let Some(n) = last {
+            // With the last of its batches, which may be in a slot that has been cut since.
+            open.permits_of(n).extend(permits);
         }
         drop(open);
         self.changed.notify_one();

@@ -11,7 +11,7 @@ use coordinator::group::{Group, GroupId};
 use coordinator::share::{SharePartitionId, State as SharePartition};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, partition};
 use parking_lot::Mutex;
-use tiering::checkpoint::{Head, Image};
+use tiering::checkpoint::{CheckpointError, Head, Image};
 use tiering::format::checkpoint::PartitionState;
 use tiering::mutant::{self, Mutant};
 
@@ -64,9 +64,11 @@ impl Progress {
         true
     }
 
-    fn done(&self, session: SessionId, written: Option<CheckpointRef>, image: Image) {
+    /// True if one is wanted that could not begin because of this one, which was the former session's.
+    fn done(&self, session: SessionId, written: Option<CheckpointRef>, image: Image) -> bool {
         let mut state = self.0.lock();
         (state.running, state.image) = (false, image);
+        let waits = state.wanted && state.session.is_some_and(|s| s != session);
         if let Some(written) = written
             && state.session.is_none_or(|s| s == session)
         {
@@ -74,6 +76,7 @@ impl Progress {
             state.covered = written.n;
             state.last = Some(written);
         }
+        waits
     }
 }
 
@@ -182,11 +185,16 @@ impl Log {
                 }
                 Err(error) => {
                     tracing::warn!(%error, %session, n, "a checkpoint was not written; the next one covers more");
-                    log.checkpointing.0.lock().unlisted = unlisted;
+                    let mut state = log.checkpointing.0.lock();
+                    state.unlisted = unlisted;
+                    state.wanted |= !matches!(error, CheckpointError::Gap { .. });
                     None
                 }
             };
-            log.checkpointing.done(session, reference, image);
+            if log.checkpointing.done(session, reference, image) {
+                // An empty slot, if nothing else comes: the new session's first checkpoint has been waiting.
+                let _ = log.barrier();
+            }
             log.changed.notify_one();
         }
     }

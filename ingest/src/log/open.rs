@@ -188,6 +188,15 @@ impl Open {
         });
     }
 
+    /// The permits that slot `n` holds: the open one, or one that waits.
+    pub(super) fn permits_of(&mut self, n: u64) -> &mut Vec<Permit> {
+        let at = n.checked_sub(self.next_put()).and_then(|at| usize::try_from(at).ok());
+        match at.and_then(|at| self.cut.get_mut(at)) {
+            Some(cut) => &mut cut.permits,
+            None => &mut self.permits,
+        }
+    }
+
     /// Gives every record that waits the epoch of a new holding.
     pub(super) fn hold_at(&mut self, epoch: Epoch) {
         let open = (&mut self.builder, &mut self.pending);

@@ -206,6 +206,18 @@ pub enum Record {
     Close,
 }
 
+impl Record {
+    /// The partition that it is about, if it is about one.
+    pub fn partition(&self) -> Option<&PartitionId> {
+        match self {
+            Self::Batch(batch) => Some(&batch.partition),
+            Self::Share { id, .. } => Some(&id.partition),
+            Self::Trim { partition, .. } | Self::ProducersExpired { partition, .. } => Some(partition),
+            Self::Group { .. } | Self::Release { .. } | Self::Close => None,
+        }
+    }
+}
+
 // 4 TXN, 5 MARKER, 6 COMPACT and 10 OBSERVED are given away in docs/formats.md.
 const BATCH: u8 = 2;
 const GROUP: u8 = 3;

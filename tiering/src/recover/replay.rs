@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use coordinator::ShardId;
 use coordinator::cluster::{Cluster, Grant, HoldingEnd};
+use coordinator::{PartitionId, ShardId};
 
 use super::source::Sources;
 use super::{RecoverError, Recovered};
@@ -64,6 +64,11 @@ pub(super) fn shard(
             recovered.shares.extend(state.map(|s| s.shares.clone()).unwrap_or_default());
         }
         for (n, record) in source.records.get(&(shard, grant.epoch)).into_iter().flatten() {
+            // What became of a topic that was deleted is of no consequence, even if it makes no sense.
+            let lives = |partition: &PartitionId| sources.cluster.topic(partition.topic).is_some();
+            if !record.partition().is_none_or(lives) {
+                continue;
+            }
             if *n < end || mutant::is(Mutant::TrustObjects) {
                 replay(grant, *n, record, &mut recovered)?;
             }

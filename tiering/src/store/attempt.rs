@@ -56,6 +56,8 @@ pub(super) struct Attempt<'a> {
     pub(super) allowance: Duration,
     /// When it is given up whatever it does.
     pub(super) deadline: Option<Instant>,
+    /// Whether it is its turn among the large bodies that are sent again.
+    pub(super) has_turn: bool,
     /// The write that it is an attempt of, if that counts.
     pub(super) write: Option<&'a Write>,
 }
@@ -81,8 +83,7 @@ impl Store {
                 Either::Right(((), first)) => first,
             };
             let mut turn = None;
-            if large {
-                // An attempt that has the turn itself waits here for its own end.
+            if large && !attempt.has_turn {
                 first = match select(first, Box::pin(self.shared.again.acquire())).await {
                     Either::Left((answer, _)) => return answer,
                     Either::Right((got, first)) => {

@@ -115,7 +115,8 @@ impl Store {
         attempt_timeout: Duration,
     ) -> Result<(), CreateError> {
         let allowance = allowance(attempt_timeout, payload.content_length() as u64, 0);
-        let attempt = Attempt { path, payload: &payload, allowance, deadline: None, write: None };
+        let attempt =
+            Attempt { path, payload: &payload, allowance, deadline: None, has_turn: false, write: None };
         self.put_once(&attempt).await.map_err(|error| CreateError::of(path, error))
     }
 
@@ -161,7 +162,8 @@ impl Store {
                     false => None,
                 };
                 let allowance = allowance(policy.attempt_timeout, bytes, timeouts);
-                let attempt = Attempt { path, payload: &payload, allowance, deadline, write };
+                let has_turn = turn.is_some();
+                let attempt = Attempt { path, payload: &payload, allowance, deadline, has_turn, write };
                 let put = self.put_hedged(&attempt, policy).await;
                 drop(turn);
                 match put {
