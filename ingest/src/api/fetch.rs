@@ -37,8 +37,11 @@ pub(super) const MAX_BYTES: usize = 55 << 20;
 /// The part of the free memory for answers that one response may have.
 const SHARE: usize = 8;
 
-/// What a response may have however little is free, in bytes, once it has waited for it.
+/// What a response may have however little is free, in bytes, if it is free.
 const SMALL: usize = 1 << 20;
+
+/// How long a response waits for memory. Clients hang up after 30 s or more.
+const SHORTAGE: Duration = Duration::from_secs(25);
 
 /// How many partitions are read from behind the tail at a time.
 const CONCURRENT: usize = 16;
@@ -127,37 +130,39 @@ pub(super) fn fair(answers: &Pool) -> usize {
     (answers.available() / SHARE).max(SMALL)
 }
 
-/// Takes the memory for plans that are to be followed. If it is not free, they are dropped, and there are others
-/// once some is; none if that takes too long.
+/// Takes the memory for plans that are to be followed. If it is not free, they are dropped, and there is one for the
+/// first batch once it can be held; none if that takes too long.
 async fn reserve(
     context: &Context,
     wanted: &mut [Wanted],
     mut plans: Vec<Plan>,
 ) -> (Vec<Plan>, Option<Permit>) {
     let answers = context.broker.answers();
-    let deadline = Instant::now() + PATIENCE;
-    let mut bytes = length(&plans);
+    let deadline = Instant::now() + SHORTAGE;
+    let bytes = length(&plans);
     if bytes == 0 {
         return (plans, None);
     }
     if let Some(permit) = answers.try_take(bytes) {
         return (plans, Some(permit));
     }
-    let mut least = bytes.min(SMALL);
     loop {
-        plans.clear();
+        drop(plans);
+        let first = plan::all(wanted, 0).await;
+        // How long a batch is that an index object lists is not known yet.
+        let least = if first.iter().any(Plan::is_listed) { SMALL } else { length(&first) };
+        drop(first);
         let taken = timeout_at(deadline, answers.take(least)).await;
         let Ok(Some(mut permit)) = taken else {
             return (wanted.iter().map(|_| Plan::Nothing).collect(), None);
         };
-        plans = plan::all(wanted, permit.num_permits()).await;
-        bytes = length(&plans);
-        // A single batch that is larger than all there is has all there is.
-        if bytes <= permit.num_permits() || permit.num_permits() == answers.size() {
+        plans = plan::all(wanted, least).await;
+        let bytes = length(&plans);
+        // A batch that is larger than all there is has all there is.
+        if bytes <= least.max(permit.num_permits()) {
             shrink(&mut permit, bytes);
             return (plans, Some(permit));
         }
-        least = bytes;
     }
 }
 

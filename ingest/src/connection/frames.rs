@@ -12,6 +12,7 @@ use futures::FutureExt;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, Interest, ReadHalf};
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 
 use crate::api::begins_stored;
@@ -259,7 +260,7 @@ impl<R: Inbound> Frames<R> {
             self.fill(&mut frame, target, length).await?;
         }
         // What waited may have been given up meanwhile, and sent again elsewhere.
-        if waited && matches!(self.closed().now_or_never(), Some(())) {
+        if waited && unconstrained(self.closed()).now_or_never().is_some() {
             return Err(FrameError::Left);
         }
         Ok(Frame { bytes: frame.freeze(), permit })

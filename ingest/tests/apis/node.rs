@@ -43,7 +43,7 @@ pub(crate) fn config() -> BrokerConfig {
         default_replication_factor: 1,
         max_request_bytes: 8 << 20,
         request_memory: 16 << 20,
-        answer_memory: 16 << 20,
+        answer_memory: 512 << 20,
         unpack_memory: 16 << 20,
         idle_timeout: Duration::from_secs(600),
         stall_timeout: Duration::from_secs(30),

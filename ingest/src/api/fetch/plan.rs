@@ -116,6 +116,11 @@ impl Plan {
         }
     }
 
+    /// Whether it is what an index object lists.
+    pub(super) fn is_listed(&self) -> bool {
+        matches!(self, Self::Cold(Cold { place: Place::Index(_), .. }))
+    }
+
     /// Whether something must be fetched for it.
     pub(super) fn is_cold(&self) -> bool {
         matches!(self, Self::Cold(_))
