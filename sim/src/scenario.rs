@@ -199,7 +199,8 @@ impl Scenario {
             // What waits in an outage takes longer to send than an attempt may take.
             let padding = *[1000, 4000, 10_000].choose(rng).unwrap_or(&4000);
             self.pace.padding = padding;
-            self.setup.upload = Some((padding as f64 * rng.random_range(1.5..4.0)) as u64);
+            // Less, and not even a store that is only looked at gets in time what it is asked to take.
+            self.setup.upload = Some(((padding as f64 * rng.random_range(1.5..4.0)) as u64).max(8000));
             (self.producers, self.pace.pause_ms) = (4, 50);
             self.misfortunes.extend([Misfortune::StoreLoss, Misfortune::Outage]);
         }

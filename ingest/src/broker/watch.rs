@@ -95,6 +95,8 @@ impl Broker {
             let lost = self.store_age().is_none_or(|age| age >= ALIVE);
             if lost {
                 (refusals, heard) = (0, Instant::now());
+                // When writes get through again, they do so at each node in its turn: this one may be the first.
+                calm = Some((Alarm::NoStore, Instant::now() + STORE_LOST));
             }
             let alarm = match self.ping(suspect, cluster.next()).await {
                 Ok(answer) if has_lost_store(&answer) => Some(Alarm::NoStore),

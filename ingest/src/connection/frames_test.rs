@@ -239,7 +239,7 @@ fn a_connection_that_waits_keeps_little() {
         }
     });
     let measured = allocation_counter::measure(|| {
-        assert!(on_a_runtime(timeout(Duration::from_secs(1), frames.next())).is_err());
+        assert!(on_a_runtime(async { timeout(Duration::from_secs(1), frames.next()).await }).is_err());
     });
     assert!(measured.bytes_max < 64 << 10, "{} bytes with the runtime", measured.bytes_max);
     assert!(frames.ahead.capacity() <= LARGE_READ);

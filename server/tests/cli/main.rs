@@ -143,7 +143,11 @@ fn mistakes_have_one_line_and_a_code() {
     for (arguments, code, message) in [
         (&["serve", "--config", &file][..], 2, "lingr: there is no such setting: did you mean linger?"),
         (&["serve", "--config", "/nowhere.toml"], 1, "configuration file /nowhere.toml: "),
-        (&["serve", "--request-memory", "2MiB"], 2, "request-memory is less than max-request-size"),
+        (
+            &["serve", "--request-memory", "2MiB", "--max-request-size", "3MiB"],
+            2,
+            "request-memory is less than max-request-size",
+        ),
         (&["topic", "list", "-b", "127.0.0.1:1"], 1, "no broker at 127.0.0.1:1"),
         (&["consume", "t", "-b", "127.0.0.1:1"], 1, "no broker at 127.0.0.1:1"),
         (&["doctor", "--store", "file:///proc/nowhere"], 1, "/proc/nowhere"),

@@ -6,6 +6,7 @@
 //! part of each, over and over.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -83,6 +84,10 @@ impl Store {
                 Either::Right(((), first)) => first,
             };
             let mut turn = None;
+            if large && attempt.has_turn && !self.shared.tells.load(Relaxed) {
+                // For all that is known it moves, and would only be slowed down.
+                return first.await;
+            }
             if large && !attempt.has_turn {
                 first = match select(first, Box::pin(self.shared.again.acquire())).await {
                     Either::Left((answer, _)) => return answer,
@@ -120,7 +125,11 @@ impl Store {
             let moved = progress.moved();
             let end = moved + attempt.allowance;
             let end = attempt.deadline.map_or(end, |deadline| deadline.min(end));
-            if let Ok(answer) = timeout_at(end, &mut put).await {
+            let answer = timeout_at(end, &mut put).await;
+            if progress.sent() > 0 {
+                self.shared.tells.store(true, Relaxed);
+            }
+            if let Ok(answer) = answer {
                 return answer.map(drop);
             }
             let past = attempt.deadline.is_some_and(|deadline| Instant::now() >= deadline);

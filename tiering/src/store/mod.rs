@@ -26,6 +26,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use object_store::ObjectStore;
@@ -63,6 +64,8 @@ struct Shared {
     writes: Arc<liveness::Writes>,
     /// Large bodies whose first attempt timed out are sent again one at a time.
     again: Semaphore,
+    /// Whether uploads to it have ever told how far they came.
+    tells: AtomicBool,
     /// When a failing write was last reported.
     reported: Mutex<Option<Instant>>,
 }
@@ -99,6 +102,7 @@ impl Store {
                 policy,
                 writes: Arc::default(),
                 again: Semaphore::new(1),
+                tells: AtomicBool::new(false),
                 reported: Mutex::new(None),
             }),
         }
