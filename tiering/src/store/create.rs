@@ -154,6 +154,7 @@ impl Store {
         let mut pointless = false;
         let mut timeouts = 0;
         let (mut pauses, mut broken) = (0, 0);
+        let mut taken = false;
         loop {
             let mut failure = None;
             if !occupied {
@@ -176,6 +177,7 @@ impl Store {
                         }
                         may_land |= matches!(class, Class::Exists | Class::Transient);
                         occupied = class == Class::Exists;
+                        taken = occupied;
                         pointless = class == Class::Invalid;
                         failure = Some(error);
                     }
@@ -187,7 +189,12 @@ impl Store {
                     return created();
                 }
                 Found::Head(_) if mutant::is(Mutant::ConflictAsSuccess) => return Ok(CreateOutcome::Created),
-                Found::Head(head) => return Ok(CreateOutcome::Lost(head)),
+                Found::Head(head) => {
+                    if let Some(under_way) = under_way.as_ref().filter(|_| taken) {
+                        under_way.answered();
+                    }
+                    return Ok(CreateOutcome::Lost(head));
+                }
                 Found::Nothing => occupied = false,
                 Found::Failed(error) if Class::of(&error) == Class::Unsynced => {
                     return Err(CreateError::of(path, error));

@@ -20,6 +20,9 @@ use super::error::Class;
 /// Characters of what a store answers that are kept; some answer with pages of XML.
 const LONGEST_REASON: usize = 300;
 
+/// A write that begins so soon after one that was given up is the same attempt to get something in.
+const SOON: Duration = Duration::from_secs(10);
+
 /// The writes that are under way.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
@@ -32,6 +35,20 @@ struct Pending {
     /// When an object of this process's was last known to be in the store.
     confirmed: Option<Instant>,
     writes: BTreeMap<u64, State>,
+    /// By the first part of the path: since when writes there have failed that were given up then, or that others'
+    /// objects put an end to, and when the last of them was. Who tries again soon begins where they left off.
+    failing: BTreeMap<String, (Instant, Instant)>,
+}
+
+impl Pending {
+    fn age(&self, write: &State, now: Instant) -> Duration {
+        let failing = self.failing.get(&folder(&write.path));
+        write.age(now).max(failing.map_or(Duration::ZERO, |(since, _)| now.saturating_duration_since(*since)))
+    }
+}
+
+fn folder(path: &Path) -> String {
+    path.parts().next().map_or_else(String::new, |first| first.as_ref().to_owned())
 }
 
 #[derive(Debug)]
@@ -87,7 +104,12 @@ pub(super) struct UnderWay(pub(super) Write);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.all.pending.lock().writes.remove(&self.0.id);
+        let mut pending = self.0.all.pending.lock();
+        let failed = pending.writes.remove(&self.0.id).filter(|write| write.error.is_some());
+        if let Some(write) = failed {
+            let (since, now) = (write.since + write.grace, Instant::now());
+            pending.failing.entry(folder(&write.path)).or_insert((since, now)).1 = now;
+        }
     }
 }
 
@@ -95,6 +117,15 @@ impl UnderWay {
     /// The caller's bytes are in the store.
     pub(super) fn confirmed(&self) {
         self.0.all.pending.lock().confirmed = Some(Instant::now());
+        self.answered();
+    }
+
+    /// The store has answered the write, if only that the key is taken.
+    pub(super) fn answered(&self) {
+        let mut pending = self.0.all.pending.lock();
+        if let Some(write) = pending.writes.remove(&self.0.id) {
+            pending.failing.remove(&folder(&write.path));
+        }
     }
 }
 
@@ -109,6 +140,8 @@ impl Writes {
             error: None,
         };
         let mut pending = self.pending.lock();
+        let now = state.since;
+        pending.failing.retain(|_, (_, last)| now.saturating_duration_since(*last) < SOON);
         let id = pending.next;
         pending.next += 1;
         pending.writes.insert(id, state);
@@ -118,7 +151,8 @@ impl Writes {
     /// The age of the write that has come no further for longest.
     pub(super) fn age(&self) -> Option<Duration> {
         let now = Instant::now();
-        self.pending.lock().writes.values().map(|write| write.age(now)).max()
+        let pending = self.pending.lock();
+        pending.writes.values().map(|write| pending.age(write, now)).max()
     }
 
     /// How long ago a write was last confirmed.
@@ -130,8 +164,9 @@ impl Writes {
     pub(super) fn oldest(&self) -> Option<Unconfirmed> {
         let now = Instant::now();
         let pending = self.pending.lock();
-        let oldest = pending.writes.values().rev().max_by_key(|write| write.age(now))?;
-        Some(Unconfirmed { path: oldest.path.clone(), age: oldest.age(now), error: oldest.error.clone() })
+        let oldest = pending.writes.values().rev().max_by_key(|write| pending.age(write, now))?;
+        let age = pending.age(oldest, now);
+        Some(Unconfirmed { path: oldest.path.clone(), age, error: oldest.error.clone() })
     }
 }
 

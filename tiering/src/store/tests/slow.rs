@@ -291,3 +291,26 @@ async fn a_store_that_hangs_grows_old_though_its_writes_take_turns() {
     tokio::join!(burst, watched);
     assert_eq!(store.write_age(), None);
 }
+
+/// Who gives a write up and soon tries another one has got nothing in all the while.
+#[tokio::test(start_paused = true)]
+async fn writes_that_are_given_up_grow_old_together() {
+    let link = Link::new(10_000_000, true);
+    link.denies.store(true, Relaxed);
+    let store = link.store();
+    for n in 0..4 {
+        let (path, policy) =
+            (path(&format!("wal/{n}")), store.policy().with_patience(Duration::from_secs(3)));
+        let written = store.create_nonce(&path, body(n, 100), [n; 16], nonce_of, policy).await;
+        assert!(written.is_err());
+    }
+    let watched = async {
+        sleep(Duration::from_secs(1)).await;
+        let age = store.write_age().expect("it is under way");
+        assert!((9..15).contains(&age.as_secs()), "{age:?}");
+        link.denies.store(false, Relaxed);
+    };
+    let (written, ()) = tokio::join!(create(&store, 9, 100, store.policy()), watched);
+    assert_eq!((written, store.write_age()), (CreateOutcome::Created, None));
+    assert_eq!(ages(&store, create(&store, 10, 100, store.policy())).await.into_iter().max(), None);
+}
