@@ -22,7 +22,7 @@ use coordinator::{Epoch, NodeId, PartitionId, ProcessId, TopicId};
 use thiserror::Error;
 use tiering::metadata::{Committed, MetadataError, MetadataLog};
 use tiering::read::Reader;
-use tiering::seams::{Clock, Entropy};
+use tiering::seams::{Clock, Entropy, Lapses};
 use tiering::store::{ProbeError, Store};
 use tiering::watch as channel;
 use tokio::sync::Semaphore;
@@ -55,6 +55,8 @@ pub struct BrokerParts {
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
+    /// Where others get ahead.
+    pub lapses: Lapses,
     /// What it counts.
     pub metrics: Arc<Metrics>,
     /// How it reaches other nodes.
@@ -162,6 +164,11 @@ impl Broker {
     /// The wall clock.
     pub fn clock(&self) -> &Clock {
         &self.parts.clock
+    }
+
+    /// Where others get ahead.
+    pub(crate) fn lapses(&self) -> &Lapses {
+        &self.parts.lapses
     }
 
     /// The store.

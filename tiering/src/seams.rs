@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -37,6 +38,39 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// Where a thread may lose its processor between a look at something shared and what it does about it. Others get
+/// ahead meanwhile: with one thread they never would, so that a simulation says for how long they do.
+#[derive(Clone, Default)]
+pub struct Lapses(Option<Arc<dyn Fn() -> Duration + Send + Sync>>);
+
+impl Lapses {
+    /// Each lasts as long as `draw` says.
+    pub fn new(draw: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(draw)))
+    }
+
+    /// None: whoever has threads needs none drawn.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// A place for one.
+    #[inline]
+    pub async fn here(&self) {
+        let Some(draw) = &self.0 else { return };
+        let time = draw();
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
+    }
+}
+
+impl fmt::Debug for Lapses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lapses({})", if self.0.is_some() { "drawn" } else { "none" })
+    }
+}
+
 /// Randomness from one seed.
 #[derive(Clone, Debug)]
 pub struct Entropy(Arc<Mutex<StdRng>>);
@@ -68,5 +102,21 @@ impl Entropy {
     pub fn ulid(&self, clock: &Clock) -> Ulid {
         let random = u128::from_be_bytes(self.nonce());
         Ulid::from_parts(u64::try_from(clock.now_ms()).unwrap_or(0), random)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lapse_lasts_as_long_as_it_is_drawn() {
+        let began = Instant::now();
+        Lapses::none().here().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        Lapses::new(|| Duration::from_millis(7)).here().await;
+        assert_eq!(began.elapsed(), Duration::from_millis(7));
     }
 }

@@ -45,6 +45,7 @@ pub(super) async fn handle(
     let deadline = deadline(&request);
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, outgoing.version, &request));
     let view = view.await;
+    context.broker.lapses().here().await;
     let now = context.broker.clock().now_ms();
     let (mut request, mut permits) = (request, Vec::from_iter(permit));
     let mut checked = prepare::check_all(context, &view, outgoing.version, is_admin, &mut request, now);

@@ -78,6 +78,7 @@ impl Moves {
                 _ = again.tick() => {}
             }
             let cluster = Arc::clone(&changes.borrow_and_update());
+            self.broker.lapses().here().await;
             self.follow(&cluster);
         }
     }

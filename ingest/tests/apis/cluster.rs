@@ -19,7 +19,7 @@ use protocol::messages::incremental_alter_configs::{AlterConfigsResource, Altera
 use protocol::messages::{
     CreatePartitionsRequest, FetchRequest, IncrementalAlterConfigsRequest, MetadataRequest,
 };
-use tiering::seams::{Clock, Entropy};
+use tiering::seams::{Clock, Entropy, Lapses};
 use tiering::store::{MemoryStore, Store, StoreKind};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -101,6 +101,7 @@ impl World {
             config,
             clock: Clock::new(move || NOW + started + began.elapsed().as_millis() as i64),
             entropy: Entropy::from_seed(node as u64 * 1000 + Instant::now().elapsed().subsec_nanos() as u64),
+            lapses: Lapses::none(),
             metrics: Metrics::register(&mut Default::default()),
             connect: self.connect(node),
         });

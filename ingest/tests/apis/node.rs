@@ -10,7 +10,7 @@ use ingest::broker::{Broker, BrokerConfig, BrokerParts};
 use ingest::connection;
 use ingest::log::LogConfig;
 use ingest::metrics::Metrics;
-use tiering::seams::{Clock, Entropy};
+use tiering::seams::{Clock, Entropy, Lapses};
 use tiering::store::{Store, StoreKind};
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +60,7 @@ pub(crate) fn config() -> BrokerConfig {
             producer_expiration: Duration::from_secs(86_400),
         },
         retention_check_interval: Duration::from_secs(300),
+        producer_check_interval: Duration::from_secs(600),
         read_cache_bytes: 64 << 20,
     }
 }
@@ -88,6 +89,7 @@ impl Node {
             config,
             clock: Clock::new(move || time.load(Ordering::Relaxed)),
             entropy: Entropy::from_seed(1),
+            lapses: Lapses::none(),
             metrics: Metrics::register(&mut Default::default()),
             connect: Arc::new(|_| {
                 Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
