@@ -9,6 +9,7 @@ use std::time::Duration;
 use coordinator::Epoch;
 use coordinator::cluster::Format;
 use ingest::broker::{Broker, BrokerConfig};
+use ingest::log::LogConfig;
 use object_store::{ObjectStore, ObjectStoreExt};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -20,7 +21,8 @@ use tokio::time::Instant;
 use crate::fault::{FaultKind, FaultPlan, Ledger};
 use crate::network::Network;
 use crate::trace::Trace;
-pub use node::Running;
+use crate::variety::Lapsing;
+pub use node::{EPOCH_MS, Running};
 
 /// How a cluster is set up.
 #[derive(Debug, Clone)]
@@ -35,6 +37,10 @@ pub struct Setup {
     pub own_ids: bool,
     /// The most that a message takes on the network, in milliseconds.
     pub latency_ms: u64,
+    /// How each machine's nodes fill slots and put them, if not all do so alike.
+    pub logs: Vec<LogConfig>,
+    /// How others get ahead of a task that looked at something shared, if that is drawn.
+    pub lapses: Option<Lapsing>,
 }
 
 /// One machine: its clock, and what runs on it.

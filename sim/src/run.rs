@@ -20,7 +20,7 @@ use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Pla
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::{logs, moves, panics};
+use crate::{ending, forgotten, logs, moves, panics};
 
 /// What is wanted of a run besides its report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,6 +56,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     let (stage, seen) = watch::channel(Stage::Running);
     let mut clients = Clients {
         next: 0,
+        yard: Arc::default(),
         seed: StdRng::seed_from_u64(rng.random()),
         model: Client {
             number: 0,
@@ -80,7 +81,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
         () = cluster.supervise(&scenario.fair) => Ok(()),
     };
     report.violations.extend(verdict.err());
-    let history = conclude(&mut report, &cluster, &clients.model, began).await?;
+    let history = conclude(scenario, &mut report, &cluster, &clients.model, began).await?;
     cluster.clear();
     Ok((report, if options.history { history } else { Vec::new() }))
 }
@@ -108,26 +109,11 @@ async fn finish(
             let read = timeout(PROGRESS, client::read_all(&mut reader, (at, index))).await;
             let whole = read.map_err(|_| no_progress("the log was not read"))?;
             ends.insert((at, index), whole.log.last().map_or(whole.log_start, |last| last.offset + 1));
-            let (topic, partition) = (Some(Arc::clone(&topic.name)), index);
-            let mut history = clients.model.history.lock();
-            let (offset, observer) = (whole.log_start, None);
-            history.push(Event::LogStart { topic: topic.clone(), partition, offset, observer });
-            history.extend(whole.log.into_iter().map(|stored| Event::Log {
-                topic: topic.clone(),
-                partition,
-                offset: stored.offset,
-                producer: stored.record.producer,
-                sequence: stored.record.sequence,
-                epoch: stored.epoch,
-            }));
-            history.extend(whole.ends.into_iter().map(|end| Event::EpochEnd {
-                topic: topic.clone(),
-                partition,
-                asked: end.asked,
-                epoch: end.epoch,
-                offset: end.offset,
-            }));
+            ending::note(&clients.model, &topic.name, index, whole);
         }
+    }
+    if scenario.variety.churn.is_some() {
+        ending::of_churn(&mut reader, &clients.yard).await?;
     }
     stage.send_replace(Stage::Draining(Arc::new(ends)));
     // There may be much to read.
@@ -149,6 +135,7 @@ fn committed(history: &[Event], plan: &GroupPlan) -> BTreeSet<Place> {
 }
 
 async fn conclude(
+    scenario: &Scenario,
     report: &mut Report,
     cluster: &Cluster,
     client: &Client,
@@ -194,6 +181,10 @@ async fn conclude(
     }
     report.dropped = partitions(&history).values().map(Partition::dropped).sum();
     let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
+    report.varied.take(&client.tally.lock(), &history);
+    if scenario.variety.forgotten.is_some() {
+        report.varied.forgotten = forgotten::count(&cluster.objects).await?;
+    }
     (report.unknown, report.retries) = (unknown, retries);
     report.violations.extend(wrong);
     (report.faults, report.ambiguous) = cluster.counts();
@@ -207,6 +198,8 @@ async fn conclude(
 /// Makes clients.
 struct Clients {
     next: usize,
+    /// What those know who create and delete topics.
+    yard: client::Yard,
     seed: StdRng,
     model: Client,
 }
@@ -248,14 +241,34 @@ impl Clients {
             some
         };
         let mut producers = Vec::new();
-        for _ in 0..scenario.producers {
+        for number in 0..scenario.producers {
             let (mut client, mut exist, pace) = (self.next(), exist.clone(), scenario.pace);
+            let partitions = some(&mut client.rng);
+            let plain = number < scenario.variety.plain;
+            producers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_err() {
+                    return;
+                }
+                match plain {
+                    true => client::produce_plainly(client, partitions, pace).await,
+                    false => client::produce(client, partitions, pace).await,
+                }
+            }));
+        }
+        for _ in 0..scenario.variety.careless {
+            let (mut client, mut exist) = (self.next(), exist.clone());
             let partitions = some(&mut client.rng);
             producers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_ok() {
-                    client::produce(client, partitions, pace).await;
+                    client::be_careless(client, partitions).await;
                 }
             }));
+        }
+        if let Some(churn) = scenario.variety.churn {
+            for _ in 0..churn.clients {
+                let (client, yard) = (self.next(), Arc::clone(&self.yard));
+                producers.push(tokio::spawn(client::churn(client, yard, churn)));
+            }
         }
         if let Some(gap) = scenario.deletions {
             let (client, mut exist, all) = (self.next(), exist.clone(), all.clone());

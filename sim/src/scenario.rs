@@ -19,6 +19,7 @@ use rand::{Rng, SeedableRng};
 use crate::client::{GroupKind, GroupPlan, Pace, ShareRules, Topic};
 use crate::cluster::Setup;
 use crate::fault::{FaultPlan, Latency};
+use crate::variety::Variety;
 
 /// A kind of misfortune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +106,8 @@ pub struct Scenario {
     pub foul: FaultPlan,
     /// How many of a node's days are bad.
     pub foul_share: f64,
+    /// Clients of other kinds, and what concerns them.
+    pub variety: Variety,
 }
 
 impl Scenario {
@@ -135,13 +138,14 @@ impl Scenario {
             topics: (0..count).map(topic).collect(),
             producers: rng.random_range(2..=4),
             consumers: rng.random_range(1..=3),
-            pace: Pace { pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300), astray: 0.03 },
+            pace: Pace { pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300), astray: 0.03, forgotten: false },
             chaos: Duration::from_secs(rng.random_range(45..=90)),
             gap: Duration::from_millis(rng.random_range(500..6000)),
             misfortunes,
             fair: FaultPlan { latency, ..FaultPlan::calm() },
             foul: FaultPlan { latency, ..FaultPlan::storm().milder(severity) },
             foul_share: rng.random_range(0.0..1.0),
+            variety: Variety::default(),
             deletions: None,
             groups: Vec::new(),
             shares: Vec::new(),
@@ -155,6 +159,7 @@ impl Scenario {
         let (shares, share_settings) = shares(rng);
         scenario.shares = shares;
         settings.extend(share_settings);
+        settings.extend(scenario.vary(rng));
         // They are settings of Kafka's, with values that it takes.
         scenario.setup.config.settings = Statics::read(settings).unwrap_or_default();
         scenario
@@ -202,6 +207,7 @@ fn shares(rng: &mut StdRng) -> (Vec<GroupPlan>, Settings) {
         session,
         rebalance: session,
         restless: rng.random_bool(0.5),
+        retention: None,
     };
     ((0..count).map(plan).collect(), settings.into())
 }
@@ -223,6 +229,7 @@ fn groups(consumer_session: Duration, rng: &mut StdRng) -> Vec<GroupPlan> {
             session,
             rebalance: Duration::from_secs(rng.random_range(12..=25)),
             restless: rng.random_bool(0.5),
+            retention: None,
         }
     };
     (0..count).map(plan).collect()
@@ -236,7 +243,7 @@ fn setup(nodes: usize, rng: &mut StdRng) -> Setup {
         level: FORMAT_LEVEL,
     };
     let (own_ids, latency_ms) = (rng.random_bool(0.5), *[0, 1, 5].choose(rng).unwrap_or(&1));
-    Setup { nodes, format, config: config(rng), own_ids, latency_ms }
+    Setup { nodes, format, config: config(rng), own_ids, latency_ms, logs: Vec::new(), lapses: None }
 }
 
 fn config(rng: &mut StdRng) -> BrokerConfig {
@@ -265,6 +272,7 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
             producer_expiration: Duration::from_secs(86_400),
         },
         retention_check_interval: Duration::from_secs(1),
+        producer_check_interval: Duration::from_secs(600),
         read_cache_bytes: 1 << 16,
     }
 }

@@ -10,7 +10,7 @@ use ingest::metrics::Metrics;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tiering::seams::{Clock, Entropy};
+use tiering::seams::{Clock, Entropy, Lapses};
 use tiering::store::{Store, StoreKind};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,9 +21,10 @@ use crate::fault::{FaultPlan, FaultStore, View};
 use crate::network::{Listener, Network, address};
 use crate::process::Process;
 use crate::trace::Trace;
+use crate::variety::Lapsing;
 
 /// When simulated time begins (ms since 1970).
-const EPOCH_MS: i64 = 1_750_000_000_000;
+pub const EPOCH_MS: i64 = 1_750_000_000_000;
 
 /// How long a node waits before it tries to start again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -54,6 +55,7 @@ impl Running {
         let seeded = StdRng::seed_from_u64(rng.random());
         let goes_off = rng.random_bool(0.3);
         let entropy = Entropy::from_seed(rng.random());
+        let lapsing = StdRng::seed_from_u64(rng.random());
         let faults = FaultStore::of(view, cluster.objects(), seeded, weather);
         let handle = Arc::new(faults.clone());
         let store = Store::new(StoreKind::S3, handle.clone(), handle);
@@ -61,6 +63,10 @@ impl Running {
         let clock = move || EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed);
         let mut config = cluster.setup.config.clone();
         config.addresses = vec![address(node)];
+        if let Some(log) = cluster.setup.logs.get(node) {
+            config.log = log.clone();
+        }
+        let lapses = lapses(cluster.setup.lapses, lapsing);
         config.node_id = cluster.setup.own_ids.then_some(NodeId(node as i32 + 1));
         let (stop, broker) = (CancellationToken::new(), Arc::default());
         let (ended, replaced) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
@@ -69,6 +75,7 @@ impl Running {
             store: store.clone(),
             clock: Clock::new(clock),
             entropy,
+            lapses,
             config,
             network: cluster.network.clone(),
             process: process.clone(),
@@ -103,11 +110,23 @@ impl Running {
     }
 }
 
+/// How others get ahead of this process's tasks.
+fn lapses(lapsing: Option<Lapsing>, rng: StdRng) -> Lapses {
+    let Some(Lapsing { share, most_ms }) = lapsing else { return Lapses::none() };
+    let rng = Mutex::new(rng);
+    Lapses::new(move || {
+        let mut rng = rng.lock();
+        let lapses = rng.random_bool(share);
+        Duration::from_millis(if lapses { rng.random_range(0..=most_ms) } else { 0 })
+    })
+}
+
 struct Service {
     node: usize,
     store: Store,
     clock: Clock,
     entropy: Entropy,
+    lapses: Lapses,
     config: ingest::broker::BrokerConfig,
     network: Network,
     process: Process,
@@ -126,6 +145,7 @@ impl Service {
                 config: self.config.clone(),
                 clock: self.clock.clone(),
                 entropy: self.entropy.clone(),
+                lapses: self.lapses.clone(),
                 metrics: Metrics::register(&mut Default::default()),
                 connect: self.network.connect_from(self.node, &self.process),
             });
