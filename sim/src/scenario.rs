@@ -138,7 +138,11 @@ impl Scenario {
             topics: (0..count).map(topic).collect(),
             producers: rng.random_range(2..=4),
             consumers: rng.random_range(1..=3),
-            pace: Pace { pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300), astray: 0.03, forgotten: false },
+            pace: Pace {
+                pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300),
+                astray: 0.03,
+                forgotten: false,
+            },
             chaos: Duration::from_secs(rng.random_range(45..=90)),
             gap: Duration::from_millis(rng.random_range(500..6000)),
             misfortunes,

@@ -26,8 +26,10 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
             // Below the log's beginning it may have been, too.
             let known = all.get(&record).filter(|_| offset >= partition.log_start);
             if let Some(offsets) = known.filter(|offsets| !offsets.contains(&offset)) {
-                findings
-                    .add(Anomaly::MovedOffset, format_args!("{record:?} is at {offsets:?}, and was at {offset}"));
+                findings.add(
+                    Anomaly::MovedOffset,
+                    format_args!("{record:?} is at {offsets:?}, and was at {offset}"),
+                );
             }
             continue;
         }

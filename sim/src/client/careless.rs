@@ -37,7 +37,9 @@ pub async fn be_careless(client: Client, partitions: Vec<PartitionIndex>) {
 
 impl Careless {
     async fn turn(&mut self, partition: PartitionIndex) -> io::Result<()> {
-        let Some(led) = self.leaders.of(partition) else { return self.leaders.refresh(&mut self.client).await };
+        let Some(led) = self.leaders.of(partition) else {
+            return self.leaders.refresh(&mut self.client).await;
+        };
         let mut connection = Connection::open(&self.client.network, self.client.host(), led.node).await?;
         match self.client.rng.random_range(0..4) {
             0 => self.read_late(&mut connection, partition).await,

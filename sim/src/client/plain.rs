@@ -53,7 +53,9 @@ pub async fn produce(mut client: Client, partitions: Vec<PartitionIndex>, pace: 
 impl Plain {
     /// Sends a few batches by one connection or two, and takes the answers.
     async fn round(&mut self, partition: PartitionIndex) -> io::Result<()> {
-        let Some(led) = self.leaders.of(partition) else { return self.leaders.refresh(&mut self.client).await };
+        let Some(led) = self.leaders.of(partition) else {
+            return self.leaders.refresh(&mut self.client).await;
+        };
         let ways = self.client.rng.random_range(1..=2);
         let mut sent = Vec::with_capacity(ways);
         for way in 0..ways {
@@ -69,7 +71,9 @@ impl Plain {
                 let response = connection.receive::<ProduceRequest>(due, patience).await?;
                 let (code, offset) = outcome(&response);
                 let (number, sequence) = (self.client.number, parcel.sequence);
-                self.client.trace.line(format_args!("sent {number} {partition:?} {sequence} {offset} {code:?}"));
+                self.client
+                    .trace
+                    .line(format_args!("sent {number} {partition:?} {sequence} {offset} {code:?}"));
                 match code {
                     ErrorCode::None => parcel.acknowledged(&self.client, offset),
                     code if code.is_retriable() => again.push(parcel),

@@ -101,12 +101,15 @@ impl Actor {
             return;
         }
         let wanted = CreatePartitionsTopic { name: (*lot.name).into(), count, assignments: None };
-        let request = CreatePartitionsRequest { topics: vec![wanted], timeout_ms: 3000, validate_only: false };
+        let request =
+            CreatePartitionsRequest { topics: vec![wanted], timeout_ms: 3000, validate_only: false };
         let Ok(response) = self.ask(3, &request).await else { return };
         let code = response.results.first().and_then(|topic| ErrorCode::from_code(topic.error_code));
         self.client.trace.line(format_args!("grow {} {topic} {count} {code:?}", self.client.number));
         match code {
-            Some(ErrorCode::None) => self.client.tally.lock().grown += (count - lot.partitions).unsigned_abs() as u64,
+            Some(ErrorCode::None) => {
+                self.client.tally.lock().grown += (count - lot.partitions).unsigned_abs() as u64
+            }
             // Somebody was faster.
             Some(ErrorCode::InvalidPartitions) => {}
             Some(code) if code.is_retriable() => {}

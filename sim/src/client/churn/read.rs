@@ -69,7 +69,9 @@ impl Actor {
             if !std::mem::replace(&mut begun, true) {
                 self.client.note(Event::Seek { reader: number, topic: Some(Arc::clone(topic)), partition });
             }
-            self.client.trace.line(format_args!("read {number} {topic}-{partition} {offset} {}", last.offset));
+            self.client
+                .trace
+                .line(format_args!("read {number} {topic}-{partition} {offset} {}", last.offset));
             let mut history = self.client.history.lock();
             history.extend(records.into_iter().map(|seen| Event::Seen {
                 reader: number,

@@ -46,8 +46,7 @@ impl Actor {
             let Ok(bytes) = make(recipe) else { return };
             let sequence = self.next;
             self.next += count;
-            let parcel =
-                Parcel { target, partition, sequence, count, bytes, plain: base.is_none() };
+            let parcel = Parcel { target, partition, sequence, count, bytes, plain: base.is_none() };
             self.deliver(&parcel, Way { acks, base }).await;
         }
     }
@@ -82,7 +81,10 @@ impl Actor {
             };
             self.atlas.keep(node, line);
             let (code, offset) = outcome(&response);
-            self.client.trace.line(format_args!("sent {} {key:?} {} {offset} {code:?}", self.client.number, parcel.sequence));
+            self.client.trace.line(format_args!(
+                "sent {} {key:?} {} {offset} {code:?}",
+                self.client.number, parcel.sequence
+            ));
             match code {
                 ErrorCode::None => {
                     if self.yard.lock().is_certain(&parcel.target) {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::Uuid;
+use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
-use rand::Rng;
 
 use super::super::Client;
 use super::super::parcel::Target;
@@ -97,7 +97,10 @@ impl Yard {
 
     /// Somebody is about to tell a topic to keep only so many bytes, or whichever has its name.
     pub(super) fn trim(&mut self, client: &Client, lot: &Lot) {
-        self.lots.iter().filter(|(_, l)| l.name == lot.name).for_each(|(topic, _)| anything_may_go(client, topic));
+        self.lots
+            .iter()
+            .filter(|(_, l)| l.name == lot.name)
+            .for_each(|(topic, _)| anything_may_go(client, topic));
         self.trimmed.insert(Arc::clone(&lot.name));
     }
 
