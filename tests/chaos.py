@@ -2,9 +2,9 @@
 """Inflicts faults on a cluster of real nodes under load, and checks that it keeps every promise.
 
 Nodes are killed, frozen, shut down and cut off from their store, from each other and from their clients;
-the store is killed and runs full. Meanwhile idempotent producers write and consumers read everything. No
-acknowledged record may be lost, doubled, moved or reordered, no consumer may see a gap or go back, and
-within 30 s of healing every partition takes records and every consumer has caught up.
+one of them may only read; the store is killed, runs full, and is slow. Meanwhile idempotent producers write and
+consumers read everything. No acknowledged record may be lost, doubled, moved or reordered, no consumer may see a
+gap or go back, and within 30 s of healing every partition takes records and every consumer has caught up.
 
 Without any count the long run is made, of several hours' worth of ordinary misfortune; with one, the
 kinds not counted are absent. A seed repeats the plan, but not the timing of real processes.
@@ -33,8 +33,8 @@ from confluent_kafka import KafkaException  # noqa: E402
 
 from broker import binary_path  # noqa: E402
 from chaos import check, isolation  # noqa: E402
-from chaos.availability import assert_available  # noqa: E402
-from chaos.faults import possible  # noqa: E402
+from chaos.availability import KINDS, assert_available  # noqa: E402
+from chaos.faults import PARTITIONS, possible  # noqa: E402
 from chaos.plan import LONG, SHORT, drawn  # noqa: E402
 from chaos.report import report, table  # noqa: E402
 from chaos.run import ChaosRun  # noqa: E402
@@ -43,7 +43,10 @@ from durability.records import split_key  # noqa: E402
 from harness.process import Failed, end_children_on_signals  # noqa: E402
 
 COUNTS = {"kills": "kill", "stops": "stop", "partitions": "partition", "store_restarts": "store restart",
-          "full": "full", "shutdowns": "shutdown"}
+          "full": "full", "shutdowns": "shutdown", "denied": "denied", "slow": "slow"}
+RATE = 100
+SLOW_RATE = 500
+"""What a slow store needs to be slow: less than this fits into the kernel's buffers."""
 
 
 def parse() -> argparse.Namespace:
@@ -54,13 +57,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="a few of each, about a minute and a half")
     parser.add_argument("--availability", type=int, nargs="?", const=3, metavar="ROUNDS",
                         help="instead: one fault at a time, while which every partition must take records")
+    parser.add_argument("--only", nargs="+", metavar="KIND", default=[],
+                        help="no other faults than these: " + ", ".join([*COUNTS.values(), *PARTITIONS]))
     parser.add_argument("--apart", action="store_true",
                         help="begin every fault in calm, as measuring needs it; default: let some overlap")
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
     parser.add_argument("--s3-latency", action="store_true", help="PUT and GET take as long as S3's do")
     parser.add_argument("--store-kind", choices=["minio", "file"], default="minio")
-    parser.add_argument("--rate", type=float, default=100, help="records/s of each of two producers")
+    parser.add_argument("--rate", type=float, help="records/s of each of two producers; default "
+                        f"{RATE}, and {SLOW_RATE} with --availability where `slow` is among the faults")
     parser.add_argument("--binary", type=Path, help="default: TIDELOG_BIN")
     parser.add_argument("--sim", type=Path, help="tidelog-sim; default: beside the binary")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -69,12 +75,24 @@ def parse() -> argparse.Namespace:
     chosen = parser.parse_args()
     if chosen.availability and chosen.nodes < 2:
         parser.error("--availability needs two nodes or more")
+    for kind in chosen.only:
+        if kind not in (KINDS if chosen.availability else {*COUNTS.values(), *PARTITIONS}):
+            parser.error(f"--only: no such fault: {kind}")
+    if chosen.availability:
+        chosen.only = chosen.only or list(KINDS)
+    if chosen.rate is None:
+        chosen.rate = SLOW_RATE if chosen.availability and "slow" in chosen.only else RATE
     return chosen
 
 
 def counts(chosen: argparse.Namespace) -> dict[str, int]:
     named = {kind: getattr(chosen, name) for name, kind in COUNTS.items() if getattr(chosen, name) is not None}
-    return {**(SHORT if chosen.short else dict.fromkeys(COUNTS.values(), 0) if named else LONG), **named}
+    found = {**(SHORT if chosen.short else dict.fromkeys(COUNTS.values(), 0) if named else LONG), **named}
+    if not chosen.only:
+        return found
+    # Of the partitions, all are meant by their one name, and each by its own.
+    one_by_one = {kind: found["partition"] for kind in PARTITIONS}
+    return {kind: count for kind, count in {**found, **one_by_one}.items() if kind in chosen.only}
 
 
 def perform(chosen: argparse.Namespace, seed: int, directory: Path) -> dict:
@@ -86,7 +104,8 @@ def perform(chosen: argparse.Namespace, seed: int, directory: Path) -> dict:
     try:
         run.start()
         if chosen.availability:
-            assert_available(run, chosen.availability, left_out)
+            assert_available(run, chosen.availability, [kind for kind in chosen.only if kind not in left_out])
+            left_out = {kind: why for kind, why in left_out.items() if kind in chosen.only}
         else:
             plan, left_out = drawn(counts(chosen), left_out, seed)
             run.inflict(plan, chosen.apart)

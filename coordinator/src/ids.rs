@@ -40,6 +40,14 @@ sixteen_bytes! {
     /// A session: one incarnation of a node's write-ahead log. A ULID, new at each start and rotation.
     SessionId
 }
+
+impl SessionId {
+    /// When it was drawn, by the clock of who drew it (ms since 1970).
+    pub fn drawn_ms(&self) -> i64 {
+        i64::try_from(Ulid::from_bytes(self.0).timestamp_ms()).unwrap_or(i64::MAX)
+    }
+}
+
 sixteen_bytes! {
     /// A process: a ULID drawn when it starts. "The same process" compares it.
     ProcessId

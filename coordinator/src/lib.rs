@@ -11,6 +11,7 @@ mod ids;
 pub mod partition;
 mod shard;
 pub mod share;
+pub mod steady;
 pub mod topic;
 
 pub use ids::{ClusterId, Epoch, NodeId, PartitionId, ProcessId, SessionId, ShardId, TopicId};

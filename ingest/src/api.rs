@@ -62,8 +62,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator::cluster::Cluster;
+use coordinator::topic::Topic;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use protocol::frame::{self, RequestHeader};
 use protocol::messages::PeerStatusRequest;
 use protocol::{ApiKey, DecodeError, EncodeError, Message, Request, Str};
@@ -73,12 +75,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Stopping, Tie};
 use crate::connection::Remote;
-use crate::log::Permit;
+use crate::memory::{Permit, shrink};
 use crate::metrics::Metrics;
 
 /// The longest that anything is waited for which the client has set no time for: the start, the metadata log, a
 /// slot's commit, the store. Clients hang up after 30 s or more, and what they ask next waits behind.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What an answer takes for each topic and for each partition of the cluster, at most, while it is made.
+const BROAD_TOPIC: usize = 512;
+const BROAD_PARTITION: usize = 256;
+
+/// Answers that take less are made without waiting for memory.
+const BROAD: usize = 64 << 10;
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +175,22 @@ pub(crate) struct Context {
     pub(crate) stop: CancellationToken,
     /// What ends with the connection.
     pub(crate) tie: Tie,
+    /// The memory of the request at hand, if what it writes goes into the log of groups.
+    pub(crate) admitted: Mutex<Option<Permit>>,
+}
+
+/// Whether something of a request goes into the log, and must have memory until that is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// Nothing.
+    No,
+    /// Records, or what a group remembers.
+    Yes {
+        /// Whether the client expects no answer, and may have gone on purpose.
+        unacknowledged: bool,
+    },
+    /// Something small now and then.
+    Heartbeat,
 }
 
 /// What becomes of a request.
@@ -176,11 +201,45 @@ pub(crate) enum Answer {
     Later(BoxFuture<'static, Reply>),
 }
 
+/// The APIs of which something goes into the log.
+const STORED: [ApiKey; 11] = [
+    ApiKey::Produce,
+    ApiKey::JoinGroup,
+    ApiKey::SyncGroup,
+    ApiKey::LeaveGroup,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetDelete,
+    ApiKey::DeleteGroups,
+    ApiKey::ShareFetch,
+    ApiKey::ShareAcknowledge,
+    ApiKey::AlterShareGroupOffsets,
+    ApiKey::DeleteShareGroupOffsets,
+];
+
+/// Whether something of a frame goes into the log, by how it begins.
+pub(crate) fn begins_stored(frame: &[u8]) -> bool {
+    let key = frame.first_chunk().map(|key| i16::from_be_bytes(*key));
+    STORED.iter().any(|stored| Some(stored.code()) == key)
+}
+
+impl Answer {
+    /// The answer, with the memory that was taken for it before it was made; what it does not need is given back.
+    fn within(self, permit: Option<Permit>) -> Self {
+        match (self, permit) {
+            (Self::Now(Reply::Frame(chunks, None)), Some(mut permit)) => {
+                shrink(&mut permit, chunks.iter().map(Bytes::len).sum());
+                Self::Now(Reply::Frame(chunks, Some(permit)))
+            }
+            (answer, _) => answer,
+        }
+    }
+}
+
 /// What is sent.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// A frame, in chunks.
-    Frame(Vec<Bytes>),
+    /// A frame, in chunks, and the memory that they take, if it is counted.
+    Frame(Vec<Bytes>, Option<Permit>),
     /// Nothing: the client does not want to know.
     Nothing,
     /// The connection is closed instead.
@@ -275,9 +334,36 @@ impl Incoming {
         self.header.request_api_key
     }
 
-    /// Whether the bytes of the request go into the log.
-    pub(crate) fn is_stored(&self) -> bool {
-        self.key() == ApiKey::Produce
+    /// Whether something of the request goes into the log.
+    pub(crate) fn stored(&self) -> Stored {
+        match self.key() {
+            ApiKey::Produce => Stored::Yes {
+                unacknowledged: produce::acks(&self.body, self.header.request_api_version) == Some(0),
+            },
+            ApiKey::ConsumerGroupHeartbeat | ApiKey::ShareGroupHeartbeat => Stored::Heartbeat,
+            key if STORED.contains(&key) => Stored::Yes { unacknowledged: false },
+            _ => Stored::No,
+        }
+    }
+
+    /// Whether the request has no effect until it has its answer, so that it may be given up with its client.
+    pub(crate) fn is_void_alone(&self) -> bool {
+        self.key() == ApiKey::Produce && self.stored() == Stored::Yes { unacknowledged: false }
+    }
+
+    /// The bytes that the answer may take while it is made, where it may tell of the whole cluster; what it is made
+    /// of takes more than it does itself.
+    fn breadth(&self, cluster: &Cluster) -> usize {
+        match self.key() {
+            ApiKey::Metadata
+            | ApiKey::DescribeTopicPartitions
+            | ApiKey::DescribeLogDirs
+            | ApiKey::OffsetFetch => {
+                let partitions = |topic: &Topic| usize::try_from(topic.partitions).unwrap_or(0);
+                cluster.topics().map(|topic| BROAD_TOPIC + BROAD_PARTITION * partitions(topic)).sum()
+            }
+            _ => 0,
+        }
     }
 
     /// Whether the answer may take as long as the client likes.
@@ -305,6 +391,29 @@ impl Incoming {
         }
         let cluster = timeout(PATIENCE, context.broker.ready()).await.map_err(|_| Refusal::Starting)??;
         let version = self.header.request_api_version;
+        let breadth = self.breadth(&cluster);
+        if breadth >= BROAD {
+            let permit = timeout(PATIENCE, context.broker.answers().take(breadth)).await.ok().flatten();
+            let answer = self.handle_in(context, cluster, version, None).await?;
+            return Ok(answer.within(permit));
+        }
+        self.handle_in(context, cluster, version, permit).await
+    }
+
+    async fn handle_in(
+        self,
+        context: &Context,
+        cluster: Arc<Cluster>,
+        version: i16,
+        permit: Option<Permit>,
+    ) -> Result<Answer, Refusal> {
+        let permit = match self.key() {
+            ApiKey::Produce => permit,
+            _ => {
+                *context.admitted.lock() = permit.filter(|_| self.stored() != Stored::No);
+                None
+            }
+        };
         // The handlers' futures are boxed: one that could be any of them would be as large as the largest.
         macro_rules! answer {
             ($handler:path $(, $argument:expr)*) => {{
@@ -315,7 +424,11 @@ impl Incoming {
         }
         match self.key() {
             ApiKey::Produce => produce::handle(context, cluster, self, permit).boxed().await,
-            ApiKey::Fetch => answer!(fetch::answer, cluster, version),
+            ApiKey::Fetch => {
+                let (request, outgoing) = self.open()?;
+                let (response, permit) = fetch::answer(context, cluster, version, request).boxed().await;
+                Ok(outgoing.now(context, &response)?.within(permit))
+            }
             ApiKey::ListOffsets => answer!(list_offsets::answer, cluster, version),
             ApiKey::Metadata => answer!(metadata::answer, cluster, version),
             ApiKey::OffsetCommit => answer!(offset_commit::answer, cluster, version),
@@ -340,7 +453,12 @@ impl Incoming {
                 answer!(share_group_heartbeat::answer, client_id)
             }
             ApiKey::ShareGroupDescribe => answer!(share_group_describe::answer, cluster),
-            ApiKey::ShareFetch => answer!(share_fetch::answer, cluster, version),
+            ApiKey::ShareFetch => {
+                let (request, outgoing) = self.open()?;
+                let (response, permit) =
+                    share_fetch::answer(context, cluster, version, request).boxed().await;
+                Ok(outgoing.now(context, &response)?.within(permit))
+            }
             ApiKey::ShareAcknowledge => answer!(share_acknowledge::answer, cluster, version),
             ApiKey::DescribeShareGroupOffsets => answer!(describe_share_group_offsets::answer, cluster),
             ApiKey::AlterShareGroupOffsets => answer!(alter_share_group_offsets::answer, cluster),
@@ -432,7 +550,7 @@ impl Outgoing {
         response.errors(&mut |code| metrics.response_error(self.key, code));
         let chunks = frame::encode_response(self.correlation_id, self.version, response);
         metrics.request_answered(self.key, self.received.elapsed());
-        chunks.map(Reply::Frame).map_err(|source| Refusal::Response {
+        chunks.map(|chunks| Reply::Frame(chunks, None)).map_err(|source| Refusal::Response {
             api: self.key,
             version: self.version,
             source,

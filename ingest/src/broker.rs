@@ -12,6 +12,7 @@ mod run;
 mod settings;
 mod shares;
 mod takeover;
+mod unserved;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -19,13 +20,15 @@ use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Op};
 use coordinator::{Epoch, NodeId, PartitionId, ProcessId, TopicId};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tiering::metadata::{Committed, MetadataError, MetadataLog};
+use tiering::mutant::{self, Mutant};
 use tiering::read::Reader;
-use tiering::seams::{Clock, Entropy, Lapses};
+use tiering::seams::{Clock, Entropy};
 use tiering::store::{ProbeError, Store};
 use tiering::watch as channel;
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use config::BrokerConfig;
@@ -34,16 +37,23 @@ pub(crate) use peers::owners;
 pub(crate) use shares::Tie;
 
 use crate::log::{Log, NotLeader, Partition};
+use crate::memory::Pool;
 use crate::metrics::Metrics;
 use crate::peer::Connect;
 use crate::share_sessions::Sessions;
 use producer_ids::ProducerIds;
 
-/// A node whose store has not answered for this long counts as down, and says so.
+/// A node whose store has not answered for this long, or has not confirmed a write, counts as down, and says so.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
-/// The most bytes that a batch may decompress to where its records are looked at.
+/// How long what another node wrote tells that nodes can write.
+const OTHERS_WROTE: Duration = Duration::from_secs(10);
+
+/// The most bytes that a batch may decompress to where its records are looked at: they cost time, if no memory.
 pub(crate) const UNPACKED: usize = 256 << 20;
+
+/// So much of the memory for requests is for those of which nothing goes into the log: one part of so many.
+const OTHERS: usize = 16;
 
 /// What a broker is made with.
 pub struct BrokerParts {
@@ -55,8 +65,6 @@ pub struct BrokerParts {
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
-    /// Where others get ahead.
-    pub lapses: Lapses,
     /// What it counts.
     pub metrics: Arc<Metrics>,
     /// How it reaches other nodes.
@@ -112,8 +120,10 @@ pub struct Broker {
     parts: BrokerParts,
     process: ProcessId,
     reader: Reader,
-    memory: Arc<Semaphore>,
-    unpacking: Arc<Semaphore>,
+    memory: Pool,
+    others: Pool,
+    unpacking: Pool,
+    answers: Pool,
     metadata: OnceLock<Arc<MetadataLog>>,
     /// The node id, once it is known: the same for every session of the process.
     node: OnceLock<NodeId>,
@@ -122,7 +132,10 @@ pub struct Broker {
     acted_on: channel::Sender<Epoch>,
     /// Whether the node gives its shards away because it is about to stop.
     leaving: channel::Sender<bool>,
+    /// When a store last confirmed a write of another node's, as far as is known.
+    others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
+    unserved: unserved::Unserved,
     share_sessions: Sessions,
 }
 
@@ -131,22 +144,27 @@ impl Broker {
     pub fn new(parts: BrokerParts) -> Arc<Self> {
         let process = ProcessId::from(parts.entropy.ulid(&parts.clock));
         let reader = Reader::new(parts.store.clone(), parts.config.read_cache_bytes);
-        let memory = Arc::new(Semaphore::new(parts.config.request_memory.min(Semaphore::MAX_PERMITS)));
-        // Two batches at a time, beside what others have become until they are stored.
-        let unpacking = 2 * UNPACKED + parts.config.request_memory;
-        let unpacking = Arc::new(Semaphore::new(unpacking.min(Semaphore::MAX_PERMITS)));
+        // A part of it for what does not wait for the store.
+        let others = Pool::new(parts.config.request_memory / OTHERS);
+        let memory = Pool::new(parts.config.request_memory - others.size());
+        let unpacking = Pool::new(parts.config.unpack_memory);
+        let answers = Pool::new(parts.config.answer_memory);
         Arc::new(Self {
             parts,
             process,
             reader,
             memory,
+            others,
             unpacking,
+            answers,
             metadata: OnceLock::new(),
             node: OnceLock::new(),
             phase: channel::Sender::new(Phase::Starting),
             acted_on: channel::Sender::new(Epoch(0)),
             leaving: channel::Sender::new(false),
+            others_wrote: Mutex::new(None),
             load: load::Load::default(),
+            unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
         })
     }
@@ -166,24 +184,34 @@ impl Broker {
         &self.parts.clock
     }
 
-    /// Where others get ahead.
-    pub(crate) fn lapses(&self) -> &Lapses {
-        &self.parts.lapses
-    }
-
     /// The store.
     pub fn store(&self) -> &Store {
         &self.parts.store
     }
 
-    /// The bytes that requests may take: one permit each.
-    pub fn memory(&self) -> &Arc<Semaphore> {
+    /// The bytes that large requests may take of which nothing goes into the log.
+    pub(crate) fn others(&self) -> &Pool {
+        &self.others
+    }
+
+    /// The bytes that requests may take of which something goes into the log.
+    pub fn memory(&self) -> &Pool {
         &self.memory
     }
 
-    /// The bytes that batches may take which are decompressed: one permit each.
-    pub(crate) fn unpacking(&self) -> &Arc<Semaphore> {
+    /// The bytes that looking into batches may take.
+    pub fn unpacking(&self) -> &Pool {
         &self.unpacking
+    }
+
+    /// The bytes that answers may take, from before they are read until they are sent.
+    pub fn answers(&self) -> &Pool {
+        &self.answers
+    }
+
+    /// The bytes in the read cache.
+    pub fn cached_bytes(&self) -> u64 {
+        self.reader.cached_bytes()
     }
 
     /// The process.
@@ -191,9 +219,30 @@ impl Broker {
         self.process
     }
 
-    /// How long ago the store last answered.
+    /// See [`Entropy::pause`].
+    pub(crate) async fn pause(&self) {
+        self.parts.entropy.pause().await;
+    }
+
+    /// How long ago the store last answered, or for how long it has not confirmed a write, if that is longer.
+    /// `None` if it never answered.
     pub fn store_age(&self) -> Option<Duration> {
-        self.parts.store.metrics().answer_age()
+        let answered = self.parts.store.metrics().answer_age()?;
+        Some(self.write_age().map_or(answered, |written| written.max(answered)))
+    }
+
+    /// For how long the store has not confirmed a write; `None` if none is under way.
+    fn write_age(&self) -> Option<Duration> {
+        if mutant::is(Mutant::IgnoreWriteAge) {
+            return None;
+        }
+        self.parts.store.write_age()
+    }
+
+    /// What keeps the store from confirming a write, in words; `None` while writes get through.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.write_age().filter(|age| *age >= STORE_LOST)?;
+        self.parts.store.oldest_write().map(|write| write.to_string())
     }
 
     /// The cluster as far as it has been read; `None` before the metadata log has been.
@@ -247,12 +296,12 @@ impl Broker {
         Ok(self.metadata.get().ok_or(Stopping)?.propose(decide).await?)
     }
 
-    /// A partition, if this node leads it. A node that has lost its store, which others may still have, says
-    /// that it does not.
+    /// A partition, if this node leads it. A node that has lost its store, which others may still have, or whose
+    /// writes are not taken while those of others are, says that it does not.
     pub fn lead(&self, id: PartitionId) -> Result<Led, NotLeader> {
         let serving = self.serving().ok_or(NotLeader)?;
         let partition = serving.log.lead(id)?;
-        if self.store_age().is_some_and(|age| age >= STORE_LOST) && !self.is_alone() {
+        if self.is_cut_off() {
             return Err(NotLeader);
         }
         Ok(Led { log: Arc::clone(&serving.log), partition })
@@ -261,10 +310,29 @@ impl Broker {
     /// The log of this node's groups, if this one is among them.
     pub fn coordinate(&self, group: &str) -> Result<Arc<Log>, NotLeader> {
         let serving = self.serving().filter(|serving| serving.log.coordinates(group)).ok_or(NotLeader)?;
-        if self.store_age().is_some_and(|age| age >= STORE_LOST) && !self.is_alone() {
+        if self.is_cut_off() {
             return Err(NotLeader);
         }
         Ok(Arc::clone(&serving.log))
+    }
+
+    /// Whether others should serve what this node leads. Where no node can write, each serves what can be read.
+    fn is_cut_off(&self) -> bool {
+        let lost = |age: &Duration| *age >= STORE_LOST;
+        let others_write = |age: Duration| {
+            let wrote = self.others_wrote.lock().map(|at| at.elapsed());
+            wrote.is_some_and(|wrote| wrote < age && wrote < OTHERS_WROTE)
+        };
+        (self.parts.store.metrics().answer_age().as_ref().is_some_and(lost) && !self.is_alone())
+            || self.write_age().filter(lost).is_some_and(others_write)
+    }
+
+    /// Another node's store confirmed a write so many milliseconds ago; −1 if it never did.
+    fn hear_of_write(&self, age_ms: i64) {
+        let age = u64::try_from(age_ms).ok().map(Duration::from_millis);
+        let at = age.and_then(|age| Instant::now().checked_sub(age));
+        let mut wrote = self.others_wrote.lock();
+        *wrote = (*wrote).max(at);
     }
 
     /// Whether no other process has an open session.

@@ -5,6 +5,7 @@
 //! of byte streams.
 
 mod frames;
+mod owed;
 mod quiet;
 mod remote;
 mod replies;
@@ -13,22 +14,37 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Answer, Context, Incoming, Refusal, Reply};
+use crate::api::{Answer, Context, Incoming, Refusal, Reply, Stored};
 use crate::broker::{Broker, Tie};
+pub use frames::Inbound;
 use frames::{Frame, FrameError, Frames, Limits};
+use owed::Owed;
 pub(crate) use quiet::Quiet;
 pub use remote::Remote;
+use replies::Writing;
 
-/// How many responses may be due at a time. Their requests' memory is bounded apart.
+/// How many responses may be due at a time. Their memory is bounded apart.
 const QUEUE: usize = 64;
 
-/// How long a connection may take to answer what it has been asked when the node stops.
+/// Responses up to this many bytes are not counted: the kernel's buffers take them, or [`QUEUE`] bounds them.
+const LIGHT: usize = 1 << 10;
+
+/// A connection that has been answered this share of the memory for answers, and has not read it, is asked no more.
+const SHARE: usize = 8;
+
+/// How long a connection may take to answer what it has been asked when the node stops, or its client has closed its
+/// side.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a request that expects no answer waits for memory after its client has gone.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 /// Complaints about clients, one of which is logged now and then.
 static COMPLAINTS: Quiet = Quiet::new(Duration::from_secs(1));
@@ -52,7 +68,7 @@ impl End {
     /// Whether somebody should hear of it.
     fn is_fault(&self) -> bool {
         match self {
-            Self::Closed | Self::Stopped => false,
+            Self::Closed | Self::Stopped | Self::Frame(FrameError::Left) => false,
             Self::Refusal(Refusal::Stopping(_) | Refusal::Starting) => false,
             Self::Frame(error) => error.is_fault(),
             Self::Refusal(_) => true,
@@ -64,7 +80,7 @@ impl End {
 /// `stop` is done and everything asked is answered. `listener` is the name of the one that
 /// accepted it.
 pub async fn serve(
-    read: impl AsyncRead + Unpin,
+    read: impl Inbound,
     write: impl AsyncWrite + Unpin,
     remote: Remote,
     listener: Arc<str>,
@@ -76,18 +92,25 @@ pub async fn serve(
         frame: config.max_request_bytes,
         idle: config.idle_timeout,
         stall: config.stall_timeout,
-        memory: Arc::clone(broker.memory()),
-        memory_bytes: config.request_memory,
+        memory: broker.memory().clone(),
+        others: broker.others().clone(),
     };
-    let idle = config.idle_timeout;
     let metrics = Arc::clone(broker.metrics());
+    let owed = Arc::new(Owed::default());
+    let sending = Writing {
+        idle: config.idle_timeout,
+        answers: broker.answers().clone(),
+        owed: Arc::clone(&owed),
+        metrics: Arc::clone(&metrics),
+    };
     // One of its own, so that connections don't share a lock.
     let stop = stop.child_token();
     let tie = Tie::new(&broker);
-    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone(), tie };
+    let admitted = Default::default();
+    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone(), tie, admitted };
     let (queue, due) = mpsc::channel(QUEUE);
-    let mut reading = pin!(requests(Frames::new(read, limits), &context, queue));
-    let mut writing = pin!(replies::write(write, due, idle, &metrics));
+    let mut reading = pin!(requests(Frames::new(read, limits), &context, Queue { due: queue, owed }));
+    let mut writing = pin!(replies::write(write, due, &sending));
     // A peer that does not read its responses has nothing to ask either.
     let end = tokio::select! {
         biased;
@@ -105,11 +128,12 @@ pub async fn serve(
     } else {
         tracing::debug!(%remote, reason = %end, "closing a connection");
     }
+    let is_gone = matches!(end, End::Closed | End::Frame(_));
     let rest = async {
         tokio::select! {
             biased;
             result = &mut writing => result,
-            () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
+            () = async { if !is_gone { stop.cancelled().await } sleep(GRACE).await } => Ok(()),
         }
     };
     if let Err(error) = rest.await {
@@ -117,12 +141,15 @@ pub async fn serve(
     }
 }
 
+/// Where answers go.
+struct Queue {
+    due: mpsc::Sender<Answer>,
+    owed: Arc<Owed>,
+}
+
 /// Reads and handles requests. What is due goes into `queue`.
-async fn requests(
-    mut frames: Frames<impl AsyncRead + Unpin>,
-    context: &Context,
-    queue: mpsc::Sender<Answer>,
-) -> End {
+async fn requests(mut frames: Frames<impl Inbound>, context: &Context, queue: Queue) -> End {
+    let share = context.broker.answers().size() / SHARE;
     let mut stopped = pin!(context.stop.cancelled());
     loop {
         let frame = tokio::select! {
@@ -131,7 +158,10 @@ async fn requests(
             frame = frames.next() => frame,
         };
         let answer = match frame {
-            Ok(Some(frame)) => handle(&mut frames, context, frame).await,
+            Ok(Some(frame)) => match unless_closed(&mut frames, queue.owed.below(share)).await {
+                Ok(()) => handle(&mut frames, context, frame).await,
+                Err(end) => return end,
+            },
             Ok(None) => return End::Closed,
             Err(error) => return error.into(),
         };
@@ -139,10 +169,14 @@ async fn requests(
             Ok(Answer::Now(Reply::Nothing)) => continue,
             Ok(answer) => {
                 let last = matches!(answer, Answer::Now(Reply::Close));
-                if queue.send(answer).await.is_err() {
-                    return End::Closed;
+                if let Answer::Now(Reply::Frame(_, Some(permit))) = &answer {
+                    queue.owed.more(permit.num_permits());
                 }
-                last
+                match unless_closed(&mut frames, queue.due.send(answer)).await {
+                    Ok(Ok(())) => last,
+                    Ok(Err(_)) => return End::Closed,
+                    Err(end) => return end,
+                }
             }
             Err(end) => return end,
         };
@@ -152,26 +186,47 @@ async fn requests(
     }
 }
 
-async fn handle(
-    frames: &mut Frames<impl AsyncRead + Unpin>,
-    context: &Context,
-    frame: Frame,
-) -> Result<Answer, End> {
+/// Waits for something. Nobody else would notice that the client has gone.
+async fn unless_closed<T>(
+    frames: &mut Frames<impl Inbound>,
+    wait: impl Future<Output = T>,
+) -> Result<T, End> {
+    tokio::select! {
+        biased;
+        done = wait => Ok(done),
+        () = frames.closed() => Err(End::Closed),
+    }
+}
+
+async fn handle(frames: &mut Frames<impl Inbound>, context: &Context, frame: Frame) -> Result<Answer, End> {
     let Frame { bytes, mut permit } = frame;
     let length = bytes.len();
     let incoming = Incoming::new(context, bytes)?;
-    if incoming.is_stored() && permit.is_none() {
-        permit = frames.limits().admit(length).await;
+    if permit.is_none() {
+        permit = match incoming.stored() {
+            Stored::No => None,
+            Stored::Yes { unacknowledged: true } => frames.admit(length, UNACKNOWLEDGED).await?,
+            Stored::Yes { .. } => frames.admit(length, Duration::ZERO).await?,
+            // A member that is not heard of is taken for gone.
+            Stored::Heartbeat => frames.limits().memory.try_take(length),
+        };
     }
-    if !incoming.is_patient() {
-        return Ok(incoming.handle(context, permit).await?);
-    }
-    // It must not keep from producers the memory for what it waits for.
-    drop(permit);
-    tokio::select! {
-        biased;
-        answer = incoming.handle(context, None) => Ok(answer?),
-        // Nobody else would notice that the client has gone.
-        () = frames.closed() => Err(End::Closed),
-    }
+    let answer = if incoming.is_patient() || incoming.is_void_alone() {
+        unless_closed(frames, incoming.handle(context, permit)).await??
+    } else {
+        incoming.handle(context, permit).await?
+    };
+    drop(context.admitted.lock().take());
+    charge(frames, context, answer).await
+}
+
+/// Takes memory for an answer that has none yet.
+async fn charge(frames: &mut Frames<impl Inbound>, context: &Context, answer: Answer) -> Result<Answer, End> {
+    let Answer::Now(Reply::Frame(chunks, None)) = answer else { return Ok(answer) };
+    let bytes: usize = chunks.iter().map(Bytes::len).sum();
+    let permit = match bytes {
+        0..=LIGHT => None,
+        _ => unless_closed(frames, context.broker.answers().take(bytes)).await?,
+    };
+    Ok(Answer::Now(Reply::Frame(chunks, permit)))
 }

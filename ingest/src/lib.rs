@@ -9,6 +9,7 @@ pub mod connection;
 mod consumer_protocol;
 pub mod listener;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod peer;
 pub mod rates;

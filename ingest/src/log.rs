@@ -27,12 +27,14 @@ use coordinator::config::broker::Statics;
 use coordinator::{Epoch, NodeId, PartitionId, SessionId, ShardId, Shards};
 use parking_lot::{Mutex, RwLock};
 use tiering::format::checkpoint::OwnedPartition;
+use tiering::mutant::{self, Mutant};
 use tiering::read::Reader;
 use tiering::recover::Recovered;
 use tiering::seams::{Clock, Entropy};
 use tiering::session::SlotWriter;
 use tiering::store::Store;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tiering::watch;
+use tokio::sync::Notify;
 
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended};
@@ -44,6 +46,7 @@ pub use share::Decided;
 pub use ticket::{NotLeader, Ticket};
 pub use trim::{TrimOutcome, TrimTo};
 
+pub use crate::memory::Permit;
 use crate::metrics::Metrics;
 use open::Open;
 use tail::Tail;
@@ -91,6 +94,8 @@ pub struct LogParts {
     pub settings: Statics,
     /// How slots are filled and put.
     pub config: LogConfig,
+    /// The newest state of the cluster that this process has read.
+    pub cluster: watch::Receiver<Arc<Cluster>>,
 }
 
 /// What a session holds of a shard, for one of its partitions.
@@ -126,7 +131,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of `session`, which begins with what its shards held before `cluster` gave them to it.
+    /// The log of `session`, which begins with what its shards held before `cluster` gave them to it. A shard that
+    /// could not be rebuilt is not held, and no checkpoint says that it is.
     pub fn new(
         parts: LogParts,
         session: SessionId,
@@ -137,9 +143,9 @@ impl Log {
         let around = groups::Surroundings::of(&parts, &cluster);
         let log = Self {
             writer: SlotWriter::new(parts.store.clone()),
-            parts,
             shards: cluster.shards(),
-            open: Mutex::new(Open::new(session, cluster.next())),
+            open: Mutex::new(Open::new(session, cluster.next(), parts.config.slot_bytes)),
+            parts,
             partitions: RwLock::new(HashMap::new()),
             groups: groups::Groups::new(around),
             tail,
@@ -148,13 +154,16 @@ impl Log {
             moving: tokio::sync::Mutex::new(()),
         };
         let assigned = |shard| cluster.assigned(shard).filter(|g| g.session == session);
-        let held: Vec<_> =
-            cluster.shards().all().filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
+        let held = cluster.shards().all().filter(|shard| !recovered.missing.contains(shard));
+        let held: Vec<_> = held.filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
+        let missing = recovered.missing.iter().filter_map(|shard| Some(assigned(*shard)?.epoch)).min();
         {
             let mut groups = log.groups.lock();
             let mut open = log.open.lock();
+            open.as_of = missing.unwrap_or(open.as_of);
             log.insert_shards(&mut groups, &mut open, &held, recovered);
-            open.inherited = Some(checkpoint::Capture::of(&open, &groups));
+            let inherited = checkpoint::Capture::take(&mut open, &mut groups);
+            open.inherited = Some(inherited);
         }
         Arc::new(log)
     }
@@ -199,27 +208,44 @@ impl Log {
         let state = owned.state.partition.clone();
         let place = open.place();
         let partition = Arc::new(Partition::new(id, held.leader_epoch, place, owned));
-        open.states[place] = Some(open::Decided { partition: Arc::clone(&partition), shard, state });
+        let met = match mutant::is(Mutant::ForgetNewTopics) {
+            true => Epoch(0),
+            false => self.parts.cluster.borrow().next(),
+        };
+        let decided = open::Decided { partition: Arc::clone(&partition), shard, state, met, changed: false };
+        open.states[place] = Some(decided);
+        open.touch(place);
+        open.followed = None;
         partitions.insert(id, Arc::clone(&partition));
         partition
     }
 
     /// Forgets the partitions that `keep` refuses. Fetches that wait for them wake.
-    fn forget(&self, open: &mut Open, keep: impl Fn(ShardId, PartitionId) -> bool) {
+    fn forget(&self, open: &mut Open, keep: impl Fn(&open::Decided) -> bool) {
         let mut partitions = self.partitions.write();
         for (place, decided) in open.states.iter_mut().enumerate() {
-            if let Some(gone) = decided.take_if(|d| !keep(d.shard, d.partition.id())) {
+            if let Some(gone) = decided.take_if(|decided| !keep(decided)) {
                 open.free.push(place);
+                open.gone.push((gone.shard, gone.partition.id()));
                 partitions.remove(&gone.partition.id());
                 gone.partition.retire();
             }
         }
     }
 
-    /// Learns what the cluster is like now. Partitions of topics that were deleted are forgotten.
+    /// Learns what the cluster is like as of some entry. Partitions of topics that were deleted before it are
+    /// forgotten; of those that came here later, this state of the cluster tells nothing.
     pub fn follow(&self, cluster: &Arc<Cluster>) {
         self.show_groups(cluster);
-        self.forget(&mut self.open.lock(), |_, id| cluster.topic(id.topic).is_some());
+        let mut open = self.open.lock();
+        let next = cluster.next();
+        if open.followed.is_some_and(|followed| followed >= next) {
+            return;
+        }
+        self.forget(&mut open, |decided| {
+            decided.met > next || cluster.topic(decided.partition.id().topic).is_some()
+        });
+        open.followed = Some(next);
     }
 
     /// How records behind the tail are read.
@@ -227,9 +253,9 @@ impl Log {
         &self.parts.reader
     }
 
-    /// Bytes waiting in the open slot.
+    /// Bytes waiting in the open slot, and in full ones that wait to be put.
     pub fn open_bytes(&self) -> usize {
-        self.open.lock().builder.body_len()
+        self.open.lock().waiting_bytes()
     }
 
     /// Bytes of committed slots in memory.
@@ -237,9 +263,6 @@ impl Log {
         self.tail.lock().bytes()
     }
 }
-
-/// Memory that a request's bytes take, given back when it is dropped.
-pub type Permit = OwnedSemaphorePermit;
 
 #[cfg(test)]
 #[path = "log/log_test.rs"]

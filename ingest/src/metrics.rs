@@ -95,6 +95,7 @@ metrics! {
     slots: Counter = Counter::default(), "Slots of the write-ahead log committed";
     slot_bytes: Counter = Counter::default(), "Bytes of committed slots, as stored";
     slot_seconds: Histogram = seconds(), "From fixing a slot's bytes to its commit, which every acknowledgement in it waits for (seconds)";
+    shards_unserved: Gauge = Gauge::default(), "Shards that are assigned to this node and not served, because their state can't be rebuilt";
     fetched_tail_bytes: Counter = Counter::default(), "Bytes of records fetched from memory";
     fetched_cold_bytes: Counter = Counter::default(), "Bytes of records fetched from behind the tail: from the read cache or the store";
 }
@@ -183,6 +184,10 @@ impl Metrics {
         self.appended_batches.inc();
         self.appended_records.inc_by(u64::try_from(records).unwrap_or(0));
         self.appended_bytes.inc_by(bytes as u64);
+    }
+
+    pub(crate) fn shards_unserved(&self, shards: usize) {
+        self.shards_unserved.set(i64::try_from(shards).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn fetched_tail(&self, bytes: usize) {

@@ -4,6 +4,7 @@ mod arguments;
 mod kafka;
 mod layers;
 mod listeners;
+mod memory;
 mod reference;
 mod settings;
 mod units;

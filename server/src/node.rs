@@ -89,6 +89,9 @@ async fn list(arguments: List) -> anyhow::Result<()> {
             let header = header.map(str::to_owned).to_vec();
             let rows = survey.nodes.iter().map(row);
             print_table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())?;
+            for problem in survey.cut_off() {
+                print_line(&problem)?;
+            }
         }
     }
     Ok(())
@@ -136,6 +139,8 @@ fn described(node: &Node) -> Value {
                 "uptime_ms": told.uptime_ms,
                 "metadata_entries": told.metadata_next,
                 "store_age_ms": (told.store_age_ms >= 0).then_some(told.store_age_ms),
+                "store_trouble": told.store_trouble.as_deref(),
+                "unserved_shards": told.unserved_shards,
                 "slots": told.slots,
                 "checkpoint_lag": told.checkpoint_lag,
                 "tail_bytes": told.tail_bytes,

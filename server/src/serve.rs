@@ -17,7 +17,7 @@ use std::time::Duration;
 use ingest::broker::{Broker, BrokerParts, StartError};
 use ingest::metrics::Metrics;
 use prometheus_client::registry::Registry;
-use tiering::seams::{Clock, Entropy, Lapses};
+use tiering::seams::{Clock, Entropy};
 use tiering::store::Store;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -72,7 +72,6 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         config: broker_config,
         clock: Clock::system(),
         entropy: Entropy::from_os(),
-        lapses: Lapses::none(),
         metrics,
         connect: ingest::peer::tcp(),
     });

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use coordinator::SessionId;
+use coordinator::{PartitionId, SessionId, Shards, TopicId};
 use protocol::messages::PeerStatusResponse;
 use protocol::messages::peer::PeerSession;
 use tokio::task::JoinSet;
 
 use crate::client::{Client, Error, Metadata};
 
-/// A node whose store has not answered for this long counts as down.
+/// A node whose store has not answered for this long, or has not confirmed a write, counts as down.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
 /// What the nodes told.
 pub(crate) struct Survey {
+    /// What keeps the node that was asked first from serving anything.
+    serves_nothing: Option<String>,
     /// The answer that knows most of the metadata log.
     pub(crate) newest: PeerStatusResponse,
     /// Topics, and who leads their partitions.
@@ -47,7 +49,7 @@ pub(crate) enum State {
     Drained,
     /// Other nodes ask whether it lives.
     Suspected,
-    /// Its store does not answer.
+    /// Its store does not answer, or does not take what it writes.
     CutOff,
     /// It does not answer.
     Unreachable,
@@ -71,6 +73,8 @@ impl Survey {
     pub(crate) async fn of(client: &Client) -> Result<Self, Error> {
         let metadata = client.metadata(None, false).await?;
         let mut newest = client.status().await?;
+        let trouble = newest.store_trouble.as_deref().filter(|_| newest.node_id < 0);
+        let serves_nothing = trouble.map(|t| format!("the node that was asked serves nothing: {t}"));
         let mut asked = JoinSet::new();
         for session in newest.sessions.clone() {
             // A node without the listener by which we came is asked where other nodes reach it.
@@ -109,7 +113,7 @@ impl Survey {
             None => false,
         });
         nodes.sort_by_key(|node| (node.session.node_id, *node.session.session_id.as_bytes()));
-        Ok(Self { newest, metadata, nodes })
+        Ok(Self { serves_nothing, newest, metadata, nodes })
     }
 
     /// Partitions that nobody leads.
@@ -118,9 +122,27 @@ impl Survey {
         topics.flat_map(|topic| topic.partitions.values()).filter(|p| p.replicas.is_empty()).count()
     }
 
+    /// Which nodes the store does not serve, and why, in words.
+    pub(crate) fn cut_off(&self) -> Vec<String> {
+        let cut_off = self.nodes.iter().filter(|node| node.state() == State::CutOff);
+        cut_off.filter_map(Node::problem).chain(self.serves_nothing.clone()).collect()
+    }
+
+    /// The shard of a partition that a node can't rebuild, and why; `None` if none says so.
+    pub(crate) fn unserved(&self, topic: TopicId, index: i32) -> Option<(i32, &str)> {
+        let held: i64 = self.newest.sessions.iter().map(|session| i64::from(session.shards)).sum();
+        let shards = Shards::new(u32::try_from(held + i64::from(self.newest.unassigned_shards)).ok()?)?;
+        let shard = i32::try_from(shards.of_partition(PartitionId { topic, index }).0).ok()?;
+        let told = self.nodes.iter().filter_map(|node| node.told.as_ref().ok());
+        let found = told.flat_map(|told| &told.unserved).find(|unserved| unserved.shard == shard)?;
+        Some((shard, found.error.as_str()))
+    }
+
     /// What is wrong, in words.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = self.nodes.iter().filter_map(Node::problem).collect();
+        problems.extend(self.serves_nothing.clone());
+        problems.extend(self.nodes.iter().flat_map(Node::damage));
         let shards = self.newest.unassigned_shards;
         if shards > 0 {
             problems.push(format!("{shards} shards are held by no open session"));
@@ -164,7 +186,12 @@ impl Node {
         }
     }
 
-    /// How long ago its store answered it; `None` if it did not, or if the node tells nothing.
+    /// What keeps its store from taking what it writes.
+    pub(crate) fn store_trouble(&self) -> Option<&str> {
+        self.told.as_ref().ok()?.store_trouble.as_deref()
+    }
+
+    /// How long ago its store answered it, or for how long it took no write; `None` if it did not, or if the node tells nothing.
     pub(crate) fn store_age(&self) -> Option<Duration> {
         let told = self.told.as_ref().ok()?;
         u64::try_from(told.store_age_ms).ok().map(Duration::from_millis)
@@ -175,15 +202,39 @@ impl Node {
         SessionId(*self.session.session_id.as_bytes()).to_string()
     }
 
+    /// What keeps shards of it from being served: a line for each error, which names the object.
+    fn damage(&self) -> Vec<String> {
+        let Ok(told) = &self.told else { return Vec::new() };
+        let mut shards: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+        for unserved in &told.unserved {
+            shards.entry(unserved.error.as_str()).or_default().push(unserved.shard);
+        }
+        let node = format!("node {} at {}", self.session.node_id, self.address);
+        let line = |(error, shards): (&str, Vec<i32>)| {
+            let (count, first) = (shards.len(), shards.first().copied().unwrap_or(-1));
+            let which = match count {
+                1 => format!("shard {first}"),
+                _ => format!("{count} shards, {first} among them,"),
+            };
+            format!("{node} can't rebuild {which} and does not serve that: {error}")
+        };
+        shards.into_iter().map(line).collect()
+    }
+
     fn problem(&self) -> Option<String> {
         let Self { session, address, .. } = self;
         let node = format!("node {} at {address}", session.node_id);
         match (self.state(), &self.told) {
             (State::Unreachable, Err(error)) => Some(format!("{node} is unreachable: {error}")),
             (State::Suspected, _) => Some(format!("{node} is suspected: other nodes ask whether it lives")),
-            (State::CutOff, _) => Some(match self.store_age() {
-                Some(age) => format!("{node} is cut off: its store has not answered for {} s", age.as_secs()),
-                None => format!("{node} is cut off: its store has never answered"),
+            (State::CutOff, _) => Some(match (self.store_age(), self.store_trouble()) {
+                (Some(age), Some(trouble)) => {
+                    format!("{node} is cut off: it has written nothing for {} s: {trouble}", age.as_secs())
+                }
+                (Some(age), None) => {
+                    format!("{node} is cut off: its store has not answered for {} s", age.as_secs())
+                }
+                (None, _) => format!("{node} is cut off: its store has never answered"),
             }),
             _ => None,
         }
@@ -240,7 +291,7 @@ impl std::iter::Sum for Pace {
 
 #[cfg(test)]
 mod tests {
-    use protocol::messages::peer::PeerStoreRequests;
+    use protocol::messages::peer::{PeerStoreRequests, PeerUnserved};
 
     use super::*;
 
@@ -262,9 +313,32 @@ mod tests {
         assert_eq!(cut_off.state(), State::CutOff);
         let problem = "node 0 at a:1 is cut off: its store has not answered for 6 s";
         assert_eq!(cut_off.problem().as_deref(), Some(problem));
+        let denied = node(|_, told| {
+            told.store_age_ms = 6500;
+            told.store_trouble = Some("writing wal/0 is denied: 403".into());
+        });
+        let problem =
+            "node 0 at a:1 is cut off: it has written nothing for 6 s: writing wal/0 is denied: 403";
+        assert_eq!((denied.state(), denied.problem().as_deref()), (State::CutOff, Some(problem)));
         let silent = Node { told: Err("no answer".to_owned()), ..node(|session, _| session.draining = true) };
         assert_eq!(silent.state(), State::Unreachable);
         assert_eq!(silent.problem().as_deref(), Some("node 0 at a:1 is unreachable: no answer"));
+    }
+
+    #[test]
+    fn a_damaged_object_is_named() {
+        assert!(node(|_, _| ()).damage().is_empty());
+        let damaged = node(|_, told| {
+            let unserved = |shard, error: &str| PeerUnserved { shard, error: error.into() };
+            told.unserved =
+                vec![unserved(3, "wal/a: bad"), unserved(4, "wal/b: bad"), unserved(9, "wal/a: bad")];
+        });
+        let lines = [
+            "node 0 at a:1 can't rebuild 2 shards, 3 among them, and does not serve that: wal/a: bad",
+            "node 0 at a:1 can't rebuild shard 4 and does not serve that: wal/b: bad",
+        ];
+        assert_eq!(damaged.damage(), lines);
+        assert_eq!(damaged.state(), State::Alive);
     }
 
     #[test]

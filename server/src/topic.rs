@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use coordinator::TopicId;
 use protocol::messages::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 use serde_json::json;
 
 use crate::cli::{Output, Target, pair, print_json, print_table};
-use crate::client::{Error, NewTopic, Resource};
+use crate::client::{Client, Error, NewTopic, Resource, Topic};
+use crate::survey::Survey;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Arguments {
@@ -144,8 +146,14 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
     let client = arguments.target.client();
     let topic = client.ready_topic(&arguments.topic, false).await?;
     let every = |timestamp| topic.partitions.keys().map(|p| (*p, timestamp)).collect::<BTreeMap<_, _>>();
-    let first = client.offsets(&topic.name, &every(EARLIEST_TIMESTAMP)).await?;
-    let end = client.offsets(&topic.name, &every(LATEST_TIMESTAMP)).await?;
+    let ends = async {
+        let first = client.offsets(&topic.name, &every(EARLIEST_TIMESTAMP)).await?;
+        Ok::<_, Error>((first, client.offsets(&topic.name, &every(LATEST_TIMESTAMP)).await?))
+    };
+    let (first, end) = match ends.await {
+        Ok(ends) => ends,
+        Err(error) => return Err(explained(&client, &topic, error).await),
+    };
     let configs = client.settings(&Resource::Topic(topic.name.clone())).await?;
     let offset = |offsets: &BTreeMap<i32, i64>, partition| offsets.get(partition).copied().unwrap_or(-1);
     match arguments.output {
@@ -194,4 +202,15 @@ async fn describe(arguments: Describe) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The error, and what the nodes know of partitions of the topic that are not served.
+async fn explained(client: &Client, topic: &Topic, error: Error) -> anyhow::Error {
+    let Ok(survey) = Survey::of(client).await else { return error.into() };
+    let partitions = topic.partitions.keys().filter_map(|index| {
+        let (shard, error) = survey.unserved(TopicId(*topic.id.as_bytes()), *index)?;
+        Some(format!("\npartition {index} is not served, its shard {shard} can't be rebuilt: {error}"))
+    });
+    let partitions: String = partitions.collect();
+    if partitions.is_empty() { error.into() } else { anyhow::anyhow!("{error}{partitions}") }
 }

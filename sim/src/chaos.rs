@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use coordinator::SessionId;
 use coordinator::cluster::{Op, SessionState};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
-use tokio::time::{Instant, sleep_until};
+use tiering::session::seal;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cluster::{Cluster, Running};
-use crate::fault::{Blow, FaultPlan, Moment, Strike, Target, pause};
+use crate::fault::{Blow, Damage, Denial, Fault, FaultPlan, Moment, Status, Strike, Target, pause};
 use crate::network::Host;
 use crate::scenario::{Misfortune, Scenario};
 
@@ -30,6 +32,40 @@ pub struct Suffered {
     pub drains: u64,
     /// Processes that went on while another took their address.
     pub zombies: u64,
+    /// Times that a node, or all of them, could write and read few bytes a second.
+    pub slow: u64,
+    /// Times that a node's store refused its writes, or some of them, and not its reads.
+    pub denials: u64,
+    /// Sessions that were ended though nothing was wrong with them.
+    pub deposed: u64,
+    /// Times that the store did nothing for anybody.
+    pub outages: u64,
+    /// Objects that were damaged, and restored later.
+    pub damages: u64,
+    /// Times that the cluster had to serve in spite of one lasting fault; see [`crate::trial`].
+    pub trials: u64,
+    /// Producers that had to get on meanwhile.
+    pub tried: u64,
+}
+
+impl Suffered {
+    /// Adds what others suffered.
+    pub fn add(&mut self, other: &Self) {
+        self.kills += other.kills;
+        self.pauses += other.pauses;
+        self.partitions += other.partitions;
+        self.clocks += other.clocks;
+        self.shutdowns += other.shutdowns;
+        self.drains += other.drains;
+        self.zombies += other.zombies;
+        self.slow += other.slow;
+        self.denials += other.denials;
+        self.deposed += other.deposed;
+        self.outages += other.outages;
+        self.damages += other.damages;
+        self.trials += other.trials;
+        self.tried += other.tried;
+    }
 }
 
 /// What ends a misfortune.
@@ -38,6 +74,11 @@ enum Mend {
     Restore(Vec<(Host, Host)>),
     Reach(usize),
     Undrain(usize),
+    SetRight(usize),
+    Allow(usize),
+    Speed(Option<usize>),
+    Service,
+    Rebuild(Damage),
 }
 
 /// Lets things go wrong for a while, then mends everything.
@@ -78,16 +119,34 @@ impl<'a> Chaos<'a> {
             if at >= until {
                 break;
             }
-            self.mend();
+            self.mend().await;
             self.replace();
             if Instant::now() >= next {
-                self.misfortune();
+                self.misfortune().await;
                 let gap = self.scenario.gap.as_millis() as u64;
                 next = Instant::now() + self.ms(gap / 4..gap * 2);
             }
         }
-        self.heal();
+        if let Some(time) = self.scenario.blackout {
+            self.blackout(time).await;
+        }
+        self.heal().await;
         self.suffered
+    }
+
+    /// The store does nothing for anybody, for long. What ends meanwhile is started again.
+    async fn blackout(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        self.suffered.outages += 1;
+        self.cluster.trace.line(format_args!("blackout {time:?}"));
+        let faults = [Fault::Stall, Fault::DropBefore];
+        self.cluster.ledger.set_outage(faults.choose(&mut self.rng).copied());
+        self.due.retain(|(_, mend)| !matches!(mend, Mend::Service));
+        while Instant::now() < until {
+            sleep_until(until.min(Instant::now() + Duration::from_secs(5))).await;
+            self.mend().await;
+            self.replace();
+        }
     }
 
     fn ms(&mut self, range: std::ops::Range<u64>) -> Duration {
@@ -107,7 +166,7 @@ impl<'a> Chaos<'a> {
         }
     }
 
-    fn mend(&mut self) {
+    async fn mend(&mut self) {
         let now = Instant::now();
         let due: Vec<_> = self.due.extract_if(.., |(at, _)| *at <= now).collect();
         for (_, mend) in due {
@@ -126,6 +185,15 @@ impl<'a> Chaos<'a> {
                     }
                 }
                 Mend::Undrain(node) => self.drain(node, false),
+                Mend::SetRight(node) => self.cluster.set_right(node),
+                Mend::Allow(node) => {
+                    if let Some(running) = self.cluster.current(node) {
+                        running.faults.deny(None);
+                    }
+                }
+                Mend::Speed(node) => self.cluster.limit(node, None),
+                Mend::Service => self.cluster.ledger.set_outage(None),
+                Mend::Rebuild(damage) => damage.undo(&self.cluster.objects).await,
             }
         }
     }
@@ -142,7 +210,7 @@ impl<'a> Chaos<'a> {
         }
     }
 
-    fn misfortune(&mut self) {
+    async fn misfortune(&mut self) {
         let node = self.rng.random_range(0..self.cluster.len());
         let weather = self.weather();
         if let Some(running) = self.cluster.current(node) {
@@ -152,7 +220,12 @@ impl<'a> Chaos<'a> {
         let allowed: Vec<_> = allowed.copied().collect();
         let Ok((kind, _)) = allowed.choose_weighted(&mut self.rng, |(_, weight)| *weight) else { return };
         self.cluster.trace.line(format_args!("misfortune {kind:?} {node}"));
-        self.inflict(*kind, node);
+        match kind {
+            Misfortune::Outage => self.outage(),
+            Misfortune::Damage => self.damage().await,
+            Misfortune::Slow if self.rng.random_bool(0.3) => self.slow(None),
+            kind => self.inflict(*kind, node),
+        }
     }
 
     fn inflict(&mut self, kind: Misfortune, node: usize) {
@@ -190,6 +263,10 @@ impl<'a> Chaos<'a> {
             Misfortune::Clock => {
                 self.suffered.clocks += 1;
                 self.cluster.step_clock(node, clock);
+                if clock % 2 == 0 {
+                    self.cluster.lead_astray(node);
+                    self.due.push((at, Mend::SetRight(node)));
+                }
             }
             Misfortune::Shutdown => {
                 self.suffered.shutdowns += 1;
@@ -214,6 +291,69 @@ impl<'a> Chaos<'a> {
                 self.suffered.zombies += 1;
                 self.cluster.start(node, zombie);
             }
+            Misfortune::Deny => self.deny(node),
+            Misfortune::Slow => self.slow(Some(node)),
+            Misfortune::Depose => self.depose(node),
+            Misfortune::Outage | Misfortune::Damage => {}
+        }
+    }
+
+    /// Another node takes over what a node has, which goes on and knows nothing.
+    fn depose(&mut self, node: usize) {
+        let log = self.cluster.current(node).and_then(Running::broker).and_then(|broker| broker.log());
+        let Some(session) = log.map(|log| log.session()) else { return };
+        let others: Vec<_> = (0..self.cluster.len()).filter(|other| *other != node).collect();
+        let Some(other) = others.choose(&mut self.rng).copied() else { return };
+        let (later, held) = (self.ms(0..200), self.around(20, 1500));
+        let dazed = self.around(500, 5000);
+        let hold = Strike { blow: Blow::Hold(held), moment: Moment::After, target: Target::Wal, after: 0 };
+        if let (Some(running), Some(other)) = (self.cluster.current(node), self.cluster.current(other)) {
+            self.suffered.deposed += 1;
+            // The answer to what it writes now comes when all is over.
+            running.faults.strike(hold);
+            running.process.daze(dazed);
+            take_over(other, session, later);
+        }
+    }
+
+    /// Some of a node's writes are refused, or get no answer.
+    fn deny(&mut self, node: usize) {
+        let denial = denial(&mut self.rng);
+        let at = Instant::now() + self.around(1000, 120_000);
+        if let Some(running) = self.cluster.current(node) {
+            self.suffered.denials += 1;
+            running.faults.deny(Some(denial));
+            self.due.push((at, Mend::Allow(node)));
+        }
+    }
+
+    /// A node, or everybody, can write and read few bytes a second.
+    fn slow(&mut self, node: Option<usize>) {
+        let rate = self.rng.random_range(2000_f64.ln()..200_000_f64.ln()).exp() as u64;
+        let at = Instant::now() + self.around(1000, 60_000);
+        self.suffered.slow += 1;
+        self.cluster.limit(node, Some(rate));
+        self.due.push((at, Mend::Speed(node)));
+    }
+
+    /// The store does nothing for anybody.
+    fn outage(&mut self) {
+        let faults = [Fault::Stall, Fault::DropBefore, Fault::Refuse(Status::Unavailable)];
+        let fault = faults.choose(&mut self.rng).copied();
+        let at = Instant::now() + self.around(500, 60_000);
+        self.suffered.outages += 1;
+        self.cluster.ledger.set_outage(fault);
+        self.due.push((at, Mend::Service));
+    }
+
+    /// A bit of some stored object is another one, until it is restored.
+    async fn damage(&mut self) {
+        let at = Instant::now() + self.around(300, 30_000);
+        let objects = &self.cluster.objects;
+        if let Some(damage) = Damage::anywhere(objects, &mut self.rng).await {
+            self.suffered.damages += 1;
+            self.cluster.trace.line(format_args!("damage {}", damage.key()));
+            self.due.push((at, Mend::Rebuild(damage)));
         }
     }
 
@@ -268,18 +408,28 @@ impl<'a> Chaos<'a> {
     }
 
     /// Mends everything that is wrong, and starts every node that is not there.
-    fn heal(&mut self) {
+    async fn heal(&mut self) {
         self.cluster.trace.line(format_args!("heal"));
-        self.due.clear();
+        for (_, mend) in std::mem::take(&mut self.due) {
+            if let Mend::Rebuild(damage) = mend {
+                damage.undo(&self.cluster.objects).await;
+            }
+        }
+        self.cluster.ledger.set_outage(None);
+        self.cluster.limit(None, None);
         self.cluster.bury();
         self.cluster.reap();
         self.cluster.network.restore_all();
         for node in 0..self.cluster.len() {
+            self.cluster.limit(Some(node), None);
             let fair = self.scenario.fair.clone();
+            self.cluster.set_right(node);
             match self.cluster.current(node) {
                 Some(running) => {
                     running.process.resume();
+                    running.process.steady();
                     running.faults.forgive();
+                    running.faults.deny(None);
                     running.faults.set_plan(fair);
                     running.faults.set_reachable(true);
                     drain(running, false);
@@ -287,6 +437,38 @@ impl<'a> Chaos<'a> {
                 None => self.cluster.start(node, fair),
             }
         }
+    }
+}
+
+/// Lets a node end a session and record that, as it does when it takes the session's node for dead.
+fn take_over(running: &Running, session: SessionId, after: Duration) {
+    let Some(broker) = running.broker() else { return };
+    drop(running.process.spawn(async move {
+        sleep(after).await;
+        let Ok(sealed) = seal(broker.store(), session, broker.process()).await else { return };
+        let proposed = broker.propose(|cluster| {
+            if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
+                return Err(());
+            }
+            let mut ops = vec![sealed.op(session)];
+            let mut after = cluster.clone();
+            if after.apply(cluster.next(), &ops).is_ok() {
+                ops.extend(after.plan_takeover());
+            }
+            Ok(ops)
+        });
+        drop(proposed.await);
+    }));
+}
+
+/// Writes that a store does not do for somebody: all, or some; refused, or without an answer.
+pub(crate) fn denial(rng: &mut StdRng) -> Denial {
+    let targets = [Target::Writes, Target::Wal, Target::Metadata];
+    let forbidden = Fault::Refuse(Status::Forbidden);
+    let faults = [forbidden, forbidden, Fault::Refuse(Status::Unavailable), Fault::Stall];
+    Denial {
+        target: *targets.choose(rng).unwrap_or(&Target::Writes),
+        fault: *faults.choose(rng).unwrap_or(&forbidden),
     }
 }
 

@@ -80,8 +80,8 @@ pub struct Tally {
     /// Batches sent without acknowledgement, with one of the leader, and with one of all, by those whose attempts stand
     /// in the history.
     pub sends: [u64; 3],
-    /// Topics created.
-    pub created: u64,
+    /// Topics created by clients that create and delete them.
+    pub made: u64,
     /// Those of them whose names had been used before.
     pub recreated: u64,
     /// Topics created because somebody looked for them.
@@ -98,6 +98,8 @@ pub struct Tally {
     pub abandoned: u64,
     /// Answers that were not read for a while.
     pub unread: u64,
+    /// The topics that somebody was told were created, each time.
+    pub created: Vec<Arc<str>>,
     /// What must not be, besides what checkers find.
     pub wrong: Vec<String>,
 }

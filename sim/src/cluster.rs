@@ -15,14 +15,16 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::format::entry::{self, Entry};
 use tiering::format::keys;
-use tiering::store::MemoryStore;
+use tiering::store::{MemoryStore, StoreKind};
 use tokio::time::Instant;
 
 use crate::fault::{FaultKind, FaultPlan, Ledger};
 use crate::network::Network;
 use crate::trace::Trace;
-use crate::variety::Lapsing;
 pub use node::{EPOCH_MS, Running};
+
+/// How far a clock goes astray: further than anything is kept.
+const ASTRAY_MS: i64 = 8 * 86_400_000;
 
 /// How a cluster is set up.
 #[derive(Debug, Clone)]
@@ -39,8 +41,12 @@ pub struct Setup {
     pub latency_ms: u64,
     /// How each machine's nodes fill slots and put them, if not all do so alike.
     pub logs: Vec<LogConfig>,
-    /// How others get ahead of a task that looked at something shared, if that is drawn.
-    pub lapses: Option<Lapsing>,
+    /// What kind of store the nodes take theirs for: whether they read whole slots, and ask twice.
+    pub kind: StoreKind,
+    /// How many bytes a second a node can write; any number for none.
+    pub upload: Option<u64>,
+    /// How often tasks wait a moment though they could go on; see [`crate::process::Process::hesitate`].
+    pub hesitation: (f64, f64),
 }
 
 /// One machine: its clock, and what runs on it.
@@ -48,6 +54,8 @@ pub struct Setup {
 struct Machine {
     /// What its clock is ahead, in milliseconds.
     clock: Arc<std::sync::atomic::AtomicI64>,
+    /// What of that is a fault that is to be mended soon.
+    astray: i64,
     /// The process that has the machine's address.
     current: Option<Running>,
     /// Processes that go on without it.
@@ -83,6 +91,7 @@ pub struct Cluster {
 struct Past {
     faults: BTreeMap<FaultKind, u64>,
     ambiguous: u64,
+    hesitated: u64,
 }
 
 impl Cluster {
@@ -111,6 +120,8 @@ impl Cluster {
     /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but nobody
     /// new finds it.
     pub fn start(&mut self, node: usize, weather: FaultPlan) {
+        // Nobody can tell that a clock was wrong from the start.
+        self.set_right(node);
         self.processes += 1;
         let running = Running::start(self, node, weather);
         self.trace.line(format_args!("start {node} as {:?}", running.process));
@@ -168,16 +179,45 @@ impl Cluster {
         self.machines[node].clock.fetch_add(by_ms, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// Sets a machine's clock more than a week forward, until it is set right.
+    pub fn lead_astray(&mut self, node: usize) {
+        self.set_right(node);
+        self.machines[node].astray = ASTRAY_MS;
+        self.step_clock(node, ASTRAY_MS);
+    }
+
+    /// Sets a machine's clock back to where it was before it went astray.
+    pub fn set_right(&mut self, node: usize) {
+        let astray = std::mem::take(&mut self.machines[node].astray);
+        self.step_clock(node, -astray);
+    }
+
     /// A node that serves, if there is one.
     pub fn serving(&self) -> Option<Arc<Broker>> {
         self.running().filter_map(Running::broker).find(|broker| broker.is_serving())
     }
 
-    /// Faults that stores inflicted, by kind, and outcomes of writes that had to be read back.
-    pub fn counts(&self) -> (BTreeMap<FaultKind, u64>, u64) {
+    /// Lets a node, or all if none is named, write and read so many bytes a second; nothing is what the setup says.
+    pub fn limit(&self, node: Option<usize>, rate: Option<u64>) {
+        match node {
+            Some(node) => {
+                let up = rate.into_iter().chain(self.setup.upload).min();
+                let processes = self.machines[node].processes();
+                processes.for_each(|running| running.faults.set_rates(up, rate));
+            }
+            None => {
+                self.ledger.up.set_rate(rate);
+                self.ledger.down.set_rate(rate);
+            }
+        }
+    }
+
+    /// Faults that stores inflicted, by kind, outcomes of writes that had to be read back, and how often tasks
+    /// hesitated.
+    pub fn counts(&self) -> (BTreeMap<FaultKind, u64>, u64, u64) {
         let mut all = self.past.clone();
         self.machines.iter().flat_map(Machine::processes).for_each(|running| all.add(running));
-        (all.faults, all.ambiguous)
+        (all.faults, all.ambiguous, all.hesitated)
     }
 
     /// Ends everything, so that nothing keeps anything else in memory.
@@ -203,5 +243,6 @@ impl Past {
             *self.faults.entry(kind).or_default() += count;
         }
         self.ambiguous += running.store.metrics().ambiguous();
+        self.hesitated += running.process.hesitated();
     }
 }

@@ -3,10 +3,12 @@
 //! It decorates another store. What happens to an operation is drawn from a seed, or scripted by a test.
 //! Time is tokio's, so under a paused clock forty seconds cost nothing and a seed always gives the same run.
 //! Faults never break the promises of the store itself: what is refused has not landed, what was read was
-//! written. A store that lies is not this one's business.
+//! written, but for a bit that flips on its way. A store that lies is not this one's business.
 
 mod course;
+mod damage;
 mod ledger;
+mod link;
 mod plan;
 mod store;
 mod strike;
@@ -28,7 +30,9 @@ use crate::process::Process;
 use crate::trace::Trace;
 
 pub use self::course::pause;
+pub use self::damage::Damage;
 pub use self::ledger::{Late, Ledger};
+pub use self::link::Link;
 pub use self::plan::{Fault, FaultKind, FaultPlan, Latency, Operation, PATIENCE, Rates, Status};
 pub use self::strike::{Blow, Moment, Strike, Target};
 
@@ -38,6 +42,23 @@ pub struct FaultStore {
     inner: Arc<dyn ObjectStore>,
     state: Arc<Mutex<State>>,
     view: Arc<View>,
+    links: Arc<Links>,
+}
+
+/// This view's own way to the store and back; what all views share is in the [`Ledger`].
+#[derive(Debug, Default)]
+struct Links {
+    up: Link,
+    down: Link,
+}
+
+/// Operations that are not done for a view, and what they meet instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// Which ones.
+    pub target: Target,
+    /// What they meet.
+    pub fault: Fault,
 }
 
 /// Whose view it is.
@@ -68,6 +89,7 @@ struct State {
     forgiven: u32,
     injected: BTreeMap<FaultKind, u64>,
     reachable: bool,
+    denial: Option<Denial>,
 }
 
 impl fmt::Debug for State {
@@ -86,8 +108,9 @@ impl FaultStore {
     /// The view of one process.
     pub fn of(view: View, inner: Arc<dyn ObjectStore>, rng: StdRng, plan: FaultPlan) -> Self {
         let (script, injected) = Default::default();
-        let state = State { rng, plan, script, strike: None, forgiven: 0, injected, reachable: true };
-        Self { inner, state: Arc::new(Mutex::new(state)), view: Arc::new(view) }
+        let (strike, forgiven, reachable, denial) = (None, 0, true, None);
+        let state = State { rng, plan, script, strike, forgiven, injected, reachable, denial };
+        Self { inner, state: Arc::new(Mutex::new(state)), view: Arc::new(view), links: Arc::default() }
     }
 
     /// Changes what is drawn from now on.
@@ -98,6 +121,17 @@ impl FaultStore {
     /// Cuts this view off from the store (every operation stalls, none is applied), or joins it again.
     pub fn set_reachable(&self, reachable: bool) {
         self.state.lock().reachable = reachable;
+    }
+
+    /// Denies this view some operations, as a store does whose permissions were changed, or lets it do all again.
+    pub fn deny(&self, denial: Option<Denial>) {
+        self.state.lock().denial = denial;
+    }
+
+    /// How many bytes a second this view can write, and how many it can read; any number for none.
+    pub fn set_rates(&self, up: Option<u64>, down: Option<u64>) {
+        self.links.up.set_rate(up);
+        self.links.down.set_rate(down);
     }
 
     /// Lets a blow wait for its operation. It takes the place of one that waits.
@@ -150,6 +184,10 @@ impl FaultStore {
             course.fault = Some(fault);
         } else if !state.reachable {
             course.fault = Some(Fault::Stall);
+        } else if let Some(fault) = self.view.ledger.outage() {
+            course.fault = Some(fault);
+        } else if let Some(denial) = state.denial.filter(|denial| denial.target.counts(operation, at)) {
+            course.fault = Some(denial.fault);
         }
         if let Some(fault) = &course.fault {
             *state.injected.entry(fault.kind()).or_default() += 1;

@@ -17,5 +17,7 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod stored;
 pub mod trace;
+pub mod trial;
 pub mod variety;

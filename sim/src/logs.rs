@@ -34,15 +34,17 @@ thread_local! {
 
 struct Current {
     trace: Arc<Trace>,
+    /// Whether objects are damaged on purpose: then anything may be said of them.
+    damaged: bool,
     never: Vec<String>,
 }
 
-/// Begins to collect what this thread logs.
-pub(crate) fn collect(trace: &Arc<Trace>) {
+/// Begins to collect what this thread logs. What must never be said may be said where objects are `damaged`.
+pub(crate) fn collect(trace: &Arc<Trace>, damaged: bool) {
     static ONCE: Once = Once::new();
     // Whoever has another subscriber looks at the logs there.
     ONCE.call_once(|| drop(tracing::subscriber::set_global_default(Logs)));
-    let current = Current { trace: Arc::clone(trace), never: Vec::new() };
+    let current = Current { trace: Arc::clone(trace), damaged, never: Vec::new() };
     CURRENT.with_borrow_mut(|it| *it = Some(current));
 }
 
@@ -72,14 +74,14 @@ impl Subscriber for Logs {
 
     fn event(&self, event: &Event<'_>) {
         CURRENT.with_borrow_mut(|current| {
-            let Some(Current { trace, never }) = current else { return };
+            let Some(Current { trace, damaged, never }) = current else { return };
             let level = *event.metadata().level();
             if level > Level::WARN && !trace.prints() {
                 return;
             }
             let mut line = Line(String::new());
             event.record(&mut line);
-            if never.len() < KEPT && NEVER.iter().any(|never| line.0.contains(never)) {
+            if !*damaged && never.len() < KEPT && NEVER.iter().any(|never| line.0.contains(never)) {
                 never.push(format!("it was said that{}", line.0));
             }
             trace.remark(format_args!("{level}{}", line.0));

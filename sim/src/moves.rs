@@ -30,8 +30,8 @@ pub struct Moves {
     pub suspicions: u64,
 }
 
-/// Replays the metadata log.
-pub async fn replay(objects: &MemoryStore) -> anyhow::Result<Moves> {
+/// Replays the metadata log. Returns the state in the end as well, if there is one.
+pub async fn replay(objects: &MemoryStore) -> anyhow::Result<(Moves, Option<Cluster>)> {
     let mut moves = Moves::default();
     let mut cluster: Option<Cluster> = None;
     for k in (0..).map(Epoch) {
@@ -47,7 +47,7 @@ pub async fn replay(objects: &MemoryStore) -> anyhow::Result<Moves> {
             _ => anyhow::bail!("entry {k} is out of place"),
         }
     }
-    Ok(moves)
+    Ok((moves, cluster))
 }
 
 impl Moves {

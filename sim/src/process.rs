@@ -2,17 +2,26 @@
 //!
 //! A stopped process is not polled, as after SIGSTOP or in a paused machine: timers of its tasks fire when it
 //! goes on. What a task spawned by other means does is held up at its next use of the store or the network.
+//!
+//! A process may also be hesitant: now and then one of its tasks that could go on waits a moment, while others go
+//! on. So any two tasks may come in any order, as on a machine with several processors, where one thread has just
+//! been taken off its own.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use rand::Rng;
+use rand::rngs::StdRng;
+use tiering::seams::Pauses;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep, sleep};
 
 const RUNNING: u8 = 0;
 const PAUSED: u8 = 1;
@@ -27,6 +36,42 @@ struct Shared {
     id: u64,
     life: AtomicU8,
     wakers: Mutex<Wakers>,
+    is_hesitant: AtomicBool,
+    hesitation: Mutex<Option<Hesitation>>,
+    hesitated: AtomicU64,
+}
+
+/// How often tasks wait a moment, and all that is random in it.
+struct Hesitation {
+    rng: StdRng,
+    /// Each time that a task could go on.
+    between: f64,
+    /// Each time that a task comes to a place in which the order of events matters.
+    within: f64,
+    /// Until then every task waits long in such a place.
+    dazed: Option<Instant>,
+}
+
+impl Hesitation {
+    fn draw_within(&mut self) -> Option<Duration> {
+        if self.dazed.is_some_and(|until| Instant::now() < until) {
+            return Some(Duration::from_millis(self.rng.random_range(3.0..6.9_f64).exp() as u64));
+        }
+        self.draw(self.within)
+    }
+
+    /// How long a task waits now; zero only lets others go first.
+    fn draw(&mut self, share: f64) -> Option<Duration> {
+        if share <= 0.0 || !self.rng.random_bool(share) {
+            return None;
+        }
+        // Mostly as long as it takes others to go on, rarely as long as a store takes to answer, or a client.
+        Some(match self.rng.random_range(0..10) {
+            0..4 => Duration::ZERO,
+            4..7 => Duration::from_millis(self.rng.random_range(1..5)),
+            _ => Duration::from_millis(self.rng.random_range(1.6..6.2_f64).exp() as u64),
+        })
+    }
 }
 
 #[derive(Default)]
@@ -41,7 +86,50 @@ struct Wakers {
 impl Process {
     /// A process that runs and has no tasks yet.
     pub fn new(id: u64) -> Self {
-        Self(Arc::new(Shared { id, life: AtomicU8::new(RUNNING), wakers: Mutex::default() }))
+        let (is_hesitant, hesitation, hesitated) = Default::default();
+        let (life, wakers) = (AtomicU8::new(RUNNING), Mutex::default());
+        Self(Arc::new(Shared { id, life, wakers, is_hesitant, hesitation, hesitated }))
+    }
+
+    /// Lets a share of its tasks' steps wait a moment, each time that a task could go on (`between`) and each time
+    /// that it comes to one of the places in which the order of events matters (`within`).
+    pub fn hesitate(&self, rng: StdRng, between: f64, within: f64) {
+        *self.0.hesitation.lock() = Some(Hesitation { rng, between, within, dazed: None });
+        self.0.is_hesitant.store(between > 0.0 || within > 0.0, Ordering::Relaxed);
+    }
+
+    /// Lets every task wait long, for a while, where the order of events matters, if the process can hesitate.
+    pub fn daze(&self, time: Duration) {
+        if let Some(hesitation) = self.0.hesitation.lock().as_mut() {
+            hesitation.dazed = Some(Instant::now() + time);
+            self.0.is_hesitant.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing hesitates any more.
+    pub fn steady(&self) {
+        self.0.is_hesitant.store(false, Ordering::Relaxed);
+    }
+
+    /// How often something hesitated.
+    pub fn hesitated(&self) -> u64 {
+        self.0.hesitated.load(Ordering::Relaxed)
+    }
+
+    /// The pauses in the places in which the order of events matters.
+    pub fn pauses(&self) -> Pauses {
+        let process = self.clone();
+        Pauses::new(move || process.hesitation(Hesitation::draw_within))
+    }
+
+    fn hesitation(&self, draw: impl Fn(&mut Hesitation) -> Option<Duration>) -> Option<Duration> {
+        if !self.0.is_hesitant.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut hesitation = self.0.hesitation.lock();
+        let drawn = draw(hesitation.as_mut()?)?;
+        self.0.hesitated.fetch_add(1, Ordering::Relaxed);
+        Some(drawn)
     }
 
     /// Its number in the run.
@@ -59,7 +147,7 @@ impl Process {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        tokio::spawn(Task { process: self.clone(), key: None, task: Some(Box::pin(task)) })
+        tokio::spawn(Task { process: self.clone(), key: None, task: Some(Box::pin(task)), waits: None })
     }
 
     /// Stops it until [`Process::resume`].
@@ -141,6 +229,32 @@ struct Task<F> {
     process: Process,
     key: Option<u64>,
     task: Option<Pin<Box<F>>>,
+    /// It hesitates until then.
+    waits: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F> Task<F> {
+    /// Whether the task waits a moment though it could go on. Once it has, it goes on.
+    fn hesitates(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(waits) = &mut self.waits {
+            if waits.as_mut().poll(cx).is_pending() {
+                return true;
+            }
+            self.waits = None;
+            return false;
+        }
+        let Some(time) = self.process.hesitation(|hesitation| hesitation.draw(hesitation.between)) else {
+            return false;
+        };
+        let mut waits = Box::pin(sleep(time));
+        if time.is_zero() {
+            cx.waker().wake_by_ref();
+        } else if waits.as_mut().poll(cx).is_ready() {
+            return false;
+        }
+        self.waits = Some(waits);
+        true
+    }
 }
 
 impl<F: Future<Output = ()>> Future for Task<F> {
@@ -162,6 +276,7 @@ impl<F: Future<Output = ()>> Future for Task<F> {
                 self.task = None;
                 Poll::Ready(())
             }
+            _ if self.hesitates(cx) => Poll::Pending,
             _ => match self.task.as_mut() {
                 Some(task) => task.as_mut().poll(cx),
                 None => Poll::Ready(()),
@@ -211,5 +326,55 @@ mod tests {
         assert_eq!(after(10).await, 5);
         assert!(task.is_finished());
         process.killed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hesitant_process_lets_its_tasks_come_in_any_order() {
+        use rand::SeedableRng;
+        let orders = async |share: f64| {
+            let mut orders = std::collections::BTreeSet::new();
+            for seed in 0..200 {
+                let (process, order) = (Process::new(0), Arc::new(Mutex::new(Vec::new())));
+                process.hesitate(StdRng::seed_from_u64(seed), share, 0.0);
+                let tasks = (0..3).map(|number| {
+                    let order = Arc::clone(&order);
+                    process.spawn(async move { order.lock().push(number) })
+                });
+                for task in tasks.collect::<Vec<_>>() {
+                    task.await.expect("no panic");
+                }
+                orders.insert(order.lock().clone());
+            }
+            orders.len()
+        };
+        assert_eq!(orders(0.0).await, 1);
+        assert_eq!(orders(0.5).await, 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hesitant_process_waits_where_the_order_matters_and_a_steady_one_does_not() {
+        use rand::SeedableRng;
+        let process = Process::new(0);
+        let pauses = process.pauses();
+        let begun = tokio::time::Instant::now();
+        pauses.pause().await;
+        assert_eq!(process.hesitated(), 0);
+        process.hesitate(StdRng::seed_from_u64(1), 0.0, 1.0);
+        for _ in 0..20 {
+            pauses.pause().await;
+        }
+        let waited = begun.elapsed();
+        assert!(process.hesitated() == 20 && waited > Duration::from_millis(5), "{waited:?}");
+        process.steady();
+        pauses.pause().await;
+        assert_eq!((process.hesitated(), begun.elapsed()), (20, waited));
+        process.daze(Duration::from_secs(1));
+        pauses.pause().await;
+        assert!(begun.elapsed() >= waited + Duration::from_millis(20));
+        sleep(Duration::from_secs(1)).await;
+        let waited = begun.elapsed();
+        process.hesitate(StdRng::seed_from_u64(1), 0.0, 0.0);
+        pauses.pause().await;
+        assert_eq!(begun.elapsed(), waited);
     }
 }

@@ -54,6 +54,8 @@ pub struct Report {
     pub resurrected: u64,
     /// What happened to nodes.
     pub suffered: Suffered,
+    /// How often tasks waited a moment though they could have gone on.
+    pub hesitated: u64,
     /// How shards changed hands.
     pub moves: Moves,
     /// What clients of other kinds did.
@@ -96,13 +98,8 @@ impl Report {
         self.ambiguous += other.ambiguous;
         self.late += other.late;
         self.resurrected += other.resurrected;
-        self.suffered.kills += other.suffered.kills;
-        self.suffered.pauses += other.suffered.pauses;
-        self.suffered.partitions += other.suffered.partitions;
-        self.suffered.clocks += other.suffered.clocks;
-        self.suffered.shutdowns += other.suffered.shutdowns;
-        self.suffered.drains += other.suffered.drains;
-        self.suffered.zombies += other.suffered.zombies;
+        self.suffered.add(&other.suffered);
+        self.hesitated += other.hesitated;
         self.moves.entries += other.moves.entries;
         self.moves.opened += other.moves.opened;
         self.moves.dead += other.moves.dead;
@@ -163,6 +160,18 @@ impl fmt::Display for Report {
             suffered.shutdowns,
             suffered.drains,
             suffered.zombies,
+        )?;
+        writeln!(
+            f,
+            "{} stores slow, {} denied, {} out for all; {} objects damaged; {} sessions deposed; {} trials of {} producers; {} hesitations",
+            suffered.slow,
+            suffered.denials,
+            suffered.outages,
+            suffered.damages,
+            suffered.deposed,
+            suffered.trials,
+            suffered.tried,
+            self.hesitated,
         )?;
         writeln!(
             f,

@@ -5,22 +5,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::chaos::Chaos;
 use crate::check;
-use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally};
+use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally, Topic};
 use crate::cluster::Cluster;
 use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions, shares};
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::{ending, forgotten, logs, moves, panics};
+use crate::{ending, forgotten, logs, moves, panics, stored, trial};
+
+/// The time between two races.
+const RACE: Duration = Duration::from_secs(9);
 
 /// What is wanted of a run besides its report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,7 +55,7 @@ pub fn run(scenario: &Scenario, options: Options) -> (Report, Vec<Event>) {
 async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report, Vec<Event>)> {
     let mut rng = StdRng::seed_from_u64(scenario.seed ^ 0x7469_6465);
     let (began, trace) = (Instant::now(), Arc::new(Trace::new(options.trace)));
-    logs::collect(&trace);
+    logs::collect(&trace, scenario.damages());
     let mut cluster = Cluster::new(scenario.setup.clone(), rng.random(), Arc::clone(&trace)).await?;
     let (stage, seen) = watch::channel(Stage::Running);
     let mut clients = Clients {
@@ -74,6 +78,11 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     let (producers, consumers) = clients.spawn(scenario);
     let chaos = Chaos::new(scenario, &mut cluster, StdRng::seed_from_u64(rng.random()), clients.next);
     let mut report = Report { runs: 1, suffered: chaos.run().await, ..Report::default() };
+    if let Some(trial) = scenario.trial {
+        let (history, suffered) = (&clients.model.history, &mut report.suffered);
+        let failed = trial::run(trial, scenario, &mut cluster, history, &mut rng, suffered).await;
+        report.violations.extend(failed);
+    }
     stage.send_replace(Stage::Finishing);
     let verdict = tokio::select! {
         biased;
@@ -94,8 +103,9 @@ async fn finish(
     consumers: Vec<JoinHandle<()>>,
     clients: &mut Clients,
 ) -> Result<(), String> {
-    let no_progress = |what| format!("no progress: {what} in {PROGRESS:?} after everything was mended");
-    let finished = timeout(PROGRESS, futures::future::join_all(producers)).await;
+    let patience = PROGRESS + scenario.sending();
+    let no_progress = |what| format!("no progress: {what} in {patience:?} after everything was mended");
+    let finished = timeout(patience, futures::future::join_all(producers)).await;
     finished.map_err(|_| no_progress("not everything was acknowledged"))?;
     let mut reader = clients.next();
     for plan in &scenario.groups {
@@ -180,19 +190,37 @@ async fn conclude(
         report.given += given.map(|range| (range.last - range.first + 1) as u64).sum::<u64>();
     }
     report.dropped = partitions(&history).values().map(Partition::dropped).sum();
-    let Tally { unknown, retries, wrong, .. } = client.tally.lock().clone();
+    let Tally { unknown, retries, wrong, mut created, .. } = client.tally.lock().clone();
     report.varied.take(&client.tally.lock(), &history);
     if scenario.variety.forgotten.is_some() {
         report.varied.forgotten = forgotten::count(&cluster.objects).await?;
     }
+    created.sort();
+    let twice = created.windows(2).filter(|two| two[0] == two[1]);
+    report
+        .violations
+        .extend(twice.map(|two| format!("created twice: two were told that {} is theirs", two[0])));
     (report.unknown, report.retries) = (unknown, retries);
     report.violations.extend(wrong);
-    (report.faults, report.ambiguous) = cluster.counts();
+    (report.faults, report.ambiguous, report.hesitated) = cluster.counts();
     report.add_late(cluster.ledger.late());
     report.simulated_ms = began.elapsed().as_millis() as u64;
-    report.moves = moves::replay(&cluster.objects).await?;
+    let (moves, state) = moves::replay(&cluster.objects).await?;
+    report.moves = moves;
+    if let Some(state) = state {
+        report.violations.extend(stored::contradictions(&cluster.objects, &state).await?);
+    }
     (report.hash, report.lines) = (cluster.trace.hash(), cluster.trace.lines());
     Ok(history)
+}
+
+/// Creates topics at moments at which somebody else does the same: only one may be told that it did.
+async fn compete(mut client: Client) {
+    for round in 1..=4 {
+        sleep_until(client.began + RACE * round).await;
+        let topic = Topic { name: Arc::from(format!("disputed{round}")), partitions: 1, keeps: -1 };
+        client::create_topic(&mut client, &topic, false).await;
+    }
 }
 
 /// Makes clients.
@@ -224,6 +252,11 @@ impl Clients {
         let mut admin = self.next();
         let topics = scenario.topics.clone();
         let shares: Vec<_> = scenario.shares.iter().map(|plan| Arc::clone(&plan.name)).collect();
+        if scenario.rivals {
+            for _ in 0..2 {
+                drop(tokio::spawn(compete(self.next())));
+            }
+        }
         drop(tokio::spawn(async move {
             // Whoever knows the topics knows what came before them.
             client::begin_early(&mut admin, &shares).await;
@@ -243,7 +276,10 @@ impl Clients {
         let mut producers = Vec::new();
         for number in 0..scenario.producers {
             let (mut client, mut exist, pace) = (self.next(), exist.clone(), scenario.pace);
-            let partitions = some(&mut client.rng);
+            let partitions = match scenario.trial {
+                Some(_) => vec![all[number % all.len()]],
+                None => some(&mut client.rng),
+            };
             let plain = number < scenario.variety.plain;
             producers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_err() {

@@ -15,10 +15,12 @@ use ingest::log::LogConfig;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+use tiering::store::StoreKind;
 
 use crate::client::{GroupKind, GroupPlan, Pace, ShareRules, Topic};
 use crate::cluster::Setup;
 use crate::fault::{FaultPlan, Latency};
+use crate::trial::Trial;
 use crate::variety::Variety;
 
 /// A kind of misfortune.
@@ -38,7 +40,7 @@ pub enum Misfortune {
     ClientPartition,
     /// A node can't reach the store.
     StoreLoss,
-    /// A node's clock is set.
+    /// A node's clock is set, by up to an hour; it may be days ahead for a while, too.
     Clock,
     /// A node is stopped as it should be, and started again.
     Shutdown,
@@ -50,11 +52,21 @@ pub enum Misfortune {
     Reset,
     /// A process is started on a machine while another goes on there.
     Zombie,
+    /// A node's writes, or some of them, are refused or get no answer, and its reads are done.
+    Deny,
+    /// A node, or all of them, can write and read few bytes a second.
+    Slow,
+    /// Another node ends the session of one that is well, as if it were down.
+    Depose,
+    /// The store does nothing for anybody.
+    Outage,
+    /// A bit of a stored object is another one for a while.
+    Damage,
 }
 
 impl Misfortune {
     /// Every kind, and how often it happens where it is allowed.
-    pub const ALL: [(Self, u32); 13] = [
+    pub const ALL: [(Self, u32); 18] = [
         (Self::Kill, 4),
         (Self::KillAtOperation, 6),
         (Self::Pause, 4),
@@ -68,6 +80,11 @@ impl Misfortune {
         (Self::RestartAll, 1),
         (Self::Reset, 2),
         (Self::Zombie, 2),
+        (Self::Deny, 3),
+        (Self::Slow, 3),
+        (Self::Depose, 5),
+        (Self::Outage, 1),
+        (Self::Damage, 2),
     ];
 }
 
@@ -98,6 +115,8 @@ pub struct Scenario {
     pub chaos: Duration,
     /// The mean time between two misfortunes.
     pub gap: Duration,
+    /// How long the store does nothing for anybody after that, if it ever does so for long.
+    pub blackout: Option<Duration>,
     /// What goes wrong.
     pub misfortunes: BTreeSet<Misfortune>,
     /// What the store is like on a good day.
@@ -108,6 +127,10 @@ pub struct Scenario {
     pub foul_share: f64,
     /// Clients of other kinds, and what concerns them.
     pub variety: Variety,
+    /// Whether two clients now and then create the same topic at the same time.
+    pub rivals: bool,
+    /// What the cluster must serve in spite of, in the end.
+    pub trial: Option<Trial>,
 }
 
 impl Scenario {
@@ -141,10 +164,12 @@ impl Scenario {
             pace: Pace {
                 pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300),
                 astray: 0.03,
+                padding: 0,
                 forgotten: false,
             },
             chaos: Duration::from_secs(rng.random_range(45..=90)),
             gap: Duration::from_millis(rng.random_range(500..6000)),
+            blackout: None,
             misfortunes,
             fair: FaultPlan { latency, ..FaultPlan::calm() },
             foul: FaultPlan { latency, ..FaultPlan::storm().milder(severity) },
@@ -153,6 +178,8 @@ impl Scenario {
             deletions: None,
             groups: Vec::new(),
             shares: Vec::new(),
+            rivals: rng.random_bool(0.3),
+            trial: None,
         };
         let gap = [None, None, Some(1500), Some(6000)].choose(rng).copied().flatten();
         scenario.deletions = gap.map(Duration::from_millis);
@@ -163,10 +190,57 @@ impl Scenario {
         let (shares, share_settings) = shares(rng);
         scenario.shares = shares;
         settings.extend(share_settings);
-        settings.extend(scenario.vary(rng));
+        scenario.surround(rng);
+        // A trial knows each producer's partition, and where uplinks are slow, producers are what fills them.
+        if scenario.trial.is_none() && scenario.setup.upload.is_none() {
+            settings.extend(scenario.vary(rng));
+        }
         // They are settings of Kafka's, with values that it takes.
         scenario.setup.config.settings = Statics::read(settings).unwrap_or_default();
         scenario
+    }
+
+    /// What is special about the world of this run; mostly little.
+    fn surround(&mut self, rng: &mut StdRng) {
+        self.setup.hesitation =
+            *[(0.0, 0.0), (0.0, 0.5), (0.005, 0.05), (0.02, 0.2)].choose(rng).unwrap_or(&(0.0, 0.0));
+        // A node that takes its store for a directory reads single batches, and asks once.
+        self.setup.kind =
+            *[StoreKind::S3, StoreKind::S3, StoreKind::File].choose(rng).unwrap_or(&StoreKind::S3);
+        self.foul.reads.flip = *[0.0, 0.0, 0.002, 0.02].choose(rng).unwrap_or(&0.0);
+        if rng.random_bool(0.12) {
+            // What waits in an outage takes longer to send than an attempt may take, but what a node writes to learn
+            // whether it can use its store (32 KiB) does not.
+            let padding = *[3000, 4000, 10_000].choose(rng).unwrap_or(&4000);
+            self.pace.padding = padding;
+            self.setup.upload = Some((padding as f64 * rng.random_range(1.5..4.0_f64)) as u64);
+            (self.producers, self.pace.pause_ms) = (4, 50);
+            self.misfortunes.extend([Misfortune::StoreLoss, Misfortune::Outage]);
+        }
+        if rng.random_bool(0.005) {
+            self.blackout = Some(Duration::from_secs(rng.random_range(600..3 * 3600)));
+        }
+        let trial = *[Trial::Denied, Trial::Damaged].choose(rng).unwrap_or(&Trial::Denied);
+        // Where uplinks are slow, whoever waits need not wait for the cluster.
+        let is_quick = self.setup.upload.is_none();
+        if is_quick && self.setup.nodes >= trial.nodes() && rng.random_bool(0.15) {
+            self.trial = Some(trial);
+            self.producers = 6;
+            self.pace.pause_ms = self.pace.pause_ms.max(300);
+            // It takes as long as the rest of the chaos would have.
+            self.chaos = Duration::from_secs(rng.random_range(5..20));
+        }
+    }
+
+    /// Whether anything that is stored is ever read with another bit.
+    pub fn damages(&self) -> bool {
+        let flips = self.foul.reads.flip > 0.0;
+        flips || self.misfortunes.contains(&Misfortune::Damage) || self.trial == Some(Trial::Damaged)
+    }
+
+    /// How long what producers have may take on its way to the store, besides what everything takes.
+    pub fn sending(&self) -> Duration {
+        if self.setup.upload.is_some() { Duration::from_secs(240) } else { Duration::ZERO }
     }
 }
 
@@ -247,7 +321,9 @@ fn setup(nodes: usize, rng: &mut StdRng) -> Setup {
         level: FORMAT_LEVEL,
     };
     let (own_ids, latency_ms) = (rng.random_bool(0.5), *[0, 1, 5].choose(rng).unwrap_or(&1));
-    Setup { nodes, format, config: config(rng), own_ids, latency_ms, logs: Vec::new(), lapses: None }
+    let (kind, upload, hesitation) = (StoreKind::S3, None, (0.0, 0.0));
+    let logs = Vec::new();
+    Setup { nodes, format, config: config(rng), own_ids, latency_ms, logs, kind, upload, hesitation }
 }
 
 fn config(rng: &mut StdRng) -> BrokerConfig {
@@ -256,7 +332,9 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
         default_partitions: 1,
         default_replication_factor: 1,
         max_request_bytes: 1 << 20,
-        request_memory: 1 << 22,
+        request_memory: 1 << rng.random_range(20..23),
+        answer_memory: 16 << 20,
+        unpack_memory: 16 << 20,
         idle_timeout: Duration::from_secs(600),
         stall_timeout: Duration::from_secs(30),
         max_connections: 1000,
@@ -277,6 +355,6 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
         },
         retention_check_interval: Duration::from_secs(1),
         producer_check_interval: Duration::from_secs(600),
-        read_cache_bytes: 1 << 16,
+        read_cache_bytes: 1 << rng.random_range(10..17),
     }
 }

@@ -26,21 +26,13 @@ pub struct Variety {
     pub retention: Option<Duration>,
 }
 
-/// How long others get ahead of a task that looked at something shared.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lapsing {
-    /// How often.
-    pub share: f64,
-    /// For how many milliseconds at most.
-    pub most_ms: u64,
-}
-
 impl Scenario {
     /// Draws them. Returns settings of the cluster.
     pub(crate) fn vary(&mut self, rng: &mut StdRng) -> BTreeMap<String, String> {
         if rng.random_bool(0.45) {
             let pause_ms = *[100, 400, 1200].choose(rng).unwrap_or(&400);
-            self.variety.churn = Some(Churn { clients: rng.random_range(2..=4), pause_ms });
+            let damages = self.damages();
+            self.variety.churn = Some(Churn { clients: rng.random_range(2..=4), pause_ms, damages });
             self.setup.config.auto_create_topics = true;
             self.setup.config.default_partitions = rng.random_range(1..=3);
             self.producers = (self.producers - 1).max(1);
@@ -53,10 +45,6 @@ impl Scenario {
         if rng.random_bool(0.3) {
             self.variety.careless = 1;
             self.consumers = (self.consumers - 1).max(1);
-        }
-        if rng.random_bool(0.5) {
-            let (share, most_ms) = (*[0.02, 0.1, 0.3].choose(rng).unwrap_or(&0.1), rng.random_range(1..60));
-            self.setup.lapses = Some(Lapsing { share, most_ms });
         }
         if rng.random_bool(0.4) {
             let common = self.setup.config.log.clone();

@@ -12,6 +12,9 @@ from harness.process import LOOPBACK, Failed
 
 START_SECONDS = 60
 STOP_SECONDS = 60
+AWAY_SECONDS = 25
+RECORD_BYTES = 800
+"""What the store gets for a record, all told, when few are in a batch."""
 
 
 @dataclass
@@ -143,6 +146,34 @@ def store_cut(scene: Scene) -> Iterator[float]:
     node.proxy.mode = "pass"
 
 
+def denied(scene: Scene) -> Iterator[float]:
+    """One node may read and not write: its credentials have lost a right. Its peers keep theirs."""
+    node = scene.nodes[0]
+    seconds = scene.seconds(2, 15)
+    node.proxy.mode = "denied"
+    scene.fault.begin(f"{seconds:.1f} s")
+    yield seconds
+    scene.restored()
+    node.proxy.mode = "pass"
+
+
+def slow(scene: Scene) -> Iterator[float]:
+    """The store is away for everybody, and then takes only twice as many bytes a second as it usually gets: what
+    has waited meanwhile must be stored as well. The fault is the second part."""
+    away = AWAY_SECONDS if scene.lasting else scene.seconds(1, 5)
+    seconds = scene.seconds(2, 15)
+    link, shape = scene.world.link, scene.world.shape
+    rate = 2 * shape.producers * shape.rate * RECORD_BYTES
+    scene.fault.begin(f"away {away:.1f} s, then {rate / 1e6:.2f} MB/s for {seconds:.1f} s")
+    link.down = True
+    yield away
+    link.down, link.rate = False, rate
+    scene.fault.begun = time.monotonic()
+    yield seconds
+    scene.restored()
+    link.rate = None
+
+
 def pair_cut(scene: Scene) -> Iterator[float]:
     """Two nodes cannot reach each other, or one not the other; both reach everything else."""
     one, other = (node.name for node in scene.nodes)
@@ -204,16 +235,18 @@ def full(scene: Scene) -> Iterator[float]:
 INFLICT: dict[str, Callable[[Scene], Iterator[float]]] = {
     "kill": kill, "stop": stop, "shutdown": shutdown, "store cut": store_cut, "pair cut": pair_cut,
     "client cut": client_cut, "isolation": isolation, "store restart": store_restart, "full": full,
+    "denied": denied, "slow": slow,
 }
 PARTITIONS = ("store cut", "pair cut", "client cut", "isolation")
-OF_THE_STORE = ("store restart", "full")
+BY_PROXY = ("store cut", "store restart", "denied", "slow")
+OF_THE_STORE = ("store restart", "full", "slow")
 
 
 def possible(world: World) -> dict[str, str]:
     """Why a kind of fault cannot be inflicted here, by kind; those that can are absent."""
     reasons = {}
     if not world.server:
-        reasons |= {kind: "the store is a directory" for kind in ("store cut", "store restart")}
+        reasons |= {kind: "the store is a directory" for kind in BY_PROXY}
     if not world.network.can_cut:
         reasons |= {kind: "namespaces cannot be had" for kind in ("pair cut", "client cut", "isolation")}
     if len(world.nodes) < 2:

@@ -5,8 +5,10 @@ import random
 from chaos.faults import OF_THE_STORE, PARTITIONS, Fault
 from chaos.world import World
 
-LONG = {"kill": 200, "stop": 100, "partition": 50, "store restart": 50, "full": 10, "shutdown": 40}
-SHORT = {"kill": 6, "stop": 3, "partition": 6, "store restart": 2, "full": 1, "shutdown": 3}
+LONG = {"kill": 200, "stop": 100, "partition": 50, "store restart": 50, "full": 10, "shutdown": 40,
+        "denied": 20, "slow": 10}
+SHORT = {"kill": 6, "stop": 3, "partition": 6, "store restart": 2, "full": 1, "shutdown": 3, "denied": 1,
+         "slow": 1}
 OVERLAP = 0.3
 """Faults per second that begin while another lasts."""
 CALM = 0.75

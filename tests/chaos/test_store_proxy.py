@@ -111,6 +111,53 @@ def test_a_full_store_takes_no_put_and_still_reads(proxy):
     assert ask(proxy, "GET") == (200, b"ebbflow")
 
 
+def test_who_may_only_read_is_told_so(proxy):
+    connection = http.client.HTTPConnection(LOOPBACK, proxy.port, timeout=5)
+    proxy.mode = "denied"
+    for _ in range(2):
+        status, text = ask(proxy, connection=connection)
+        assert (status, b"AccessDenied" in text, Handler.arrived) == (403, True, [])
+        assert ask(proxy, "GET", connection=connection) == (200, b"ebbflow")
+    proxy.mode = "pass"
+    assert ask(proxy, connection=connection) == (200, b"slot")
+
+
+def test_a_link_carries_only_so_much_and_who_sends_notices(proxy):
+    proxy.link.rate = 8_000_000
+    connection = socket.create_connection((LOOPBACK, proxy.port), timeout=10)
+    body, begun = b"x" * 8_000_000, time.monotonic()
+    connection.sendall(b"PUT /bucket/key HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+    for at in range(0, len(body), 100_000):
+        connection.sendall(body[at:at + 100_000])
+        if at == 7_000_000:
+            assert time.monotonic() - begun > 0.2, "no buffer takes all of it"
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    assert 0.9 < time.monotonic() - begun < 3
+    connection.close()
+
+
+def test_a_link_is_shared(proxy):
+    proxy.link.rate = 1_000_000
+    begun = time.monotonic()
+    threads = [threading.Thread(target=ask, args=(proxy, "PUT", b"x" * 300_000, None, 10)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Handler.arrived) == 3
+    assert 0.8 < time.monotonic() - begun < 3
+
+
+def test_a_link_that_is_down_answers_nobody(proxy):
+    proxy.link.down = True
+    for method in ("GET", "PUT"):
+        with pytest.raises(socket.timeout):
+            ask(proxy, method)
+    assert not Handler.arrived
+    proxy.link.down = False
+    assert ask(proxy)[0] == 200
+
+
 def test_latency_is_that_of_s3(proxy):
     proxy.latency = True
     connection = http.client.HTTPConnection(LOOPBACK, proxy.port, timeout=5)

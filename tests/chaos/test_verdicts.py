@@ -89,17 +89,19 @@ def test_interruptions_count_records_sent_after_the_fault(tmp_path):
 
 
 def test_a_partition_must_take_records_soon_and_steadily(tmp_path):
-    def verdict(*told: float) -> list[str]:
+    def verdict(*told: float, kind: str = "kill") -> list[str]:
         acks = [(moment - 0.1, moment, 0, 0, number, number) for number, moment in enumerate(told)]
         run = SimpleNamespace(history=history(tmp_path, acks=acks),
                               world=SimpleNamespace(shape=SimpleNamespace(partitions=1)))
-        found = unavailable(run, Fault("kill", (0,), "down 30 s", begun=100, restored=130))
+        found = unavailable(run, Fault(kind, (0,), "down 30 s", begun=100, restored=130))
         return [violation.rsplit(": ", 1)[1] for violation in found]
 
     assert verdict(114, 117, 121, 126) == []
     assert verdict(100.05, 116, 120) == ["no record taken within 15 s"]
     assert verdict(114, 118, 122) == ["5 s without a record after the first 15 s"]
     assert verdict(101, 121, 125, 129) == ["5 s without a record after the first 15 s"]
+    assert verdict(101, 121, 125, 129, kind="slow") == []
+    assert verdict(101, 121, 125, 129, kind="denied") == ["5 s without a record after the first 15 s"]
 
 
 def test_a_plan_has_what_is_asked_for_and_repeats():

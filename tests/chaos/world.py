@@ -12,7 +12,7 @@ from broker import Broker
 from chaos import isolation
 from chaos.disk import Disk
 from chaos.isolation import Loopback, Network
-from chaos.store_proxy import StoreProxy, serve_in_background
+from chaos.store_proxy import Link, StoreProxy, serve_in_background
 from harness import wire
 from harness.process import LOOPBACK, Process, free_ports, wait_until
 from harness.s3 import SERVERS, S3Server
@@ -76,6 +76,7 @@ class World:
             self.disk = Disk(directory / "store")
         self.server: S3Server | None = None
         self.proxies: list[StoreProxy] = []
+        self.link = Link()
         if shape.store_kind == "minio":
             url, env = self._start_store()
         else:
@@ -100,7 +101,8 @@ class World:
         self.server.start()
         upstream = (LOOPBACK, self.server.port)
         self.proxies = [
-            StoreProxy(self.network.hub, port, upstream, f"{self.shape.seed} {number}", self.shape.s3_latency)
+            StoreProxy(self.network.hub, port, upstream, f"{self.shape.seed} {number}", self.shape.s3_latency,
+                       self.link)
             for number, port in enumerate(free_ports(self.shape.nodes))
         ]
         serve_in_background(self.proxies)
@@ -157,6 +159,7 @@ class World:
     def heal(self) -> None:
         """Undoes whatever is being inflicted, for a run that was broken off."""
         self.network.mend_all()
+        self.link.down, self.link.rate = False, None
         if self.disk:
             self.disk.free()
         if self.server and not self.server.process.alive():

@@ -4,34 +4,40 @@ import time
 import uuid
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from durability.records import Read, value_of
 
 PATIENCE_SECONDS = 60
+AT_ONCE = 500
 
 
 class Reader:
     def __init__(self, bootstrap: str):
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self.consumer = Consumer({
             "bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex,
             "enable.auto.commit": False, "auto.offset.reset": "error", "log_level": 0,
             "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200,
         })
 
-    def end_offset(self, topic: str, partition: int) -> int:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                wanted = TopicPartition(topic, partition)
-                return self.consumer.get_watermark_offsets(wanted, timeout=10)[1]
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+    def end_offsets(self, partitions) -> dict[tuple[str, int], int]:
+        """The end of each partition's log, of many with one question."""
+        ends, deadline = {}, time.monotonic() + PATIENCE_SECONDS
+        while left := [pair for pair in partitions if pair not in ends][:AT_ONCE]:
+            wanted = {TopicPartition(*pair): OffsetSpec.latest() for pair in left}
+            for where, future in self.admin.list_offsets(wanted, request_timeout=10).items():
+                try:
+                    ends[where.topic, where.partition] = future.result().offset
+                except KafkaException:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+        return ends
 
     def read(self, partitions, begin: dict) -> list[Read]:
         """Everything from `begin` (by partition, 0 where absent) to what is the end right now."""
-        ends = {pair: self.end_offset(*pair) for pair in partitions}
+        ends = self.end_offsets(partitions)
         left = {pair for pair, end in ends.items() if begin.get(pair, 0) < end}
         found = {pair: [] for pair in partitions}
         self.consumer.assign([TopicPartition(*pair, begin.get(pair, 0)) for pair in left])

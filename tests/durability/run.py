@@ -18,6 +18,9 @@ from harness import wire
 from harness.process import Failed, Process, wait_until
 
 PRODUCER = Path(__file__).parent / "producer.py"
+NEWCOMERS = Path(__file__).parent / "newcomers.py"
+CLIENTS = 8
+"""How many clients create topics at once."""
 TOPICS = {"tides": 4, "currents": 2}
 PROBE = "probe"
 PRODUCERS = ("ebb", "flow")
@@ -26,20 +29,25 @@ PRODUCERS = ("ebb", "flow")
 class CrashRun:
     """`target` is a broker: spawn(), wait_ready() or start(), kill(), stop(), bootstrap."""
 
-    def __init__(self, target, directory: Path, draw: random.Random, rate: float):
+    def __init__(self, target, directory: Path, draw: random.Random, rate: float, new_topics: float = 0):
+        """`rate` is of each producer's records, `new_topics` of topics that are created meanwhile, per second."""
         self.target, self.directory, self.draw, self.rate = target, directory, draw, rate
-        suffix = uuid.uuid4().hex[:6]
+        self.new_topics = new_topics
+        self.suffix = suffix = uuid.uuid4().hex[:6]
         self.topics = {f"{name}-{suffix}": count for name, count in TOPICS.items()}
         self.probe = f"{PROBE}-{suffix}"
         self.partitions = [(name, part) for name, count in self.topics.items() for part in range(count)]
         self.acks: list[Ack] = []
+        self.first_acks: list[Ack] = []
+        """Of records of topics that were created meanwhile."""
+        self.unread: set[tuple[str, int]] = set()
         self.tails: dict[str, object] = {}
         self.recoveries: list[float] = []
         self.serving: list[float] = []
         self.kills = 0
         self.checker = Checker()
         self.problems: list[str] = []
-        self.counts = {"sent": 0, "acked": 0}
+        self.counts = {"sent": 0}
 
     # The course of a run
 
@@ -47,17 +55,18 @@ class CrashRun:
         self.target.start()
         self._create_topics()
         producers = [self._start_producer(name) for name in PRODUCERS]
-        self._wait_for_acks(at_least=1)
+        newcomers = [self._start_newcomers()] if self.new_topics else []
+        self._wait_for_acks()
         for number in range(1, count + 1):
             self._restart(in_good_order)
-            self._wait_for_acks(at_least=len(self.acks) + 1)
+            self._wait_for_acks()
             self._read_suffix()
             print(f"round {number}: {self.kills} kills, {len(self.acks)} acks, "
                   f"{len(self.checker.places)} read, first record taken {self.recoveries[-1]:.3f} s "
                   f"after the restart, {len(self.checker.violations)} violations", flush=True)
             if self.checker.violations:
                 break
-        sent = self._end_producers(producers)
+        sent = self._end_producers(newcomers + producers)
         final = self._read_everything(sent)
         self.target.stop()
         return self.problems + self.checker.violations + final.violations
@@ -117,13 +126,17 @@ class CrashRun:
     # Producers and what they were told
 
     def _start_producer(self, name: str) -> Process:
-        path = self.directory / f"{name}.acks"
         topics = [f"{topic}:{count}" for topic, count in self.topics.items()]
-        process = Process(
-            [sys.executable, PRODUCER, self.target.bootstrap, name, path, self.rate, *topics],
-            self.directory / f"{name}.log",
-        )
-        wait_until(path.exists, f"producer {name} to start")
+        return self._start(name, PRODUCER, lambda path: [name, path, self.rate, *topics])
+
+    def _start_newcomers(self) -> Process:
+        return self._start("newcomers", NEWCOMERS, lambda path: [path, self.new_topics, CLIENTS, f"new-{self.suffix}"])
+
+    def _start(self, name: str, program: Path, arguments) -> Process:
+        path = self.directory / f"{name}.acks"
+        process = Process([sys.executable, program, self.target.bootstrap, *arguments(path)],
+                          self.directory / f"{name}.log")
+        wait_until(path.exists, f"{name} to start")
         self.tails[name] = open(path)
         return process
 
@@ -140,14 +153,20 @@ class CrashRun:
                 entry = json.loads(line)
                 if isinstance(entry, dict):
                     closing[name] = entry
-                else:
+                elif name in PRODUCERS:
                     self.acks.append(Ack(*entry))
+                else:
+                    self.first_acks.append(Ack(*entry))
+                    self.unread.add((self.first_acks[-1].topic, 0))
         return closing
 
-    def _wait_for_acks(self, at_least: int) -> None:
+    def _wait_for_acks(self) -> None:
+        before = len(self.acks), len(self.first_acks)
+
         def enough() -> bool:
             self._new_acks()
-            return len(self.acks) >= at_least
+            now = len(self.acks), len(self.first_acks)
+            return now[0] > before[0] and (now[1] > before[1] or not self.new_topics)
 
         wait_until(enough, "producers to be acknowledged", timeout=120, interval=0.05)
 
@@ -158,14 +177,15 @@ class CrashRun:
             if process.child.wait(180):
                 raise Failed(f"a producer failed:\n{process.log_tail()}")
         sent = {}
-        for name, closing in self._new_acks().items():
-            sent[name] = closing["sent"]
-            self.counts["sent"] += closing["sent"]
-            self.counts["acked"] += closing["acked"]
-            if closing["waiting"]:
+        closing_words = self._new_acks()
+        for name, closing in closing_words.items():
+            sent |= closing["sent"] if name not in PRODUCERS else {name: closing["sent"]}
+            if closing.get("waiting"):
                 self.problems.append(f"undelivered: {closing['waiting']} records of {name}")
             self.problems += [f"refused: {name}, {failure}" for failure in closing["failures"]]
-        if len(sent) != len(PRODUCERS):
+        self.counts["sent"] = sum(sent.values())
+        self.counts["topics"] = len(sent) - len(PRODUCERS)
+        if len(closing_words) != len(producers):
             self.problems.append("a producer ended without its closing words")
         return sent
 
@@ -173,21 +193,24 @@ class CrashRun:
 
     def _read_suffix(self) -> None:
         self._new_acks()
-        acks = len(self.acks)
+        acks, first_acks = list(self.acks), list(self.first_acks)
+        partitions = self.partitions + sorted(self.unread)
+        self.unread.clear()
         reader = Reader(self.target.bootstrap)
-        self.checker.add_reads(reader.read(self.partitions, self.checker.next_offset))
+        self.checker.add_reads(reader.read(partitions, self.checker.next_offset))
         reader.close()
         before = len(self.checker.violations)
-        self.checker.check_acks(self.acks[:acks])
+        self.checker.check_acks(acks + first_acks)
         if len(self.checker.violations) > before:
             print("\n".join(self.checker.violations[before:before + 10]), flush=True)
 
     def _read_everything(self, sent: dict[str, int]) -> Checker:
         final = Checker()
         reader = Reader(self.target.bootstrap)
-        final.add_reads(reader.read(self.partitions, {}))
+        topics = sorted({(ack.topic, ack.partition) for ack in self.first_acks})
+        final.add_reads(reader.read(self.partitions + topics, {}))
         reader.close()
-        final.check_acks(self.acks)
+        final.check_acks(self.acks + self.first_acks)
         final.check_sent(sent)
         final.check_against(self.checker)
         self.counts["read"] = len(final.places)
@@ -200,7 +223,8 @@ class CrashRun:
         times = sorted(self.recoveries) or [0.0]
         return (
             f"{self.kills} kills in {seconds:.0f} s; {self.counts['sent']} records sent, "
-            f"{len(self.acks)} acknowledged, {self.counts.get('read', 0)} read back; "
+            f"{self.counts.get('topics', 0)} topics created meanwhile, "
+            f"{len(self.acks) + len(self.first_acks)} acknowledged, {self.counts.get('read', 0)} read back; "
             f"restart to ApiVersions median {statistics.median(self.serving or [0]):.3f} s, "
             f"to the first record taken median {statistics.median(times):.3f} s, "
             f"slowest {times[-1]:.3f} s"

@@ -134,6 +134,13 @@ class Process:
                 return int(line.split()[1]) * 1024
         return 0
 
+    def peak_bytes(self) -> int:
+        """The most resident memory that it ever had."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
     def cpu_seconds(self) -> float:
         """User and system time used so far, ended children included."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()

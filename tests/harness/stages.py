@@ -138,7 +138,9 @@ def _program(run: Run, *command) -> Outcome:
 
 
 def crash(run: Run) -> Outcome:
-    return _program(run, TESTS / "crash.py", "--store", "file", "--rounds", "5")
+    outcomes = [_program(run, TESTS / "crash.py", "--store", "file", "--rounds", "5"),
+                _program(run, TESTS / "failing_sync.py")]
+    return Outcome(all(outcome.ok for outcome in outcomes), "; ".join(outcome.note for outcome in outcomes))
 
 
 def groups(run: Run) -> Outcome:
@@ -172,10 +174,14 @@ def hostile(run: Run) -> Outcome:
     return _program(run, TESTS / "hostile.py", "--frames", "2000", "--idle", "500", "--stalled", "100")
 
 
+def memory(run: Run) -> Outcome:
+    return _program(run, TESTS / "memory.py")
+
+
 STAGES = {
     "setup": setup, "build": build, "rust": rust, "harness": harness, "clients-file": clients_file,
     "clients-memory": clients_memory, "clients-s3": clients_s3, "clients-nodes": clients_nodes,
-    "kafka-cli": kafka_cli, "crash": crash, "groups": groups, "hostile": hostile, "simulator": simulator, "chaos": chaos,
+    "kafka-cli": kafka_cli, "crash": crash, "groups": groups, "hostile": hostile, "memory": memory, "simulator": simulator, "chaos": chaos,
 }
 NEEDS_NO_BINARY = ("setup", "rust", "harness")
 

@@ -24,10 +24,14 @@ def read_exactly(connection: socket.socket, count: int) -> bytes:
     return data
 
 
-def exchange(connection: socket.socket, body: bytes) -> bytes:
-    connection.sendall(frame(body))
+def receive(connection: socket.socket) -> bytes:
     (length,) = struct.unpack(">i", read_exactly(connection, 4))
     return read_exactly(connection, length)
+
+
+def exchange(connection: socket.socket, body: bytes) -> bytes:
+    connection.sendall(frame(body))
+    return receive(connection)
 
 
 def api_versions(host: str, port: int, timeout: float = 5.0) -> dict[int, tuple[int, int]]:
@@ -124,11 +128,13 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def record_batch(values: list[bytes], timestamp: int, producer=(-1, -1, -1)) -> bytes:
+def record_batch(values: list[bytes], timestamp: int, producer=(-1, -1, -1),
+                 keys: list[bytes] | None = None) -> bytes:
     """An uncompressed batch of format 2; `producer` is its id, epoch and first sequence."""
     records = b""
     for delta, value in enumerate(values):
-        body = b"\0" + varint(0) + varint(delta) + varint(-1) + varint(len(value)) + value + varint(0)
+        key = varint(len(keys[delta])) + keys[delta] if keys else varint(-1)
+        body = b"\0" + varint(0) + varint(delta) + key + varint(len(value)) + value + varint(0)
         records += varint(len(body)) + body
     checked = struct.pack(">hiqqqhii", 0, len(values) - 1, timestamp, timestamp, *producer,
                           len(values)) + records
@@ -145,14 +151,33 @@ def produce_v3(topic: str, partition: int, batch: bytes, acks: int = -1, correla
     )
 
 
+def produced_v3(answer: bytes, topic: str) -> tuple[int, int]:
+    """The error and the offset of the one partition in an answer to `produce_v3`."""
+    at = 4 + 4 + 2 + len(topic.encode()) + 4
+    _partition, error, offset = struct.unpack_from(">ihq", answer, at)
+    return error, offset
+
+
+def create_topic_v2(topic: str, partitions: int = 1, correlation: int = 1, timeout_ms: int = 30_000) -> bytes:
+    return (
+        request_header(19, 2, correlation) + struct.pack(">i", 1) + string(topic)
+        + struct.pack(">ihii", partitions, 1, 0, 0) + struct.pack(">i?", timeout_ms, False)
+    )
+
+
+def created_v2(answer: bytes) -> int:
+    """The error of the one topic in an answer to `create_topic_v2`."""
+    (length,) = struct.unpack_from(">h", answer, 4 + 4 + 4)
+    (error,) = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + length)
+    return error
+
+
 def produce_once(bootstrap: str, topic: str, value: bytes, timestamp: int, timeout: float) -> int:
     """Produces one record to partition 0 over a connection of its own; returns its offset."""
     host, port = bootstrap.rsplit(":", 1)
     body = produce_v3(topic, 0, record_batch([value], timestamp))
     with socket.create_connection((host, int(port)), timeout=timeout) as connection:
-        answer = exchange(connection, body)
-    at = 4 + 4 + 2 + len(topic.encode()) + 4
-    _partition, error, offset = struct.unpack_from(">ihq", answer, at)
+        error, offset = produced_v3(exchange(connection, body), topic)
     if error:
         raise ConnectionError(f"Produce answered error {error}")
     return offset

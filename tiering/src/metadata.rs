@@ -4,17 +4,18 @@
 //! there, it is applied and the change is decided again; the same entry is never sent at k+1 (I11).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use coordinator::cluster::{ApplyError, Cluster, FORMAT_LEVEL, Format, Op, Outcome};
 use coordinator::{ClusterId, Epoch, Shards};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
+use parking_lot::Mutex as Lock;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::format::entry::{self, Entry};
-use crate::format::envelope::nonce_of;
+use crate::format::envelope::{Nonce, nonce_of};
 use crate::format::{FormatError, keys, snapshot};
 use crate::mutant::{self, Mutant};
 use crate::seams::Entropy;
@@ -72,16 +73,39 @@ pub struct Committed {
     pub cluster: Arc<Cluster>,
 }
 
+/// An entry as it was read, and who put it.
+struct Read {
+    ops: Vec<Op>,
+    nonce: Nonce,
+}
+
 /// The log, and the state as far as this process has read it.
+///
+/// Reading on and proposing take turns of their own: a store that takes no entry does not keep anybody from reading
+/// those that others put. Whoever has an entry applies it, if it is the next one.
 #[derive(Debug)]
 pub struct MetadataLog {
     store: Store,
     entropy: Entropy,
     state: watch::Sender<Arc<Cluster>>,
-    /// Held while reading on or proposing: entries are applied in order.
-    turn: Mutex<()>,
-    /// How many times reading on began, so that one read serves all who asked before it.
-    refreshes: AtomicU64,
+    /// Held while an entry is decided and put.
+    proposing: Mutex<()>,
+    /// Held while reading on.
+    reading: Mutex<()>,
+    /// How often reading on began.
+    begun: AtomicU64,
+    /// The last one of these that reached the end: it serves all who asked before it began.
+    reached: AtomicU64,
+    /// Held while entries are applied: the entry that is being put, until it is known whose its place is.
+    own: Lock<Option<Own>>,
+}
+
+/// An entry of this process's that is being put.
+#[derive(Debug)]
+struct Own {
+    nonce: Nonce,
+    /// What it led to, if it was read before the store said that it was put.
+    committed: Option<Committed>,
 }
 
 impl MetadataLog {
@@ -91,8 +115,18 @@ impl MetadataLog {
             Some(cluster) => cluster,
             None => Cluster::new(first_entry(&store, &entropy).await?),
         };
+        store.settle(&keys::entry(Epoch(0))).await?;
         let (state, _) = watch::channel(Arc::new(cluster));
-        let log = Self { store, entropy, state, turn: Mutex::new(()), refreshes: AtomicU64::new(0) };
+        let log = Self {
+            store,
+            entropy,
+            state,
+            proposing: Mutex::new(()),
+            reading: Mutex::new(()),
+            begun: AtomicU64::new(0),
+            reached: AtomicU64::new(0),
+            own: Lock::new(None),
+        };
         log.refresh().await?;
         Ok(log)
     }
@@ -109,11 +143,12 @@ impl MetadataLog {
 
     /// Reads to the log's end: the state returned includes all that was there when this was called.
     pub async fn refresh(&self) -> Result<Arc<Cluster>, MetadataError> {
-        let before = self.refreshes.load(Ordering::SeqCst);
-        let _turn = self.turn.lock().await;
-        if self.refreshes.load(Ordering::SeqCst) == before {
-            self.refreshes.fetch_add(1, Ordering::SeqCst);
+        let before = self.begun.load(SeqCst);
+        let _reading = self.reading.lock().await;
+        if self.reached.load(SeqCst) <= before {
+            let this = self.begun.fetch_add(1, SeqCst) + 1;
             self.catch_up().await?;
+            self.reached.store(this, SeqCst);
         }
         Ok(self.current())
     }
@@ -127,18 +162,14 @@ impl MetadataLog {
                 .buffered(READ_AHEAD as usize)
                 .try_collect()
                 .await?;
-            let mut cluster = Cluster::clone(&self.current());
-            let mut end = false;
-            for (k, entry) in entries {
-                let Some(ops) = entry else {
-                    end = true;
-                    break;
-                };
-                cluster.apply(k, &ops)?;
+            let end = entries.iter().any(|(_, entry)| entry.is_none());
+            let entries = entries.into_iter().map_while(|(k, entry)| entry.map(|entry| (k, entry)));
+            let entries: Vec<_> = entries.collect();
+            if !entries.is_empty() {
+                // Whoever put them may not have come to sync them.
+                self.store.settle(&keys::entry(Epoch(next))).await?;
             }
-            if cluster.next().0 > next {
-                self.state.send_replace(Arc::new(cluster));
-            }
+            self.apply(entries.into_iter())?;
             if end {
                 return Ok(());
             }
@@ -146,7 +177,31 @@ impl MetadataLog {
         }
     }
 
-    async fn read(&self, k: Epoch) -> Result<Option<Vec<Op>>, MetadataError> {
+    /// Applies those entries that come next; they are in order.
+    fn apply(&self, entries: impl Iterator<Item = (Epoch, Read)>) -> Result<(), MetadataError> {
+        let mut own = self.own.lock();
+        let before = self.current();
+        let mut cluster = Cluster::clone(&before);
+        let mut applied = Ok(());
+        for (k, Read { ops, nonce }) in entries.filter(|(k, _)| *k >= before.next()) {
+            let outcomes = match cluster.apply(k, &ops) {
+                Ok(outcomes) => outcomes,
+                Err(error) => {
+                    applied = Err(error);
+                    break;
+                }
+            };
+            if let Some(own) = own.as_mut().filter(|own| own.nonce == nonce) {
+                own.committed = Some(Committed { k, outcomes, cluster: Arc::new(cluster.clone()) });
+            }
+        }
+        if cluster.next() > before.next() {
+            self.state.send_replace(Arc::new(cluster));
+        }
+        Ok(applied?)
+    }
+
+    async fn read(&self, k: Epoch) -> Result<Option<Read>, MetadataError> {
         let path = keys::entry(k);
         let object = match self.store.get(&path).await {
             Ok(object) => object,
@@ -154,7 +209,10 @@ impl MetadataLog {
             Err(error) => return Err(error.into()),
         };
         match entry::decode(k, &object) {
-            Ok(Entry::Ops(ops)) => Ok(Some(ops)),
+            Ok(Entry::Ops(ops)) => {
+                let nonce = nonce_of(&object).unwrap_or_default();
+                Ok(Some(Read { ops, nonce }))
+            }
             Ok(Entry::Format(_)) => {
                 Err(MetadataError::Format { path, source: FormatError::Invalid("a second FORMAT entry") })
             }
@@ -168,12 +226,10 @@ impl MetadataLog {
         &self,
         mut decide: impl FnMut(&Cluster) -> Result<Vec<Op>, R>,
     ) -> Result<Result<Committed, R>, MetadataError> {
-        let _turn = self.turn.lock().await;
+        let _proposing = self.proposing.lock().await;
         let mut lost = None;
         loop {
-            self.refreshes.fetch_add(1, Ordering::SeqCst);
-            self.catch_up().await?;
-            let mut cluster = Cluster::clone(&self.current());
+            let cluster = self.refresh().await?;
             let ops = match lost.take() {
                 Some(ops) => ops,
                 None => match decide(&cluster) {
@@ -184,21 +240,25 @@ impl MetadataLog {
             if mutant::is(Mutant::ResendLostEntry) {
                 lost = Some(ops.clone());
             }
-            let (k, nonce) = (cluster.next(), self.entropy.nonce());
-            let entry = Entry::Ops(ops);
-            let object = entry::encode(k, &entry, nonce);
-            let policy = self.store.policy();
-            let put =
-                self.store.create_nonce(&keys::entry(k), object.into(), nonce, nonce_of, policy).await?;
-            let (CreateOutcome::Created, Entry::Ops(ops)) = (put, entry) else { continue };
-            let outcomes = cluster.apply(k, &ops)?;
-            let cluster = Arc::new(cluster);
-            self.state.send_replace(Arc::clone(&cluster));
-            if cluster.next().0.is_multiple_of(SNAPSHOT_EVERY) {
-                self.write_snapshot(&cluster).await;
+            let Some(committed) = self.put(cluster.next(), ops).await? else { continue };
+            if committed.cluster.next().0.is_multiple_of(SNAPSHOT_EVERY) {
+                self.write_snapshot(&committed.cluster).await;
             }
-            return Ok(Ok(Committed { k, outcomes, cluster }));
+            return Ok(Ok(committed));
         }
+    }
+
+    /// Puts an entry at `k`; `None` if somebody else's is there.
+    async fn put(&self, k: Epoch, ops: Vec<Op>) -> Result<Option<Committed>, MetadataError> {
+        let nonce = self.entropy.nonce();
+        let entry = Entry::Ops(ops);
+        let object = entry::encode(k, &entry, nonce);
+        *self.own.lock() = Some(Own { nonce, committed: None });
+        let policy = self.store.policy();
+        let put = self.store.create_nonce(&keys::entry(k), object.into(), nonce, nonce_of, policy).await?;
+        let (CreateOutcome::Created, Entry::Ops(ops)) = (put, entry) else { return Ok(None) };
+        self.apply(std::iter::once((k, Read { ops, nonce })))?;
+        Ok(self.own.lock().take().and_then(|own| own.committed))
     }
 
     /// A snapshot only saves reading, so that one which fails is no error.
@@ -206,22 +266,32 @@ impl MetadataLog {
         let (path, nonce) = (keys::snapshot(cluster.next()), self.entropy.nonce());
         let object = snapshot::encode(cluster, nonce);
         let policy = self.store.policy();
-        let policy = policy.with_patience(policy.attempt_timeout);
+        let policy = policy.with_patience(policy.attempt_timeout).minor();
         if let Err(error) = self.store.create_nonce(&path, object.into(), nonce, nonce_of, policy).await {
             tracing::warn!(%error, "a metadata snapshot was not written");
         }
     }
 }
 
+/// The newest snapshot that can be read. A snapshot only saves reading: in place of a damaged one the one before it
+/// serves, or entry 0, and the entries after that.
 async fn latest_snapshot(store: &Store) -> Result<Option<Cluster>, MetadataError> {
     let listed = store.list_all(&Path::from(keys::SNAPSHOTS)).await?;
-    let Some(next) = listed.iter().filter_map(|object| keys::number(&object.location)).max() else {
-        return Ok(None);
-    };
-    let path = keys::snapshot(Epoch(next));
-    let object = store.get(&path).await?;
-    let decoded = snapshot::decode(Epoch(next), &object);
-    decoded.map(Some).map_err(|source| MetadataError::Format { path, source })
+    let mut numbers: Vec<_> = listed.iter().filter_map(|object| keys::number(&object.location)).collect();
+    numbers.sort_unstable();
+    for next in numbers.into_iter().rev().map(Epoch) {
+        let path = keys::snapshot(next);
+        let object = match store.get(&path).await {
+            Ok(object) => object,
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        match snapshot::decode(next, &object) {
+            Ok(cluster) => return Ok(Some(cluster)),
+            Err(error) => tracing::warn!(%path, %error, "a damaged metadata snapshot is passed over"),
+        }
+    }
+    Ok(None)
 }
 
 /// Entry 0. Of two nodes that begin a cluster at once, the loser adopts the winner's.
@@ -250,3 +320,6 @@ async fn first_entry(store: &Store, entropy: &Entropy) -> Result<Format, Metadat
         Err(source) => Err(MetadataError::Format { path, source }),
     }
 }
+
+#[cfg(test)]
+mod tests;

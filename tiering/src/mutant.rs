@@ -66,11 +66,13 @@ pub enum Mutant {
     TrustHeads,
     /// A shard that can't be rebuilt keeps all others from being served.
     OneDamageStopsAll,
+    /// The wall clock is believed where it says that something is old, however far it went.
+    BelieveClock,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -101,6 +103,7 @@ impl Mutant {
         Self::IgnoreWriteAge,
         Self::TrustHeads,
         Self::OneDamageStopsAll,
+        Self::BelieveClock,
     ];
 }
 

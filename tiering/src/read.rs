@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use coordinator::partition::LeaderEpochs;
 use coordinator::{PartitionId, SessionId};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use crate::format::index::{self, Position, Positions};
 use crate::format::{FormatError, keys, slot};
@@ -83,10 +85,12 @@ impl Weighter<Key, Cached> for Size {
 pub struct Reader {
     store: Store,
     cache: Arc<Cache<Key, Cached, Size>>,
+    /// Bytes of slots that are being fetched whole: as many as are kept, but one slot at least.
+    fetching: Arc<Semaphore>,
 }
 
 impl Reader {
-    /// A reader that keeps up to `capacity` bytes.
+    /// A reader that keeps up to `capacity` bytes, and fetches as many at a time.
     pub fn new(store: Store, capacity: u64) -> Self {
         // A cache of few large items needs few shards, or none fits into its shard.
         let options = quick_cache::OptionsBuilder::new()
@@ -98,25 +102,36 @@ impl Reader {
             Ok(options) => Cache::with_options(options, Size, Default::default(), Default::default()),
             Err(_) => Cache::with_weighter(16, capacity, Size),
         };
-        Self { store, cache: Arc::new(cache) }
+        let fetching = capacity.max(WHOLE_SLOT).min(Semaphore::MAX_PERMITS as u64) as usize;
+        Self { store, cache: Arc::new(cache), fetching: Arc::new(Semaphore::new(fetching)) }
     }
 
-    /// Batches, in order and back to back. From a store on this machine exactly their bytes are read, those of
+    /// The bytes in the cache.
+    pub fn cached_bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+
+    /// Batches of one partition, in order and back to back, each of them compared with its position and with what
+    /// the partition knows of its leader epochs. From a store on this machine exactly their bytes are read, those of
     /// one slot together; a request over a network costs so much more that whole slots are fetched and kept.
-    pub async fn batches(&self, positions: &[Position]) -> Result<Vec<Bytes>, FetchError> {
+    pub async fn batches(
+        &self,
+        positions: &[Position],
+        epochs: &LeaderEpochs,
+    ) -> Result<Vec<Bytes>, FetchError> {
         if self.store.kind().is_remote() {
-            let batches: Vec<_> = positions.iter().map(|position| self.batch(position)).collect();
+            let batches: Vec<_> = positions.iter().map(|position| self.batch(position, epochs)).collect();
             return stream::iter(batches).buffered(CONCURRENT).try_collect().await;
         }
         let mut runs = Vec::new();
         for run in positions.chunk_by(follows) {
-            runs.push(self.run(run).await?);
+            runs.push(self.run(run, epochs).await?);
         }
         Ok(runs)
     }
 
     /// Batches that lie back to back in one slot.
-    async fn run(&self, positions: &[Position]) -> Result<Bytes, FetchError> {
+    async fn run(&self, positions: &[Position], epochs: &LeaderEpochs) -> Result<Bytes, FetchError> {
         let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
             return Ok(Bytes::new());
         };
@@ -128,7 +143,7 @@ impl Reader {
         let mut rest = &bytes[..];
         for position in positions {
             let (batch, others) = rest.split_at(rest.len().min(position.length as usize));
-            if let Err(source) = slot::check_batch(batch) {
+            if let Err(source) = slot::check_batch(batch, position, epochs.at(position.last_offset())) {
                 return Err(FetchError::Format { path, source });
             }
             rest = others;
@@ -136,19 +151,24 @@ impl Reader {
         Ok(bytes)
     }
 
-    /// One batch.
-    pub async fn batch(&self, position: &Position) -> Result<Bytes, FetchError> {
+    /// One batch of a partition that knows these leader epochs, compared with both.
+    pub async fn batch(&self, position: &Position, epochs: &LeaderEpochs) -> Result<Bytes, FetchError> {
         let (from, to) = (position.position as usize, position.position as usize + position.length as usize);
         let body = match self.slot(position.session, position.slot).await? {
             Some(body) => body,
-            None => return self.run(std::slice::from_ref(position)).await,
+            None => return self.run(std::slice::from_ref(position), epochs).await,
+        };
+        let damaged = |source| {
+            let path = keys::slot(position.session, position.slot);
+            FetchError::Format { path, source }
         };
         if to > body.len() {
-            let path = keys::slot(position.session, position.slot);
-            let source = FormatError::Truncated { what: "slot body", missing: to - body.len() };
-            return Err(FetchError::Format { path, source });
+            return Err(damaged(FormatError::Truncated { what: "slot body", missing: to - body.len() }));
         }
-        Ok(body.slice(from..to))
+        let batch = body.slice(from..to);
+        slot::check_head(&batch, position, epochs.at(position.last_offset())).map_err(damaged)?;
+        // A small part must not keep the whole, which the cache may have let go of.
+        Ok(if batch.len() * 2 < body.len() { Bytes::copy_from_slice(&batch) } else { batch })
     }
 
     /// Brings a slot into the cache, if it is far away.
@@ -169,6 +189,8 @@ impl Reader {
             Err(guard) => guard,
         };
         let path = keys::slot(session, n);
+        // Nobody closes the semaphore.
+        let _fetching = self.fetching.acquire_many(WHOLE_SLOT as u32).await.ok();
         // One request for all but oversized slots, for which it is made once.
         let object = self.store.get_range(&path, 0..WHOLE_SLOT).await?;
         if object.len() as u64 == WHOLE_SLOT {
@@ -224,36 +246,91 @@ mod tests {
     use super::*;
     use crate::format::slot::Builder;
 
-    /// A batch of `len` bytes with a right length and checksum.
+    /// A batch of `len` bytes at offset 0 with a right length and checksum, written in leader epoch 3.
     fn batch(len: usize) -> Bytes {
         let mut batch = BytesMut::zeroed(len);
         batch[8..12].copy_from_slice(&(len as i32 - 12).to_be_bytes());
+        batch[12..16].copy_from_slice(&3i32.to_be_bytes());
+        batch[16] = 2;
         let crc = crc32c::crc32c(&batch[21..]);
         batch[17..21].copy_from_slice(&crc.to_be_bytes());
         batch.freeze()
+    }
+
+    fn epochs(leader_epoch: i32) -> LeaderEpochs {
+        let mut epochs = LeaderEpochs::default();
+        epochs.note(leader_epoch, 0);
+        epochs
+    }
+
+    /// A slot with these batches, and where they lie.
+    fn slot_of(session: SessionId, batches: &[Bytes]) -> (Bytes, Vec<Position>) {
+        let mut builder = Builder::default();
+        let positions = batches.iter().map(|batch| {
+            let position = builder.push_batch(batch.slice(..16), batch.slice(16..)).expect("room");
+            let (slot, length, epoch) = (0, batch.len() as u32, Epoch(1));
+            let (base_offset, last_offset_delta, max_timestamp) = (0, 0, 0);
+            Position { session, epoch, slot, position, length, base_offset, last_offset_delta, max_timestamp }
+        });
+        let positions = positions.collect();
+        (builder.freeze(session, 0, 0, [2; 16]).object.concat().into(), positions)
     }
 
     #[tokio::test]
     async fn batches_of_an_oversized_slot_are_read_alone_and_checked() {
         let (store, session) = (Store::memory(), SessionId([1; 16]));
         let (small, large) = (batch(100), batch(17 << 20));
-        let mut builder = Builder::default();
-        let positions = [&small, &large].map(|batch| {
-            let position = builder.push_batch(batch.slice(..16), batch.slice(16..));
-            let (slot, length, epoch) = (0, batch.len() as u32, Epoch(1));
-            let (base_offset, last_offset_delta, max_timestamp) = (0, 0, 0);
-            Position { session, epoch, slot, position, length, base_offset, last_offset_delta, max_timestamp }
-        });
-        let slot = builder.freeze(session, 0, 0, [2; 16]);
-        let object = slot.object.iter().cloned().collect();
-        store.put(&keys::slot(session, 0), object).await.expect("it is stored");
-        let reader = Reader::new(store, 1 << 20);
-        assert_eq!(reader.batch(&positions[0]).await.expect("a batch"), small);
-        assert_eq!(reader.batch(&positions[1]).await.expect("a batch"), large);
-        let together = reader.batches(&positions).await.expect("both batches");
+        let (object, positions) = slot_of(session, &[small.clone(), large.clone()]);
+        store.put(&keys::slot(session, 0), object.into()).await.expect("it is stored");
+        let (reader, epochs) = (Reader::new(store, 1 << 20), epochs(3));
+        assert_eq!(reader.batch(&positions[0], &epochs).await.expect("a batch"), small);
+        assert_eq!(reader.batch(&positions[1], &epochs).await.expect("a batch"), large);
+        let together = reader.batches(&positions, &epochs).await.expect("both batches");
         assert_eq!(together.concat(), [small, large].concat());
         let wrong = Position { position: positions[0].position + 1, ..positions[0] };
-        assert!(reader.batches(&[wrong]).await.is_err());
-        assert!(matches!(reader.batch(&wrong).await, Err(FetchError::Format { .. })));
+        assert!(reader.batches(&[wrong], &epochs).await.is_err());
+        assert!(matches!(reader.batch(&wrong, &epochs).await, Err(FetchError::Format { .. })));
+    }
+
+    /// Whether exactly the batch's bytes are read or the whole slot, and whichever bit of it is damaged: it is an
+    /// error that names the slot.
+    #[tokio::test]
+    async fn each_flipped_bit_of_a_batch_is_noticed() {
+        let (session, batch, epochs) = (SessionId([1; 16]), batch(80), epochs(3));
+        let (object, positions) = slot_of(session, &[batch.clone()]);
+        for bit in 0..batch.len() * 8 {
+            let mut object = object.to_vec();
+            object[slot::HEADER + bit / 8] ^= 1 << (bit % 8);
+            let store = Store::memory();
+            store.put(&keys::slot(session, 0), object.into()).await.expect("it is stored");
+            let reader = Reader::new(store, 1 << 20);
+            let results = [
+                reader.batch(&positions[0], &epochs).await.map(|_| ()),
+                reader.batches(&positions, &epochs).await.map(|_| ()),
+            ];
+            for result in results {
+                let error = result.expect_err("the bit matters").to_string();
+                assert!(error.contains(keys::slot(session, 0).as_ref()), "bit {bit}: {error}");
+            }
+        }
+    }
+
+    /// The positions that lead to a batch say what it must be, whatever checksums say.
+    #[tokio::test]
+    async fn a_batch_is_compared_with_what_led_to_it() {
+        let (store, session, batch) = (Store::memory(), SessionId([1; 16]), batch(80));
+        let (object, positions) = slot_of(session, &[batch]);
+        store.put(&keys::slot(session, 0), object.into()).await.expect("it is stored");
+        let (reader, right) = (Reader::new(store, 1 << 20), positions[0]);
+        let refuses = async |position: Position, epochs: &LeaderEpochs| {
+            reader.batch(&position, epochs).await.is_err()
+                && reader.batches(&[position], epochs).await.is_err()
+        };
+        assert!(!refuses(right, &epochs(3)).await);
+        assert!(!refuses(right, &LeaderEpochs::default()).await, "nothing is known of the epoch");
+        assert!(refuses(right, &epochs(4)).await);
+        assert!(refuses(Position { base_offset: 1, ..right }, &epochs(3)).await);
+        assert!(refuses(Position { last_offset_delta: 1, ..right }, &epochs(3)).await);
+        assert!(refuses(Position { length: right.length - 1, ..right }, &epochs(3)).await);
     }
 }

@@ -1,5 +1,7 @@
 //! A session of the write-ahead log: writing its slots, walking them, sealing it.
 
+mod checkpoints;
+mod presence;
 mod seal;
 mod walk;
 mod writer;
@@ -7,8 +9,9 @@ mod writer;
 use object_store::path::Path;
 use thiserror::Error;
 
+pub use checkpoints::{Checkpoints, checkpoints};
 pub(crate) use seal::Chain;
-pub use seal::{Sealed, last_checkpoint, seal};
+pub use seal::{Sealed, seal};
 pub use walk::Footers;
 pub use writer::{SlotError, SlotWriter};
 
@@ -54,5 +57,19 @@ impl SessionError {
             Self::Create(e) => e.kind(),
             Self::Format { .. } | Self::Chain { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }
+    }
+
+    /// Whether an object is not what it should be, or not there: asking again does not help by itself.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Read(error) => error.is_not_found(),
+            Self::Create(_) => false,
+            Self::Format { .. } | Self::Chain { .. } | Self::Missing { .. } => true,
+        }
+    }
+
+    /// Whether it is an object that is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. }) || matches!(self, Self::Read(error) if error.is_not_found())
     }
 }

@@ -112,11 +112,20 @@ impl<'a> Placement<'a> {
             let (most, least) = (self.most(), self.least());
             let find = |load| self.loads.iter().position(|&l| l == load).unwrap_or(0);
             let (from, to) = (find(most), find(least));
-            let best =
-                (0..self.held.len()).filter(|&shard| self.held[shard] == Some(from)).max_by_key(|&s| {
-                    let near = self.near(s);
-                    (near[from] as i64 - near[to] as i64, weight(self.nodes[to], s), s)
+            let crowding = |shard| {
+                let mut crowding = 0;
+                self.neighbours(shard, |node, weight| {
+                    if node == from {
+                        crowding += weight as i64;
+                    } else if node == to {
+                        crowding -= weight as i64;
+                    }
                 });
+                crowding
+            };
+            let best = (0..self.held.len())
+                .filter(|&shard| self.held[shard] == Some(from))
+                .max_by_key(|&s| (crowding(s), weight(self.nodes[to], s), s));
             let Some(shard) = best else { return };
             self.held[shard] = Some(to);
             self.loads[from] -= 1;
@@ -124,19 +133,26 @@ impl<'a> Placement<'a> {
         }
     }
 
-    /// By node: how much of a shard's neighbourhood it holds, nearer shards counting more. For a shard's own
-    /// node and another, the difference is what moving it changes in the crowding of topics around it.
+    /// By node: how much of a shard's neighbourhood it holds. For a shard's own node and another, the difference is
+    /// what moving it changes in the crowding of topics around it.
     fn near(&self, shard: usize) -> Vec<usize> {
-        let (shards, mut near) = (self.held.len(), vec![0; self.nodes.len()]);
+        let mut near = vec![0; self.nodes.len()];
+        self.neighbours(shard, |node, weight| near[node] += weight);
+        near
+    }
+
+    /// The nodes that hold the shards around one, and how much each counts: nearer shards more.
+    fn neighbours(&self, shard: usize, mut each: impl FnMut(usize, usize)) {
+        let shards = self.held.len();
         for distance in 1..NEAR.min(shards) {
             // The shards are a ring: a topic's partitions go on at shard 0.
-            for other in [(shard + distance) % shards, (shard + shards - distance) % shards] {
+            for other in [shard + distance, shard + shards - distance] {
+                let other = if other >= shards { other - shards } else { other };
                 if let Some(node) = self.held[other] {
-                    near[node] += NEAR - distance;
+                    each(node, NEAR - distance);
                 }
             }
         }
-        near
     }
 }
 

@@ -50,7 +50,7 @@ impl Driver {
         let format = Format { cluster: ClusterId([9; 16]), shards, level: FORMAT_LEVEL };
         Self {
             shard: Shard::default(),
-            now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000 },
+            now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000, is_settled: true },
             cluster: Cluster::new(format),
             settings: Settings::default(),
             written: BTreeMap::new(),

@@ -22,6 +22,8 @@ pub struct Now {
     pub since_start: Duration,
     /// The wall clock (ms since 1970), for what is stored and for nothing else.
     pub wall: i64,
+    /// Whether that is believed ([`crate::steady`]). What was stored does not expire while it is not.
+    pub is_settled: bool,
 }
 
 /// What a step may look at besides its group.

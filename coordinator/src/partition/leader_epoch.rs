@@ -36,6 +36,13 @@ impl LeaderEpochs {
         }
     }
 
+    /// The epoch in which the record at `offset` was written; `None` for one below the log start, and where nothing
+    /// is known.
+    pub fn at(&self, offset: i64) -> Option<i32> {
+        let begun = self.0.partition_point(|e| e.first_offset <= offset);
+        begun.checked_sub(1).map(|at| self.0[at].leader_epoch)
+    }
+
     /// The log begins at `log_start` from now on: epochs that ended before are forgotten, and the one that holds
     /// it begins there, as in Kafka's `LeaderEpochFileCache.truncateFromStart`.
     pub fn trim(&mut self, log_start: i64) {
@@ -67,6 +74,17 @@ impl LeaderEpochs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_offset_has_the_epoch_that_wrote_it() {
+        let mut epochs = LeaderEpochs::default();
+        assert_eq!(epochs.at(0), None);
+        epochs.note(2, 0);
+        epochs.note(5, 40);
+        assert_eq!([0, 39, 40, 90].map(|offset| epochs.at(offset)), [Some(2), Some(2), Some(5), Some(5)]);
+        epochs.trim(20);
+        assert_eq!([19, 20, 39, 40].map(|offset| epochs.at(offset)), [None, Some(2), Some(2), Some(5)]);
+    }
 
     #[test]
     fn the_end_of_an_epoch_is_the_start_of_the_next() {

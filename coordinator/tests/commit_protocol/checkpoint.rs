@@ -1,13 +1,15 @@
-//! Checkpoints: captured when a slot is fixed, written when it and all before it are confirmed.
+//! Checkpoints: captured when a slot is cut, handed to the checkpoint writer when it and all before it are
+//! confirmed, and only while the session lasts.
 
 use crate::events::Event;
+use crate::log::State;
 use crate::model::Protocol;
 use crate::mutants::Mutant;
 use crate::node::{Capture, Holding, Progress, Serving};
-use crate::world::{Checkpoint, Put, Shard, World};
+use crate::world::{Checkpoint, Put, Shard, Slot, World};
 
 impl Protocol {
-    /// What checkpoint `next` would say, now that slot `next - 1` is fixed.
+    /// Slot `next - 1` is cut: captures the state after it, as far as that differs from the capture before.
     pub(crate) fn capture(&self, s: &mut Serving) {
         let held = s.holdings.iter().flatten();
         let replaying = held.filter(|holding| !holding.is_replayed()).map(|holding| holding.epoch).min();
@@ -23,41 +25,62 @@ impl Protocol {
             _ => holding.is_replayed(),
         };
         let epochs = s.holdings.map(|holding| holding.filter(kept).map(|holding| holding.epoch));
-        s.captures[s.next as usize] = Capture { as_of, epochs, sent: false };
-    }
-
-    /// Checkpoint `n`, the state after `n` slots, once all of them are confirmed.
-    pub(crate) fn may_checkpoint(&self, s: &Serving, n: u8) -> bool {
-        let confirmed = match self.mutant {
-            Some(Mutant::CheckpointsUnconfirmed) => n <= s.next,
-            Some(Mutant::CheckpointsOverGap) => n > 0 && s.confirmed(n - 1),
-            _ => n <= s.acknowledged(),
+        let touched = match s.next.checked_sub(1).and_then(|n| s.slots[n as usize]) {
+            Some(Slot::Data { shard, .. } | Slot::Compact { shard, .. }) => Some(shard as usize),
+            _ => None,
         };
-        let Capture { as_of, sent, .. } = s.captures[n as usize];
-        confirmed && as_of > 0 && !sent && n > 0 && s.slots[n as usize - 1].is_some_and(|slot| !slot.ends())
+        let installed = |shard: usize| match s.captured[shard] {
+            Some(_) if self.is(Mutant::KeepsImageOfMoved) => false,
+            before => before != epochs[shard],
+        };
+        let changed = [0, 1].map(|shard| touched == Some(shard) || installed(shard));
+        s.captured = epochs;
+        s.captures[s.next as usize] = Capture { as_of, epochs, changed };
     }
 
-    /// A shard that went away since is left out: nobody looks for it here.
-    pub(crate) fn checkpoint(&self, w: &mut World, s: &mut Serving, n: u8) {
-        let Capture { as_of, epochs, .. } = s.captures[n as usize];
-        s.captures[n as usize].sent = true;
+    /// The first `n` slots are confirmed: the writer gets what was captured, unless the session has ended.
+    pub(crate) fn hand_capture(&self, w: &mut World, s: &mut Serving, n: u8) {
+        let capture = std::mem::take(&mut s.captures[n as usize]);
+        let writer = &mut w.procs[self.cfg.process(s.sid) as usize].writer;
+        if capture.as_of == 0 || writer.n > n {
+            return;
+        }
+        if s.ended && !self.is(Mutant::ChecksNoEnd) && !self.is(Mutant::LeavesOutAfterEnd) {
+            return self.seen.mark(Event::CaptureDropped);
+        }
+        let image = writer.image.shards;
         let state = |shard: Shard| {
-            let holding = s.holding(shard).filter(|holding| epochs[shard as usize] == Some(holding.epoch))?;
-            if matches!(holding.progress, Progress::Released(r) if r < n) {
+            let epoch = capture.epochs[shard as usize]?;
+            if s.ended {
+                // The partitions went with the session.
+                return self.is(Mutant::ChecksNoEnd).then_some((epoch, State::default()));
+            }
+            if s.holding(shard).is_some_and(|held| matches!(held.progress, Progress::Released(r) if r < n)) {
                 self.seen.mark(Event::ReleasedInCheckpoint);
             }
-            Some((holding.epoch, self.after(s, shard, n)))
+            let before = image[shard as usize]
+                .filter(|(held, _)| *held == epoch || self.is(Mutant::KeepsImageOfMoved))
+                .map(|(_, state)| state);
+            let now = capture.changed[shard as usize].then(|| self.after(s, shard, n));
+            Some((epoch, now.or(before).unwrap_or_default()))
         };
-        let checkpoint = Checkpoint { as_of, shards: [state(0), state(1)] };
-        w.issue(Put::Checkpoint { sid: s.sid, n, checkpoint });
+        writer.image = Checkpoint { as_of: capture.as_of, shards: [state(0), state(1)] };
+        (writer.n, writer.due) = (n, true);
+        if let Some((sid, n, _)) = writer.writing.filter(|(sid, ..)| *sid == s.sid)
+            && self.is(Mutant::RetryGrowsCheckpoint)
+        {
+            let checkpoint = writer.image;
+            w.issue(Put::Checkpoint { sid, n, checkpoint });
+        }
     }
 
     /// An owner writes what it inherited, when it has all of it and no slot.
     pub(crate) fn inherited(&self, w: &mut World, s: &mut Serving) {
         let ready = s.holdings.iter().flatten().all(Holding::is_replayed);
-        if self.cfg.inherited && s.next == 0 && ready && !s.captures[0].sent {
+        if self.cfg.inherited && s.next == 0 && ready && !s.inherited {
+            s.inherited = true;
             self.capture(s);
-            self.checkpoint(w, s, 0);
+            self.hand_capture(w, s, 0);
         }
     }
 }

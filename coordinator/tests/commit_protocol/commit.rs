@@ -8,7 +8,7 @@ use crate::meta::Ledger;
 use crate::model::Protocol;
 use crate::mutants::Mutant;
 use crate::node::{Barrier, Progress, Serving, Task};
-use crate::world::{Put, Rec, Shard, Slot, World};
+use crate::world::{Put, Rec, SHARDS, Shard, Slot, World};
 
 impl Protocol {
     /// A shard's state after the session's first `slots` slots.
@@ -26,12 +26,17 @@ impl Protocol {
         s.next < self.cfg.slots && s.next - s.acknowledged() < self.cfg.window
     }
 
-    /// Fixes the bytes of the next slot, sends them, and captures the checkpoint that would follow it.
+    /// Fixes the bytes of the next slot, sends them, and captures the state after it.
     pub(crate) fn put(&self, w: &mut World, s: &mut Serving, slot: Slot) {
         let n = if self.is(Mutant::ReusesTrimmedSlot) { self.trimmed(w, s) } else { None }.unwrap_or(s.next);
         s.slots[n as usize] = Some(slot);
         s.next = s.next.max(n + 1);
-        self.capture(s);
+        if self.cfg.checkpoints && !slot.ends() {
+            self.capture(s);
+            if self.is(Mutant::CheckpointsUnconfirmed) {
+                self.hand_capture(w, s, s.next);
+            }
+        }
         w.issue(Put::Slot { sid: s.sid, n, slot });
     }
 
@@ -120,7 +125,7 @@ impl Protocol {
 
     /// CLOSE comes when nothing is in flight.
     pub(crate) fn may_close(&self, s: &Serving) -> bool {
-        !s.closing && (s.acknowledged() == s.next || self.is(Mutant::ClosesWithSlotInFlight))
+        !s.closing && !s.ended && (s.acknowledged() == s.next || self.is(Mutant::ClosesWithSlotInFlight))
     }
 
     /// COMPACT: what is acknowledged is in a segment from here on.
@@ -222,6 +227,13 @@ impl Protocol {
                 w.answer(end, waiting.floor, waiting.rejects);
             }
         }
+        if s.ended {
+            self.seen.mark(Event::ConfirmedAfterEnd);
+        }
+        let over_gap = self.is(Mutant::CheckpointsOverGap);
+        for m in if over_gap { n..n + 1 } else { before..acknowledged } {
+            self.hand_capture(w, &mut s, m + 1);
+        }
         w.procs[p as usize].serving = Some(s);
         if s.slots[n as usize] == Some(Slot::Close) {
             self.closed(w, p, s.sid, n);
@@ -241,5 +253,16 @@ impl Protocol {
         }
         let proc = &mut w.procs[p as usize];
         (proc.serving, proc.fenced, proc.task) = (None, Some(s.sid), Task::Idle);
+        self.forget_image(w, p);
+    }
+
+    /// The session's end is read in metadata: its states go at once. What is in flight is looked at later.
+    pub(crate) fn end_is_read(&self, w: &mut World, p: u8, mut s: Serving) {
+        if !self.cfg.checkpoints || s.acknowledged() == s.next {
+            return self.fenced(w, p, &s);
+        }
+        (s.ended, s.holdings, s.waiting, s.block) = (true, [None; SHARDS], None, None);
+        w.procs[p as usize].serving = Some(s);
+        self.forget_image(w, p);
     }
 }

@@ -24,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) inherited: bool,
     /// An owner writes checkpoints over its own slots.
     pub(crate) checkpoints: bool,
+    /// A checkpoint writer waits until a write has ended or is given up. Else it gives up at once, which
+    /// leaves out nothing that may land, only what the writer knows.
+    pub(crate) waits: bool,
     /// An owner may shut down, or rotate if it may open another session.
     pub(crate) close: bool,
     /// A process with a session takes over others' shards.
@@ -32,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) spread: bool,
     /// Replay takes two steps, and a session runs meanwhile; else it is done at once.
     pub(crate) slow: bool,
+    /// Sessions read metadata as they go, which they need not if nothing can come to them.
+    pub(crate) follows: bool,
     /// Ended sessions are deleted.
     pub(crate) deletes: bool,
     /// What clients, operators and tiering ask for in all.
@@ -77,7 +82,7 @@ impl Config {
 }
 
 const NONE: Requests =
-    Requests { reads: 0, rejections: 0, topics: 0, producer_ids: 0, releases: 0, compactions: 0 };
+    Requests { reads: 0, rejections: 0, topics: 0, producer_ids: 0, releases: 0, compactions: 0, damages: 0 };
 
 const BASE: Config = Config {
     name: "",
@@ -90,10 +95,12 @@ const BASE: Config = Config {
     slots: 2,
     inherited: false,
     checkpoints: false,
+    waits: false,
     close: false,
     survivors: false,
     spread: false,
     slow: false,
+    follows: false,
     deletes: false,
     requests: NONE,
     expects: &[],
@@ -149,6 +156,52 @@ pub(crate) const CHECKPOINTS: Config = Config {
     ..BASE
 };
 
+/// An owner reads in metadata that its session has ended while a slot is in flight that landed before the
+/// SEAL.
+pub(crate) const AFTER_END: Config = Config {
+    name: "after the end",
+    opens: &[1, 1, 1],
+    producers: &[1, 1],
+    window: 1,
+    slots: 1,
+    checkpoints: true,
+    waits: true,
+    follows: true,
+    expects: &[Event::ConfirmedAfterEnd, Event::CaptureDropped, Event::LandedPastEnd, Event::GivenUpLanded],
+    ..BASE
+};
+
+/// A taker or a new owner finds the newest checkpoint damaged.
+pub(crate) const FALLBACK: Config = Config {
+    name: "fallback",
+    opens: &[1, 1, 1],
+    producers: &[2],
+    window: 1,
+    slots: 2,
+    inherited: true,
+    checkpoints: true,
+    slow: true,
+    requests: Requests { damages: 1, ..NONE },
+    expects: &[Event::FellBack, Event::ReplayedFromCheckpoint, Event::ReplayedThroughChain],
+    ..BASE
+};
+
+/// A shard goes to another session and comes back by a takeover, while its first one writes checkpoints.
+pub(crate) const RETURN: Config = Config {
+    name: "a shard that returns",
+    shards: 2,
+    opens: &[1, 1],
+    warm: 2,
+    producers: &[1, 1],
+    window: 1,
+    slots: 2,
+    survivors: true,
+    checkpoints: true,
+    requests: Requests { releases: 1, ..NONE },
+    expects: &[Event::MovedBack, Event::ReleasedInCheckpoint, Event::SealedFromCheckpoint],
+    ..BASE
+};
+
 /// Clean shutdown and rotation, with a taker that does not know of them.
 pub(crate) const CLOSE: Config = Config {
     name: "close",
@@ -156,12 +209,16 @@ pub(crate) const CLOSE: Config = Config {
     producers: &[1, 1],
     close: true,
     checkpoints: true,
+    waits: true,
     expects: &[
         Event::CloseWithoutEntryTaken,
         Event::EndedTaken,
         Event::CloseFenced,
         Event::Rotated,
         Event::ShutDown,
+        Event::RotatedWhileWriting,
+        Event::LandedPastEnd,
+        Event::GivenUpLanded,
     ],
     ..BASE
 };
@@ -205,6 +262,7 @@ pub(crate) const EVERYTHING: Config = Config {
     producers: &[1, 1],
     inherited: true,
     checkpoints: true,
+    waits: true,
     close: true,
     requests: Requests { reads: 1, ..NONE },
     ..BASE
@@ -338,6 +396,14 @@ pub(crate) const DELETION: Config = Config {
     ..BASE
 };
 
+/// The newest checkpoint is damaged, and what the older ones start from may be deleted.
+pub(crate) const FALLBACK_AFTER_DELETION: Config = Config {
+    name: "fallback after deletion",
+    requests: Requests { compactions: 1, damages: 1, ..NONE },
+    expects: &[Event::FellBack, Event::Deleted, Event::ReplayMissedObject],
+    ..DELETION
+};
+
 /// Records in segments, and takeovers that start from before and after they got there.
 pub(crate) const COMPACTION: Config = Config {
     name: "compaction",
@@ -358,6 +424,7 @@ pub(crate) const FROZEN: Config = Config {
     producers: &[1, 1],
     window: 1,
     checkpoints: true,
+    waits: true,
     slots: 3,
     requests: Requests { releases: 1, ..NONE },
     expects: &[Event::ReleasedInCheckpoint, Event::ReleasedTaken],

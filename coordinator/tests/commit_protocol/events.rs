@@ -52,6 +52,12 @@ pub(crate) enum Event {
     ReplayMissedObject,
     FurtherBlock,
     IdAfterOthersEntry,
+    CaptureDropped,
+    ConfirmedAfterEnd,
+    LandedPastEnd,
+    GivenUpLanded,
+    RotatedWhileWriting,
+    FellBack,
 }
 
 /// The events seen so far, by any checker thread.
@@ -120,6 +126,12 @@ pub(crate) fn sometimes(event: Event) -> Property<Protocol> {
         SealResurrected: "a late SEAL lands where a deleted session had data",
         ReplayMissedObject: "a replay misses an object that was deleted, and starts over",
         FurtherBlock: "a session asks for a further block of producer ids",
+        CaptureDropped: "a slot is confirmed and its capture is not used, as the session has ended",
+        ConfirmedAfterEnd: "a slot is confirmed after its process read the session's end",
+        LandedPastEnd: "a checkpoint lands after its session's end was recorded",
+        GivenUpLanded: "a checkpoint lands that was given up",
+        RotatedWhileWriting: "a process rotates while a checkpoint is being written",
+        FellBack: "a replay starts from an older checkpoint, as the newest is damaged",
         IdAfterOthersEntry: "an id is handed out after another process's entry",
     }
 }

@@ -69,7 +69,7 @@ impl Protocol {
     pub(crate) fn learn(&self, w: &mut World, p: u8, mut s: Serving) {
         let ledger = self.ledger(w, w.meta.len());
         if ledger.cut(s.sid).is_some() && !s.closing {
-            return self.fenced(w, p, &s);
+            return self.end_is_read(w, p, s);
         }
         s.known = w.meta.len() as u8;
         self.update(w, &mut s, &ledger);
@@ -102,15 +102,22 @@ impl Protocol {
                 since: s.next,
             });
             if !self.cfg.slow {
-                self.replay_holding(w, s, shard as u8, ledger);
-                self.replay_holding(w, s, shard as u8, ledger);
+                self.replay_holding(w, s, shard as u8, ledger, false);
+                self.replay_holding(w, s, shard as u8, ledger, false);
             }
         }
         self.inherited(w, s);
     }
 
-    /// One of the two steps by which a session replays a shard.
-    pub(crate) fn replay_holding(&self, w: &World, s: &mut Serving, shard: Shard, ledger: &Ledger) {
+    /// One of the two steps by which a session replays a shard. The newest checkpoint may be `damaged`.
+    pub(crate) fn replay_holding(
+        &self,
+        w: &World,
+        s: &mut Serving,
+        shard: Shard,
+        ledger: &Ledger,
+        damaged: bool,
+    ) {
         let Some(holding) = &mut s.holdings[shard as usize] else { return };
         let list = &ledger.grants[shard as usize];
         let Some(grants) = list.position(s.sid, holding.epoch) else { return };
@@ -120,7 +127,7 @@ impl Protocol {
         match holding.progress {
             Progress::Granted => {
                 // The new holding itself names a RELEASE, if it began with one.
-                if let Ok(base) = self.start(w, ledger, shard, grants) {
+                if let Ok(base) = self.start(w, ledger, shard, grants, damaged) {
                     holding.progress = Progress::Started(base);
                 }
             }

@@ -9,9 +9,10 @@ use stateright::{Model, Property};
 use crate::config::Config;
 use crate::events::{self, Event, Seen};
 use crate::mutants::Mutant;
-use crate::node::{Proc, Serving, Task};
+use crate::node::{Proc, Progress, Serving, Task};
 use crate::properties;
 use crate::world::{Entry, Move, Put, RECS, Rec, SHARDS, Session, Shard, Sid, Slot, World};
+use crate::writer::Step;
 
 /// The commit protocol, within bounds, with at most one rule broken.
 #[derive(Debug)]
@@ -30,8 +31,10 @@ pub(crate) enum Action {
     Delete { sid: Sid },
     /// A process does something with its session.
     Serve { p: u8, act: Act },
-    /// A process reads metadata, to seal a session and take its shards.
-    Begin { p: u8, sid: Sid },
+    /// A process's checkpoint writer does something.
+    Write { p: u8, step: Step },
+    /// A process reads metadata, to seal a session and take its shards. Its last checkpoint may be damaged.
+    Begin { p: u8, sid: Sid, damaged: bool },
     /// A process reads metadata, to take what nobody has.
     Take { p: u8 },
     /// A taker looks at the slot it seals, and sends a SEAL or goes on.
@@ -55,8 +58,6 @@ pub(crate) enum Act {
     Created { n: u8 },
     /// "Exists", a conflict or a time-out is looked into with a GET.
     Conflict { n: u8 },
-    /// A checkpoint is sent.
-    Checkpoint { n: u8 },
     /// Tiering has put the shard's acknowledged records into a segment.
     Compact { shard: Shard },
     /// CLOSE is sent.
@@ -69,8 +70,10 @@ pub(crate) enum Act {
     HandOver { shard: Shard, to: Sid },
     /// Metadata is read to its end.
     Learn,
-    /// A step of replaying a shard that was granted.
-    Replay { shard: Shard },
+    /// A step of replaying a shard that was granted. The last checkpoint may be damaged.
+    Replay { shard: Shard, damaged: bool },
+    /// The session's end, read before, is seen by whoever puts its slots.
+    Stop,
     /// An idempotent producer asks for its id.
     HandOut,
     /// A further block of producer ids is proposed.
@@ -116,16 +119,19 @@ impl Protocol {
 
     /// What the process does of its own accord.
     fn chores(&self, w: &World, s: &Serving, idle: bool, acts: &mut Vec<Act>) {
-        if self.cfg.checkpoints {
-            acts.extend((1..=s.next).filter(|&n| self.may_checkpoint(s, n)).map(|n| Act::Checkpoint { n }));
+        if s.ended {
+            return acts.push(Act::Stop);
         }
-        let several = self.cfg.shards > 1 || self.cfg.warm > 1;
+        let several = self.cfg.shards > 1 || self.cfg.warm > 1 || self.cfg.follows;
         if several && (s.known as usize) < w.meta.len() {
             acts.push(Act::Learn);
         }
         for shard in 0..self.cfg.shards {
-            if s.holding(shard).is_some_and(|holding| !holding.is_replayed()) {
-                acts.push(Act::Replay { shard });
+            if let Some(holding) = s.holding(shard).filter(|holding| !holding.is_replayed()) {
+                acts.push(Act::Replay { shard, damaged: false });
+                if w.left.damages > 0 && holding.progress == Progress::Granted {
+                    acts.push(Act::Replay { shard, damaged: true });
+                }
             }
             if s.owned(shard).is_some() && self.has_room(s) {
                 if w.left.releases > 0 && several {
@@ -165,15 +171,16 @@ impl Protocol {
             Act::Learn => return self.learn(w, p, s),
             Act::HandOut => return self.hand_out(w, p, s),
             Act::Block => return self.ask_for_block(w, p, &s),
-            Act::Checkpoint { n } => self.checkpoint(w, &mut s, n),
             Act::Compact { shard } => self.compact(w, &mut s, shard),
             Act::Close => {
                 self.put(w, &mut s, Slot::Close);
                 s.closing = true;
             }
-            Act::Replay { shard } => {
+            Act::Stop => return self.fenced(w, p, &s),
+            Act::Replay { shard, damaged } => {
+                w.left.damages -= u8::from(damaged);
                 let ledger = self.ledger(w, s.known as usize);
-                self.replay_holding(w, &mut s, shard, &ledger);
+                self.replay_holding(w, &mut s, shard, &ledger, damaged);
                 self.inherited(w, &mut s);
             }
         }
@@ -189,10 +196,12 @@ impl Protocol {
                     self.seen.mark(Event::LandedPastSeal);
                 }
                 self.notice_resurrection(w, &put);
+                self.notice_checkpoint(w, &put);
                 w.land(put, self.is(Mutant::OverwritesMetadata));
             }
             Action::Delete { sid } => self.delete(w, sid),
-            Action::Begin { p, sid } => self.begin(w, p, sid),
+            Action::Begin { p, sid, damaged } => self.begin(w, p, sid, damaged),
+            Action::Write { p, step } => self.write(w, p, step),
             Action::Take { p } => self.take(w, p),
             Action::Seal { p } => self.seal(w, p, w.procs[p as usize].task),
             Action::Resolve { p } | Action::Resend { p } => {
@@ -230,7 +239,12 @@ impl Protocol {
             let matters = ledger.assigned(sid).next().is_some() || self.cfg.deletes;
             ledger.is_open(sid) && Some(sid) != own && (proc.fenced == Some(sid) || may_take && matters)
         });
-        actions.extend(suspects.map(|sid| Action::Begin { p, sid }));
+        for sid in suspects {
+            actions.push(Action::Begin { p, sid, damaged: false });
+            if w.left.damages > 0 && w.sessions[sid as usize].checkpoints().next().is_some() {
+                actions.push(Action::Begin { p, sid, damaged: true });
+            }
+        }
         if may_take && self.unassigned(&ledger).next().is_some() {
             actions.push(Action::Take { p });
         }
@@ -267,7 +281,7 @@ impl Model for Protocol {
             let mut s = Serving::new(self.cfg.sid(p, 0), self.cfg.warm, Some(p));
             self.update(&mut world, &mut s, &ledger);
             for shard in 0..2 * SHARDS as u8 {
-                self.replay_holding(&world, &mut s, shard / 2, &ledger);
+                self.replay_holding(&world, &mut s, shard / 2, &ledger, false);
             }
             (world.procs[p as usize].opened, world.procs[p as usize].serving) = (1, Some(s));
         }
@@ -292,6 +306,7 @@ impl Model for Protocol {
                 self.chores(w, s, proc.task == Task::Idle, &mut acts);
                 actions.extend(acts.into_iter().map(|act| Action::Serve { p, act }));
             }
+            actions.extend(self.writes(w, proc).map(|step| Action::Write { p, step }));
             match proc.task {
                 Task::Idle => self.takeovers(w, p, proc, actions),
                 Task::Sealing { .. } => actions.push(Action::Seal { p }),

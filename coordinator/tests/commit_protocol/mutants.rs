@@ -53,6 +53,27 @@ pub(crate) enum Mutant {
     CheckpointsUnconfirmed,
     /// A checkpoint covers a confirmed slot behind one that is not.
     CheckpointsOverGap,
+    /// A capture is written though its session ended before its slot was confirmed, and with it the
+    /// partitions: the checkpoint has shards without records.
+    ChecksNoEnd,
+    /// The same, and the shards are not in the checkpoint either.
+    LeavesOutAfterEnd,
+    /// A further attempt of a checkpoint has what was confirmed since, under the same name.
+    RetryGrowsCheckpoint,
+    /// Changes that were in a checkpoint which was given up are in no later one.
+    LosesGivenUp,
+    /// A process that rotates writes the state of its former session under the next one's key.
+    WritesUnderNextSession,
+    /// A checkpoint that was begun for the former session counts as the next one's when it is written.
+    CreditsNextSession,
+    /// A shard that comes back to a session is taken as unchanged since it went.
+    KeepsImageOfMoved,
+    /// A session has one checkpoint, and the last PUT that lands is it.
+    OverwritesCheckpoint,
+    /// Recovery takes an older checkpoint for a damaged one, and replays from the damaged one's slot.
+    FallbackSkipsSlots,
+    /// A damaged checkpoint counts as one without the shard.
+    DamagedIsEmpty,
     /// Recovery takes the last checkpoint and does not replay what follows.
     InheritsWithoutReplay,
     /// Recovery takes a session without a checkpoint for one that started empty.
@@ -110,10 +131,19 @@ impl Mutant {
         matches!(self, EntryConflictIsSuccess | ResendsLostEntry | ResendsUnresolvedEntry | ResolvesByProcess)
     }
 
-    /// Clients lose nothing. A void entry is all the harm done, because what proposers presume is a second fence
-    /// behind I11; or a shard stays without an owner, because nobody finds its log.
+    /// Clients lose nothing within the bounds. A void entry is all the harm done, because what proposers
+    /// presume is a second fence behind I11; or a shard stays without an owner, because nobody finds its log;
+    /// or a false checkpoint is written, and nobody starts from it.
     pub(crate) fn is_held(self) -> bool {
-        matches!(self, Mutant::SendsToTheEnd | Mutant::RecordedCheckpointOnly)
+        matches!(
+            self,
+            Mutant::SendsToTheEnd
+                | Mutant::RecordedCheckpointOnly
+                | Mutant::LeavesOutAfterEnd
+                | Mutant::CreditsNextSession
+                | Mutant::KeepsImageOfMoved
+                | Mutant::OverwritesCheckpoint
+        )
     }
 
     /// The configuration that shows it; the protocol itself holds there.
@@ -126,7 +156,17 @@ impl Mutant {
             | Mutant::EntryConflictIsSuccess
             | Mutant::SendsToTheEnd => config::RACE,
             Mutant::ResolvesByProcess => config::REOPEN,
-            Mutant::ClosesWithSlotInFlight | Mutant::AcceptsAfterClose => config::CLOSE,
+            Mutant::ClosesWithSlotInFlight
+            | Mutant::AcceptsAfterClose
+            | Mutant::WritesUnderNextSession
+            | Mutant::CreditsNextSession => config::CLOSE,
+            Mutant::ChecksNoEnd | Mutant::LeavesOutAfterEnd => config::AFTER_END,
+            Mutant::LosesGivenUp
+            | Mutant::RetryGrowsCheckpoint
+            | Mutant::OverwritesCheckpoint
+            | Mutant::CheckpointDropsReleased => config::FROZEN,
+            Mutant::FallbackSkipsSlots | Mutant::DamagedIsEmpty => config::FALLBACK,
+            Mutant::KeepsImageOfMoved => config::RETURN,
             Mutant::CheckpointsUnconfirmed
             | Mutant::CheckpointsOverGap
             | Mutant::SealsPastCheckpoint
@@ -141,7 +181,6 @@ impl Mutant {
             | Mutant::AppendsAfterRelease
             | Mutant::MovesReleasedOfDead
             | Mutant::MoveLosesLeaders => config::MOVES,
-            Mutant::CheckpointDropsReleased => config::FROZEN,
             Mutant::AsOfPastReplay | Mutant::ServesBeforeReplay => config::GRANTS,
             Mutant::CompactionLosesLeaders | Mutant::ReusesTrimmedSlot => config::COMPACTION,
             Mutant::DeletesSeal

@@ -2,7 +2,7 @@
 
 use crate::log::{State, Tenure};
 use crate::recovery::Base;
-use crate::world::{Entry, SHARDS, SLOTS, Shard, Sid, Slot};
+use crate::world::{Checkpoint, Entry, SHARDS, SLOTS, Shard, Sid, Slot};
 
 /// A process. One that crashed is one that takes no step any more: its PUTs stay under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -13,6 +13,7 @@ pub(crate) struct Proc {
     /// The last session of its own that turned out to be ended by others.
     pub(crate) fenced: Option<Sid>,
     pub(crate) task: Task,
+    pub(crate) writer: Writer,
     /// Producer ids handed out: only a mutant counts.
     pub(crate) counter: u8,
 }
@@ -68,14 +69,30 @@ impl Holding {
     }
 }
 
-/// A checkpoint as it was captured: when the slot before it was fixed.
+/// What was captured when the slot before it was cut. A holding that is in it keeps its state until that slot
+/// is confirmed, so that the states are read from the slots then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Capture {
     /// Zero if nothing was captured.
     pub(crate) as_of: u8,
     /// The holdings that are in it.
     pub(crate) epochs: [Option<u8>; SHARDS],
-    pub(crate) sent: bool,
+    /// Those whose states are in it: the others are as in the capture before.
+    pub(crate) changed: [bool; SHARDS],
+}
+
+/// The task that writes checkpoints, one at a time. It outlives sessions; what it was handed does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Writer {
+    /// The session's state after its first `n` slots, put together from captures.
+    pub(crate) image: Checkpoint,
+    pub(crate) n: u8,
+    /// The image is not yet written.
+    pub(crate) due: bool,
+    /// A checkpoint that was sent, and neither answered nor given up: its session, name and `as_of`.
+    pub(crate) writing: Option<(Sid, u8, u8)>,
+    /// The session's last checkpoint that is known to be written.
+    pub(crate) last: Option<(u8, u8)>,
 }
 
 /// The memory of an open session.
@@ -91,7 +108,13 @@ pub(crate) struct Serving {
     /// A bit for each slot known to have landed.
     pub(crate) confirmed: u8,
     pub(crate) captures: [Capture; SLOTS],
+    /// The holdings that the last capture had.
+    pub(crate) captured: [Option<u8>; SHARDS],
+    /// What the session began with was captured.
+    pub(crate) inherited: bool,
     pub(crate) closing: bool,
+    /// The session's end was read in metadata; whoever puts its slots has not seen that yet.
+    pub(crate) ended: bool,
     pub(crate) waiting: Option<Barrier>,
     /// A block of producer ids, one to a block.
     pub(crate) block: Option<u8>,
@@ -107,7 +130,10 @@ impl Serving {
             next: 0,
             confirmed: 0,
             captures: Default::default(),
+            captured: [None; SHARDS],
+            inherited: false,
             closing: false,
+            ended: false,
             waiting: None,
             block,
         }

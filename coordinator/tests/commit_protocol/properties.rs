@@ -4,9 +4,9 @@
 use stateright::Property;
 
 use crate::log::{State, Tenure};
-use crate::meta::Ledger;
+use crate::meta::{Grant, Ledger};
 use crate::model::Protocol;
-use crate::world::{Rec, SHARDS, Shard, Sid, Slot, World};
+use crate::world::{Checkpoint, Rec, SHARDS, Shard, Sid, Slot, World};
 
 /// A reply named a record whose slot, or a slot before it, was not in the store as that session's data.
 const REVEALED: u8 = 1;
@@ -20,6 +20,8 @@ const STALE_READ: u8 = 8;
 const WRONG_REJECTION: u8 = 16;
 /// A producer id was handed out twice.
 const ID_TWICE: u8 = 32;
+/// A checkpoint landed that is not the state after its session's first slots.
+const FALSE_CHECKPOINT: u8 = 64;
 
 impl World {
     /// A producer is told that `rec` is at `offset`, because slot `n` of a session says so, under its holding
@@ -48,6 +50,13 @@ impl World {
         }
     }
 
+    /// A checkpoint landed.
+    pub(crate) fn check(&mut self, sid: Sid, n: u8, checkpoint: &Checkpoint) {
+        if !is_true(self, sid, n, checkpoint) {
+            self.faults |= FALSE_CHECKPOINT;
+        }
+    }
+
     /// A producer is told its id.
     pub(crate) fn hand_out(&mut self, id: u8) {
         let bit = 1 << id;
@@ -69,7 +78,10 @@ struct Truth {
 
 impl Truth {
     fn of(w: &World, ledger: &Ledger, shard: Shard) -> Self {
-        let grants = ledger.grants[shard as usize].all();
+        Self::along(w, shard, ledger.grants[shard as usize].all())
+    }
+
+    fn along(w: &World, shard: Shard, grants: &[Grant]) -> Self {
         let mut truth =
             Truth { state: State::default(), starts: Vec::with_capacity(grants.len()), whole: true };
         for grant in grants {
@@ -212,6 +224,40 @@ fn checkpoints_hold_what_they_say(_: &Protocol, w: &World) -> bool {
     })
 }
 
+/// Whoever ends a session names a checkpoint of that session, and nothing takes it away but deletion.
+fn named_checkpoints_are_there(_: &Protocol, w: &World) -> bool {
+    let ledger = judge(w);
+    (0..).zip(&w.sessions).all(|(sid, session)| {
+        let named = ledger.recorded(sid).filter(|_| session.deleted.is_none());
+        named.is_none_or(|(n, as_of)| session.checkpoints[n as usize].is_some_and(|c| c.as_of == as_of))
+    })
+}
+
+/// The checkpoint has the state after the session's first `n` slots of each shard that was granted to it
+/// before `as_of` and not moved away: no shard is missing, and none is there without its records.
+fn is_true(w: &World, sid: Sid, n: u8, checkpoint: &Checkpoint) -> bool {
+    let ledger = judge(w);
+    let decided = |shard: usize, at: usize| {
+        let mut grants = ledger.grants[shard].all()[..=at].to_vec();
+        let last = &mut grants[at];
+        last.end = Some(last.end.map_or(n, |end| end.min(n)));
+        Truth::along(w, shard as Shard, &grants).state
+    };
+    let holds = |shard: usize| {
+        let grants = &ledger.grants[shard];
+        let said = checkpoint.shards[shard];
+        let is_right = said.is_none_or(|(epoch, state)| {
+            grants.position(sid, epoch).is_some_and(|at| decided(shard, at) == state)
+        });
+        let due = (0..).zip(grants.all()).filter(|(at, grant)| {
+            let moved = grants.all().get(at + 1).is_some_and(|next| next.release.is_some());
+            grant.sid == sid && grant.epoch < checkpoint.as_of && !moved
+        });
+        is_right && due.into_iter().all(|(_, grant)| said.is_some_and(|(epoch, _)| epoch == grant.epoch))
+    };
+    n <= w.sessions[sid as usize].data_prefix() && (0..SHARDS).all(holds)
+}
+
 /// What clients can see of the protocol: the rest says how these are kept.
 pub(crate) const PROMISES: [&str; 9] = [
     "an acknowledged record is in the log at its offset",
@@ -249,6 +295,10 @@ pub(crate) fn always() -> Vec<Property<Protocol>> {
         }),
         Property::always("whoever comes next finds the log", log_can_be_found),
         Property::always("a checkpoint holds every shard it says", checkpoints_hold_what_they_say),
+        Property::always("the checkpoint that an end names is there", named_checkpoints_are_there),
+        Property::always("a checkpoint is the state after its slots", |_, w: &World| {
+            w.faults & FALSE_CHECKPOINT == 0
+        }),
         Property::always("no operation in the metadata log is void", |_, w: &World| judge(w).voids == 0),
         Property::always("no session acknowledges past the end of its holding", |_, w: &World| {
             w.faults & ACKED_PAST_END == 0

@@ -34,13 +34,15 @@ impl Protocol {
     }
 
     /// Where replay starts for whoever is granted the shard after its first `grants` holdings: at the last
-    /// RELEASE, or the last checkpoint that holds the shard.
+    /// RELEASE, or the last checkpoint that holds the shard. The first that is read may be `damaged`: then an
+    /// older one serves, or what is before it if there is none.
     pub(crate) fn start(
         &self,
         w: &World,
         ledger: &Ledger,
         shard: Shard,
         grants: usize,
+        mut damaged: bool,
     ) -> Result<Base, Gone> {
         let list = &ledger.grants[shard as usize];
         for at in (1..=grants).rev() {
@@ -51,7 +53,7 @@ impl Protocol {
             if before < list.first {
                 return Err(Gone);
             }
-            if let Some(base) = self.checkpointed(w, ledger, shard, before)? {
+            if let Some(base) = self.checkpointed(w, ledger, shard, before, &mut damaged)? {
                 return Ok(base);
             }
             if self.is(Mutant::ForgetsPredecessors) {
@@ -72,24 +74,36 @@ impl Protocol {
         ledger: &Ledger,
         shard: Shard,
         at: usize,
+        damaged: &mut bool,
     ) -> Result<Option<Base>, Gone> {
         let grant = ledger.grants[shard as usize].all()[at];
         let session = &w.sessions[grant.sid as usize];
         let recorded = ledger.recorded(grant.sid);
         let names = (0..session.checkpoints.len() as u8).rev();
+        let mut skipped = None;
         for n in
             names.filter(|&n| !self.is(Mutant::RecordedCheckpointOnly) || recorded.is_some_and(|r| r.0 == n))
         {
             let Some(checkpoint) = session.checkpoints[n as usize] else { continue };
+            if std::mem::take(damaged) {
+                skipped = Some(n);
+                continue;
+            }
             if let Some((epoch, state)) = checkpoint.shards[shard as usize]
                 && epoch == grant.epoch
             {
-                let slot = n + u8::from(self.is(Mutant::ReplaysPastCheckpoint));
+                if skipped.is_some() {
+                    self.seen.mark(Event::FellBack);
+                }
+                let from = skipped.filter(|_| self.is(Mutant::FallbackSkipsSlots)).unwrap_or(n);
+                let slot = from + u8::from(self.is(Mutant::ReplaysPastCheckpoint));
                 return Ok(Some(Base { state, grant: at as u8, slot }));
             }
         }
         match recorded {
-            Some((n, as_of)) if grant.epoch < as_of => {
+            Some((n, as_of))
+                if grant.epoch < as_of && (skipped != Some(n) || self.is(Mutant::DamagedIsEmpty)) =>
+            {
                 // The entry says that the checkpoint holds the shard. One that does not says that it is empty.
                 let found = session.checkpoints[n as usize].is_some();
                 found.then_some(Some(Base { state: State::default(), grant: at as u8, slot: n })).ok_or(Gone)
@@ -143,7 +157,7 @@ impl Protocol {
         shard: Shard,
         grants: usize,
     ) -> Result<State, Gone> {
-        let base = self.start(w, ledger, shard, grants)?;
+        let base = self.start(w, ledger, shard, grants, false)?;
         self.replay(w, &ledger.grants[shard as usize], shard, grants, &base)
     }
 }

@@ -4,7 +4,7 @@ use crate::events::Event;
 use crate::meta::Ledger;
 use crate::model::Protocol;
 use crate::mutants::Mutant;
-use crate::node::{Holding, Progress, Serving, Task};
+use crate::node::{Holding, Progress, Serving, Task, Writer};
 use crate::world::{End, Entry, From, Move, Put, SHARDS, Shard, Sid, Slot, World};
 
 impl Protocol {
@@ -30,10 +30,11 @@ impl Protocol {
             .any(|(p, proc)| (proc.opened..self.cfg.opens[p as usize]).any(|i| self.cfg.sid(p, i) == sid))
     }
 
-    /// Reads metadata to its end, and decides to seal `sid`.
-    pub(crate) fn begin(&self, w: &mut World, p: u8, sid: Sid) {
+    /// Reads metadata to its end, and decides to seal `sid`. Its last checkpoint may be `damaged`.
+    pub(crate) fn begin(&self, w: &mut World, p: u8, sid: Sid, damaged: bool) {
         let past = u8::from(self.is(Mutant::SealsPastCheckpoint));
-        let found = w.sessions[sid as usize].last_checkpoint();
+        let found = w.sessions[sid as usize].checkpoints().nth(usize::from(damaged));
+        w.left.damages -= u8::from(damaged);
         let at = found.map_or(0, |(n, _)| n + past);
         if at > 0 {
             self.seen.mark(Event::SealedFromCheckpoint);
@@ -166,10 +167,9 @@ impl Protocol {
             // Somebody found CLOSE and wrote the entry.
             let proc = &mut w.procs[p as usize];
             (proc.serving, proc.fenced, proc.task) = (None, Some(sid), Task::Idle);
-            return;
+            return self.forget_image(w, p);
         }
-        let found = w.sessions[sid as usize].last_checkpoint();
-        let checkpoint = found.map(|(n, checkpoint)| (n, checkpoint.as_of));
+        let checkpoint = w.procs[p as usize].writer.last;
         let shards: Vec<_> = ledger.assigned(sid).collect();
         let end = Some(End { sid, cut, clean: true, checkpoint });
         let mut entry = Entry { by: p, end, open: self.next_own(w, p), ..Entry::default() };
@@ -261,6 +261,7 @@ impl Protocol {
             let before = proc.serving;
             proc.opened = proc.opened.max(to - self.cfg.sid(p, 0) + 1);
             proc.fenced = None;
+            self.next_image(w, p);
             let mut s = Serving::new(to, k + 1, Some(k));
             for moves in before.iter().flat_map(|before| self.carried(before, &entry, k)) {
                 let (shard, holding) = moves;
@@ -276,6 +277,7 @@ impl Protocol {
         } else {
             self.seen.mark(if clean { Event::ShutDown } else { Event::BareDead });
             (proc.serving, proc.task) = (None, Task::Stopped);
+            w.procs[p as usize].writer = Writer::default();
         }
     }
 

@@ -51,7 +51,7 @@ impl Slot {
 }
 
 /// The state of a session's shards after its first `n` slots; `n` is its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Checkpoint {
     /// Every shard granted to the session before this entry is in it, unless it was moved away.
     pub(crate) as_of: u8,
@@ -144,12 +144,13 @@ impl Session {
         self.history().iter().take_while(|slot| slot.is_some_and(|slot| !slot.ends())).count() as u8
     }
 
-    pub(crate) fn last_checkpoint(&self) -> Option<(u8, Checkpoint)> {
-        (0..SLOTS).rev().find_map(|n| self.checkpoints[n].map(|checkpoint| (n as u8, checkpoint)))
+    /// With their names, the newest first.
+    pub(crate) fn checkpoints(&self) -> impl Iterator<Item = (u8, Checkpoint)> {
+        (0..SLOTS).rev().filter_map(|n| self.checkpoints[n].map(|checkpoint| (n as u8, checkpoint)))
     }
 }
 
-/// How often clients, operators and tiering may still ask for something.
+/// How often clients, operators and tiering may still ask for something, and the store fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Requests {
     pub(crate) reads: u8,
@@ -158,6 +159,8 @@ pub(crate) struct Requests {
     pub(crate) producer_ids: u8,
     pub(crate) releases: u8,
     pub(crate) compactions: u8,
+    /// Checkpoints that can't be read when they are looked for.
+    pub(crate) damages: u8,
 }
 
 /// One state of the model.

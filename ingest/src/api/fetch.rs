@@ -1,6 +1,9 @@
 //! Fetch: whole batches from given offsets on. At the end of the log they are slices of memory; behind it
 //! they come from the read cache or the store.
 //!
+//! The memory of a response is taken before it is read, and given back when it has been sent. Where little is
+//! free, it gets less records, but at least one batch.
+//!
 //! Sessions (KIP-227) are not kept: each request is complete in itself, which Kafka allows a broker whose
 //! cache is full.
 
@@ -22,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use super::topics::{Node, TopicRef, View, has_partition};
 use super::{Context, Errors, PATIENCE};
 use crate::log::Waiter;
+use crate::memory::{Permit, Pool, shrink};
 use plan::{Failure, Plan, Wanted};
 
 /// The first version that names topics by id.
@@ -29,6 +33,12 @@ const TOPIC_IDS: i16 = 13;
 
 /// The most bytes of records in one response (`fetch.max.bytes`, Kafka's default), but for a larger first batch.
 pub(super) const MAX_BYTES: usize = 55 << 20;
+
+/// The part of the free memory for answers that one response may have.
+const SHARE: usize = 8;
+
+/// What a response may have however little is free, in bytes, once it has waited for it.
+const SMALL: usize = 1 << 20;
 
 /// How many partitions are read from behind the tail at a time.
 const CONCURRENT: usize = 16;
@@ -47,10 +57,10 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     version: i16,
     request: FetchRequest,
-) -> FetchResponse {
+) -> (FetchResponse, Option<Permit>) {
     if !FULL_EPOCHS.contains(&request.session_epoch) {
         let error_code = ErrorCode::FetchSessionIdNotFound.code();
-        return FetchResponse { error_code, ..Default::default() };
+        return (FetchResponse { error_code, ..Default::default() }, None);
     }
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, version, &request)).await;
     let mut wanted = Vec::new();
@@ -58,11 +68,11 @@ pub(super) async fn answer(
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
         wanted.extend(topic.partitions.iter().map(|p| Wanted::new(context, &view, name, version, p)));
     }
-    let plans = wait(context, &request, &mut wanted).await;
+    let (plans, permit) = wait(context, &request, &mut wanted).await;
     let committed = request.isolation_level == 1;
     let response =
         Responding { context, committed, names_leaders: version >= NAMED_LEADERS, nodes: Vec::new() };
-    response.finish(request, wanted, plans).await
+    (response.finish(request, wanted, plans).await, permit)
 }
 
 fn is_known(cluster: &Cluster, version: i16, request: &FetchRequest) -> bool {
@@ -73,21 +83,26 @@ fn is_known(cluster: &Cluster, version: i16, request: &FetchRequest) -> bool {
 }
 
 /// Plans the response, and waits as long as the client wants if there is too little to read.
-async fn wait(context: &Context, request: &FetchRequest, wanted: &mut [Wanted]) -> Vec<Plan> {
-    let budget = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES);
-    let enough = usize::try_from(request.min_bytes).unwrap_or(0).min(budget);
+async fn wait(
+    context: &Context,
+    request: &FetchRequest,
+    wanted: &mut [Wanted],
+) -> (Vec<Plan>, Option<Permit>) {
+    let most = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES);
+    let enough = usize::try_from(request.min_bytes).unwrap_or(0).min(most);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = Instant::now() + wait;
     loop {
+        let budget = most.min(fair(context.broker.answers()));
         let plans = plan::all(wanted, budget).await;
-        let bytes: usize = plans.iter().map(Plan::len).sum();
-        let done = bytes >= enough || plans.is_empty() || plans.iter().any(Plan::is_urgent);
+        let bytes = length(&plans);
+        let done = bytes >= enough.min(budget) || plans.is_empty() || plans.iter().any(Plan::is_urgent);
         if done || context.stop.is_cancelled() || Instant::now() >= deadline {
-            return plans;
+            return reserve(context, wanted, plans).await;
         }
         // The plans hold slices of memory, which may take long to be sent, or never.
         drop(plans);
-        let waiter = Waiter::new(i64::try_from(enough - bytes).unwrap_or(i64::MAX));
+        let waiter = Waiter::new(i64::try_from(enough.min(budget) - bytes).unwrap_or(i64::MAX));
         let watching = Watching::new(wanted, &waiter);
         if watching.is_complete() {
             tokio::select! {
@@ -98,6 +113,51 @@ async fn wait(context: &Context, request: &FetchRequest, wanted: &mut [Wanted]) 
             }
         }
         drop(watching);
+    }
+}
+
+/// The bytes that plans hold, or will.
+fn length(plans: &[Plan]) -> usize {
+    plans.iter().map(Plan::len).sum()
+}
+
+/// How much of the memory one response may have: a share of what is free, so that many that are not read leave
+/// something to others.
+pub(super) fn fair(answers: &Pool) -> usize {
+    (answers.available() / SHARE).max(SMALL)
+}
+
+/// Takes the memory for plans that are to be followed. If it is not free, they are dropped, and there are others
+/// once some is; none if that takes too long.
+async fn reserve(
+    context: &Context,
+    wanted: &mut [Wanted],
+    mut plans: Vec<Plan>,
+) -> (Vec<Plan>, Option<Permit>) {
+    let answers = context.broker.answers();
+    let deadline = Instant::now() + PATIENCE;
+    let mut bytes = length(&plans);
+    if bytes == 0 {
+        return (plans, None);
+    }
+    if let Some(permit) = answers.try_take(bytes) {
+        return (plans, Some(permit));
+    }
+    let mut least = bytes.min(SMALL);
+    loop {
+        plans.clear();
+        let taken = timeout_at(deadline, answers.take(least)).await;
+        let Ok(Some(mut permit)) = taken else {
+            return (wanted.iter().map(|_| Plan::Nothing).collect(), None);
+        };
+        plans = plan::all(wanted, permit.num_permits()).await;
+        bytes = length(&plans);
+        // A single batch that is larger than all there is has all there is.
+        if bytes <= permit.num_permits() || permit.num_permits() == answers.size() {
+            shrink(&mut permit, bytes);
+            return (plans, Some(permit));
+        }
+        least = bytes;
     }
 }
 

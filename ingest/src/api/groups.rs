@@ -49,7 +49,9 @@ pub(super) async fn ask_patiently(
     request: Request,
 ) -> Result<Reply, ErrorCode> {
     let log = log(context, group).await?;
-    log.group(&GroupId::from(group), request).await.map_err(|NotLeader| ErrorCode::NotCoordinator)
+    context.broker.pause().await;
+    let admitted = context.admitted.lock().take();
+    log.group(&GroupId::from(group), request, admitted).await.map_err(|NotLeader| ErrorCode::NotCoordinator)
 }
 
 /// A group as its owner knows it; none if there is no such group.

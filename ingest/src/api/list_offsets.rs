@@ -21,6 +21,7 @@ use super::records::Stamped;
 use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
 use super::{Context, Errors, PATIENCE};
 use crate::broker::Led;
+use crate::memory::Pool;
 use by_time::{LookupError, first, newest};
 
 pub(super) async fn answer(
@@ -49,7 +50,7 @@ pub(super) async fn answer(
             } else {
                 let led = view.lead(&context.broker, TopicRef::Name(&topic.name), partition.partition_index);
                 match led {
-                    Ok((_, led)) => offset(&led, partition, &mut barrier).await,
+                    Ok((_, led)) => offset(context.broker.unpacking(), &led, partition, &mut barrier).await,
                     Err(miss) => Err(miss.code),
                 }
             };
@@ -90,7 +91,12 @@ fn is_unsupported(timestamp: i64, version: i16) -> bool {
 /// An offset that was found, or none.
 type Found = Option<(Stamped, i32)>;
 
-async fn offset(led: &Led, wanted: &ListOffsetsPartition, barrier: &mut Barrier) -> Result<Found, ErrorCode> {
+async fn offset(
+    unpacking: &Pool,
+    led: &Led,
+    wanted: &ListOffsetsPartition,
+    barrier: &mut Barrier,
+) -> Result<Found, ErrorCode> {
     check_leader_epoch(wanted.current_leader_epoch, led.partition.leader_epoch())?;
     barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
     let end = |offset| Some(Stamped { offset, timestamp: -1 });
@@ -100,11 +106,11 @@ async fn offset(led: &Led, wanted: &ListOffsetsPartition, barrier: &mut Barrier)
         EARLIEST_TIMESTAMP | EARLIEST_LOCAL_TIMESTAMP => end(led.partition.log_start()),
         // There is no second tier.
         LATEST_TIERED_TIMESTAMP | EARLIEST_PENDING_UPLOAD_TIMESTAMP => None,
-        MAX_TIMESTAMP => match looked_up(led, MAX_TIMESTAMP, newest(led)).await? {
-            Some(timestamp) => looked_up(led, timestamp, first(led, timestamp)).await?,
+        MAX_TIMESTAMP => match looked_up(led, MAX_TIMESTAMP, newest(unpacking, led)).await? {
+            Some(timestamp) => looked_up(led, timestamp, first(unpacking, led, timestamp)).await?,
             None => None,
         },
-        timestamp => looked_up(led, timestamp, first(led, timestamp)).await?,
+        timestamp => looked_up(led, timestamp, first(unpacking, led, timestamp)).await?,
     };
     Ok(found.map(|found| (found, led.log.epoch_at(&led.partition, found.offset))))
 }

@@ -1,6 +1,8 @@
 //! What nodes ask each other. A ping is answered before the node is ready; the cluster has no name until the
 //! metadata log has been read.
 
+use std::time::Duration;
+
 use coordinator::{Epoch, SessionId};
 use protocol::messages::{PeerPingRequest, PeerPingResponse, PeerWitnessRequest, PeerWitnessResponse};
 use protocol::{ErrorCode, Uuid};
@@ -13,13 +15,14 @@ pub(super) async fn ping(context: &Context, request: PeerPingRequest) -> PeerPin
         broker.reach(Epoch(wanted)).await;
     }
     let cluster = broker.cluster();
-    let age = broker.store_age().map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    let ms = |age: Option<Duration>| age.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
     PeerPingResponse {
         error_code: 0,
         cluster_id: cluster.map(|c| c.id().to_string()).unwrap_or_default().into(),
         process_id: Uuid::from_bytes(*broker.process().as_bytes()),
         metadata_next: i64::try_from(broker.acted_on().0).unwrap_or(i64::MAX),
-        store_age_ms: age,
+        store_age_ms: ms(broker.store_age()),
+        confirmed_age_ms: ms(broker.store().confirmed_age()),
         bytes_per_second: broker.bytes_per_second(),
     }
 }

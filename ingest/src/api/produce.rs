@@ -1,5 +1,5 @@
 //! Produce: append batches. Checked and put into the open slot at once, in order; answered when the slot is
-//! committed. The stored bytes are slices of the request's frame.
+//! committed. The stored bytes are slices of the request's frame, or copies where they would keep much else of it.
 
 mod check;
 mod prepare;
@@ -8,6 +8,7 @@ mod unpack;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use coordinator::PartitionId;
 use coordinator::cluster::Cluster;
 use coordinator::partition::{AppendReject, ProducerBatch};
@@ -17,7 +18,7 @@ use protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
-use protocol::records::Batch;
+use protocol::records::{Batch, BatchHeader};
 use tokio::time::{Instant, timeout_at};
 
 use super::topics::{Leader, Node, TopicRef, View, has_partition};
@@ -28,6 +29,9 @@ use prepare::{Checked, Refused};
 
 /// The first version that names topics by id.
 const TOPIC_IDS: i16 = 13;
+
+/// What the log keeps of a batch in flight beside its bytes, in bytes.
+const PER_BATCH: usize = 512;
 
 /// Kafka's own tools may write to its own topics.
 const ADMIN_CLIENT: &str = "__admin_client";
@@ -45,14 +49,20 @@ pub(super) async fn handle(
     let deadline = deadline(&request);
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, outgoing.version, &request));
     let view = view.await;
-    context.broker.lapses().here().await;
     let now = context.broker.clock().now_ms();
     let (mut request, mut permits) = (request, Vec::from_iter(permit));
+    let frame = incoming.body.clone();
+    drop(incoming);
     let mut checked = prepare::check_all(context, &view, outgoing.version, is_admin, &mut request, now);
     if checked.iter().any(|checked| matches!(checked, Checked::Packed(_))) {
         permits.extend(Box::pin(prepare::unpack_all(&context.broker, &mut checked, now)).await);
     }
-    let appending = Appending::of(context, request, checked, now, permits);
+    context.broker.pause().await;
+    if checked.len() > 1 {
+        // That for one is the request's.
+        permits.extend(context.broker.memory().try_take((checked.len() - 1) * PER_BATCH));
+    }
+    let appending = Appending::of(context, request, (frame, checked), now, permits);
     if acks == 0 {
         return Ok(appending.unacknowledged(context, outgoing));
     }
@@ -64,6 +74,30 @@ pub(super) async fn handle(
             Reply::Close
         })
     })))
+}
+
+/// The acknowledgements that a request asks for, which come after its transactional id, without reading the rest.
+pub(super) fn acks(body: &[u8], version: i16) -> Option<i16> {
+    let after_id = if version >= 9 {
+        // One more than the length; 0 is none.
+        let (length, rest) = compact_length(body)?;
+        rest.get(usize::try_from(length.saturating_sub(1)).ok()?..)?
+    } else {
+        let (length, rest) = body.split_first_chunk()?;
+        rest.get(usize::try_from(i16::from_be_bytes(*length).max(0)).ok()?..)?
+    };
+    after_id.first_chunk().map(|acks| i16::from_be_bytes(*acks))
+}
+
+fn compact_length(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0;
+    for (at, byte) in bytes.iter().take(5).enumerate() {
+        value |= u32::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[at + 1..]));
+        }
+    }
+    None
 }
 
 /// When the outcome is given up. Kafka waits for replicas only with acks=all, so that others may send no time.
@@ -106,7 +140,7 @@ impl Appending {
     fn of(
         context: &Context,
         request: ProduceRequest,
-        checked: Vec<Checked>,
+        (frame, checked): (Bytes, Vec<Checked>),
         now: i64,
         permits: Vec<Permit>,
     ) -> Self {
@@ -121,6 +155,7 @@ impl Appending {
                 let (place, index) = ((appending.responses.len(), responses.len()), partition.index);
                 let added = match checked {
                     Checked::Whole(led, batch, timestamps) => {
+                        let batch = apart(&frame, batch);
                         batches.add(place, led, batch, timestamps == TimestampType::LogAppendTime)
                     }
                     Checked::Refused(refused) => Err(refused),
@@ -264,6 +299,17 @@ impl Appending {
     }
 }
 
+/// A batch that keeps little else in memory: out of a frame of which it is not nearly all, it is copied.
+fn apart(frame: &Bytes, batch: Batch) -> (BatchHeader, Bytes) {
+    let header = *batch.header();
+    let bytes = batch.into_bytes();
+    let is_part = frame.as_ptr_range().contains(&bytes.as_ptr());
+    match is_part && bytes.len() + bytes.len() / 8 < frame.len() {
+        true => (header, Bytes::copy_from_slice(&bytes)),
+        false => (header, bytes),
+    }
+}
+
 /// The batches of a request that passed every check.
 struct Batches {
     log: Option<Arc<Log>>,
@@ -274,13 +320,19 @@ struct Batches {
 }
 
 impl Batches {
-    fn add(&mut self, place: Place, led: Led, batch: Batch, stamped: bool) -> Result<(), Refused> {
+    fn add(
+        &mut self,
+        place: Place,
+        led: Led,
+        batch: (BatchHeader, Bytes),
+        stamped: bool,
+    ) -> Result<(), Refused> {
         let log = self.log.get_or_insert_with(|| Arc::clone(&led.log));
         if !Arc::ptr_eq(log, &led.log) {
             // The session has just been followed by another.
             return Err(Refused::of(ErrorCode::NotLeaderOrFollower));
         }
-        let header = *batch.header();
+        let (header, bytes) = batch;
         let producer = header.has_producer().then_some(ProducerBatch {
             id: header.producer_id,
             epoch: header.producer_epoch,
@@ -288,7 +340,7 @@ impl Batches {
         });
         self.candidates.push(Candidate {
             partition: led.partition,
-            bytes: batch.into_bytes(),
+            bytes,
             attributes: header.attributes,
             last_offset_delta: header.last_offset_delta,
             max_timestamp: header.max_timestamp,
@@ -324,5 +376,53 @@ fn endpoints(nodes: Vec<Node>) -> Vec<NodeEndpoint> {
 impl Errors for ProduceResponse {
     fn errors(&self, each: &mut dyn FnMut(i16)) {
         self.responses.iter().flat_map(|t| &t.partition_responses).for_each(|p| each(p.error_code));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::frame::{decode_request_header, encode_request};
+    use protocol::records::BatchBuilder;
+
+    use super::*;
+
+    #[test]
+    fn acks_are_read_off_every_version() {
+        for version in 3..=13 {
+            for acks in [-1, 0, 1] {
+                for id in [None, Some(String::new()), Some("x".repeat(300))] {
+                    let transactional_id = id.as_deref().map(Into::into);
+                    let request = ProduceRequest { acks, transactional_id, ..Default::default() };
+                    let chunks = encode_request(1, None, version, &request).expect("it is encoded");
+                    let frame = Bytes::from(chunks.concat()).slice(4..);
+                    let (_, body) = decode_request_header(frame).expect("a header");
+                    assert_eq!(super::acks(&body, version), Some(acks), "{version}");
+                }
+            }
+        }
+        assert_eq!(
+            (super::acks(&[], 9), super::acks(&[0xff; 9], 9), super::acks(&[0], 3)),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_batch_is_copied_out_of_a_frame_of_which_it_is_a_part() {
+        let mut builder = BatchBuilder::new();
+        builder.push(1, None, Some(&[7; 1000]), &[]);
+        let batch = builder.build().expect("it is built");
+        for (before, is_copied) in [(0, false), (100, false), (200, true), (1 << 20, true)] {
+            let frame = Bytes::from([&vec![0; before][..], &batch].concat());
+            let slice = frame.slice(before..);
+            let (header, bytes) = apart(&frame, Batch::single(slice.clone()).expect("a batch"));
+            assert_eq!((&bytes, header.records_count), (&batch, 1));
+            assert_eq!(bytes.as_ptr() != slice.as_ptr(), is_copied, "{before}");
+            drop((frame, slice));
+            assert!(bytes.is_unique());
+        }
+        // What was made apart from the frame stays as it is.
+        let other = Bytes::from(vec![0; 1 << 20]);
+        let (_, bytes) = apart(&other, Batch::single(batch.clone()).expect("a batch"));
+        assert_eq!(bytes.as_ptr(), batch.as_ptr());
     }
 }

@@ -1,9 +1,21 @@
-//! Looking for records within batches.
+//! Looking for records within batches: without holding them decompressed, and apart from the threads that serve
+//! connections where it takes long.
+
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
-use protocol::records::{Batch, BatchError};
+use protocol::records::{Batch, BatchError, Compression};
 
 use crate::broker::UNPACKED;
+use crate::memory::Pool;
+
+/// Records up to this many bytes, not compressed, are looked through at once.
+const BRIEF: usize = 64 << 10;
+
+/// The most batches that are looked into at a time.
+const MOST_AT_ONCE: usize = 32;
 
 /// A record's offset and timestamp (ms since 1970).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,79 +24,104 @@ pub(super) struct Stamped {
     pub(super) timestamp: i64,
 }
 
+/// Looks into a batch with `look`, once there is memory for it. Answers without its help, as if the batch could not
+/// be read, if it takes more than there is: `None`.
+pub(super) async fn looked_into<T: Send + 'static>(
+    unpacking: &Pool,
+    batch: Batch,
+    look: impl FnOnce(Option<&Batch>) -> T + Send + 'static,
+) -> T {
+    let is_brief = batch.bytes().len() <= BRIEF && batch.header().compression() == Ok(Compression::None);
+    if is_brief {
+        return look(Some(&batch));
+    }
+    let memory = batch.pass_memory();
+    if memory > unpacking.size() {
+        return look(None);
+    }
+    let permit = unpacking.take(turn(unpacking, memory)).await;
+    let looked = tokio::task::spawn_blocking(move || {
+        let looked = look(Some(&batch));
+        // Whatever becomes of who asked, the memory was taken until now.
+        drop(permit);
+        looked
+    });
+    match looked.await {
+        Ok(looked) => looked,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime ends, and whoever asked with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// What a job takes that needs `memory`: so much that no more jobs are done at a time than there are processors.
+pub(super) fn turn(unpacking: &Pool, memory: usize) -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    let processors = PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(2, NonZero::get));
+    memory.max(unpacking.size() / (*processors).clamp(2, MOST_AT_ONCE))
+}
+
 /// The first record from offset `from` on with a timestamp of at least `least`, in a batch whose header says
 /// that there is one. If its records don't say so, too, the answer is the batch's first record: nothing is
 /// skipped by whoever reads on from there. `None` if the one that the header speaks of may lie before `from`.
-pub(super) fn first_since(batch: Bytes, from: i64, least: i64) -> Result<Option<Stamped>, BatchError> {
+pub(super) async fn first_since(
+    unpacking: &Pool,
+    batch: Bytes,
+    from: i64,
+    least: i64,
+) -> Result<Option<Stamped>, BatchError> {
     let batch = Batch::single(batch)?;
-    let header = batch.header();
-    let (offset, timestamp) = (header.base_offset.max(from), header.max_timestamp);
-    match batch.records(UNPACKED) {
-        Ok(records) => {
-            let stamped = |record| Stamped {
-                offset: header.offset_of(&record),
-                timestamp: header.timestamp_of(&record),
-            };
-            let found = records.flatten().map(stamped).find(|r| r.offset >= from && r.timestamp >= least);
-            Ok(found.or((header.base_offset >= from).then_some(Stamped { offset, timestamp })))
+    let header = *batch.header();
+    let in_doubt = Stamped { offset: header.base_offset.max(from), timestamp: header.max_timestamp };
+    let look = move |batch: Option<&Batch>| {
+        let mut found = None;
+        let passed = batch.map(|batch| {
+            batch.pass(UNPACKED, |record| {
+                let offset = header.base_offset.saturating_add(i64::from(record.offset_delta));
+                if offset < from || record.timestamp < least {
+                    return ControlFlow::Continue(());
+                }
+                found = Some(Stamped { offset, timestamp: record.timestamp });
+                ControlFlow::Break(())
+            })
+        });
+        match (found, passed) {
+            (Some(found), _) => Some(found),
+            (None, Some(Ok(()) | Err(BatchError::Record { .. } | BatchError::TrailingBytes(_)))) => {
+                (header.base_offset >= from).then_some(in_doubt)
+            }
+            (None, _) => Some(in_doubt),
         }
-        Err(_) => Ok(Some(Stamped { offset, timestamp })),
-    }
+    };
+    Ok(looked_into(unpacking, batch, look).await)
 }
 
 /// The largest timestamp of a batch's records from offset `from` on; what its header says if they can't be read.
-pub(super) fn newest_since(batch: Bytes, from: i64) -> Result<Option<i64>, BatchError> {
+pub(super) async fn newest_since(
+    unpacking: &Pool,
+    batch: Bytes,
+    from: i64,
+) -> Result<Option<i64>, BatchError> {
     let batch = Batch::single(batch)?;
-    let header = batch.header();
-    let Ok(records) = batch.records(UNPACKED) else { return Ok(Some(header.max_timestamp)) };
-    let later = records.flatten().filter(|record| header.offset_of(record) >= from);
-    Ok(later.map(|record| header.timestamp_of(&record)).max())
+    let header = *batch.header();
+    let look = move |batch: Option<&Batch>| {
+        let mut newest = None;
+        let passed = batch.map(|batch| {
+            batch.pass(UNPACKED, |record| {
+                if header.base_offset.saturating_add(i64::from(record.offset_delta)) >= from {
+                    newest = newest.max(Some(record.timestamp));
+                }
+                ControlFlow::Continue(())
+            })
+        });
+        match passed {
+            Some(Ok(()) | Err(BatchError::Record { .. } | BatchError::TrailingBytes(_))) => newest,
+            _ => Some(header.max_timestamp),
+        }
+    };
+    Ok(looked_into(unpacking, batch, look).await)
 }
 
 #[cfg(test)]
-mod tests {
-    use protocol::records::{BatchBuilder, Compression};
-
-    use super::*;
-
-    fn batch(compression: Compression, timestamps: &[i64]) -> Bytes {
-        let mut builder = BatchBuilder::new().compression(compression);
-        for timestamp in timestamps {
-            builder.push(*timestamp, None, Some(b"value"), &[]);
-        }
-        builder.build().unwrap_or_default()
-    }
-
-    #[test]
-    fn the_first_record_that_is_late_enough() {
-        for compression in Compression::ALL {
-            let found = |from, least| first_since(batch(compression, &[10, 30, 20, 40]), from, least);
-            let at = |offset, timestamp| Ok(Some(Stamped { offset, timestamp }));
-            assert_eq!(found(0, 5), at(0, 10));
-            assert_eq!(found(0, 11), at(1, 30));
-            assert_eq!(found(2, 11), at(2, 20));
-            assert_eq!(found(0, 31), at(3, 40));
-            // The header promised one.
-            assert_eq!(found(0, 41), at(0, 40));
-            // It may have been before.
-            assert_eq!(found(2, 41), Ok(None));
-        }
-    }
-
-    #[test]
-    fn the_newest_record_from_an_offset_on() {
-        for compression in Compression::ALL {
-            let newest = |from| newest_since(batch(compression, &[10, 40, 30, 20]), from);
-            assert_eq!([newest(0), newest(1), newest(2), newest(3)], [40, 40, 30, 20].map(|t| Ok(Some(t))));
-            assert_eq!(newest(4), Ok(None));
-        }
-    }
-
-    #[test]
-    fn log_append_time_holds_for_every_record() {
-        let stamped = Batch::single(batch(Compression::None, &[10, 30])).map(|b| b.with_log_append_time(99));
-        let stamped = stamped.map(Batch::into_bytes).unwrap_or_default();
-        assert_eq!(first_since(stamped.clone(), 1, 50), Ok(Some(Stamped { offset: 1, timestamp: 99 })));
-        assert_eq!(newest_since(stamped, 1), Ok(Some(99)));
-    }
-}
+#[path = "records_test.rs"]
+mod tests;

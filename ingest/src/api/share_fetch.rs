@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use super::share_group_heartbeat::is_member_id;
 use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, uuid};
 use super::{Context, Errors};
+use crate::memory::Permit;
 use crate::share_sessions::{FINAL, FIRST, Holder, SessionReject};
 pub(super) use acknowledge::{Acknowledging, told};
 use acquire::{Acquiring, Given};
@@ -77,7 +78,7 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     version: i16,
     request: ShareFetchRequest,
-) -> ShareFetchResponse {
+) -> (ShareFetchResponse, Option<Permit>) {
     let holder = match holder(request.group_id.as_ref(), request.member_id.as_ref()) {
         Ok(holder) => holder,
         Err(message) => return refused(ErrorCode::InvalidRequest, Some(message)),
@@ -119,8 +120,9 @@ pub(super) async fn answer(
         release(context, &holder);
     }
     let acquiring = Acquiring { context, view: &view, holder: &holder, request: &request, mode };
-    let given =
-        async { if renews { Vec::new() } else { acquiring.acquire(partitions, deadline(&request)).await } };
+    let given = async {
+        if renews { Default::default() } else { acquiring.acquire(partitions, deadline(&request)).await }
+    };
     let acknowledged = join_all(acknowledged.into_iter().map(async |(topic, index, decided)| {
         let outcome = match decided {
             Ok(acknowledged) => acknowledged.told(&view).await,
@@ -128,18 +130,18 @@ pub(super) async fn answer(
         };
         (topic, index, outcome)
     }));
-    let (given, acknowledged) = futures::join!(given, acknowledged);
+    let ((given, permit), acknowledged) = futures::join!(given, acknowledged);
     given.into_iter().for_each(|(partition, given)| response.given(partition, given));
     for (topic, index, outcome) in acknowledged {
         response.acknowledged(topic, index, &outcome);
     }
     let locks = context.broker.log().map(|log| log.share_settings(&holder.group).record_lock_duration);
-    response.finish(locks.unwrap_or_default())
+    (response.finish(locks.unwrap_or_default()), permit)
 }
 
-fn refused(code: ErrorCode, message: Option<&'static str>) -> ShareFetchResponse {
+fn refused(code: ErrorCode, message: Option<&'static str>) -> (ShareFetchResponse, Option<Permit>) {
     let error_message = message.map(Str::from_static);
-    ShareFetchResponse { error_code: code.code(), error_message, ..Default::default() }
+    (ShareFetchResponse { error_code: code.code(), error_message, ..Default::default() }, None)
 }
 
 fn knows(cluster: &Cluster, topics: &[FetchTopic]) -> bool {

@@ -203,7 +203,7 @@ async fn act_on(
         Action::Alter(epoch) => ShareRequest::Alter { epoch, start },
         Action::Delete => ShareRequest::Delete,
     };
-    led.log.share(id, request)?.told().await?;
+    led.log.share(id, request, None)?.told().await?;
     Ok(Outcome { start, leader_epoch, lag: -1 })
 }
 

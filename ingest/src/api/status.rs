@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use coordinator::cluster::{Cluster, Op, Session};
-use coordinator::{NodeId, SessionId};
-use protocol::messages::peer::{DRAIN, PeerSession, PeerStoreRequests, REBALANCE, UNDRAIN};
+use coordinator::{NodeId, SessionId, ShardId};
+use protocol::messages::peer::{DRAIN, PeerSession, PeerStoreRequests, PeerUnserved, REBALANCE, UNDRAIN};
 use protocol::messages::{PeerControlRequest, PeerControlResponse, PeerStatusResponse};
 use protocol::{ErrorCode, Uuid};
 use tiering::store::RequestKind;
@@ -14,6 +14,9 @@ use super::topics::metadata_error;
 use super::{Context, Errors, text};
 
 const MICRODOLLARS: f64 = 1e6;
+
+/// So many shards that are not served are told by name.
+const NAMED: usize = 1024;
 
 pub(super) fn status(context: &Context) -> PeerStatusResponse {
     let broker = &context.broker;
@@ -30,6 +33,7 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         uptime_ms: wire(metrics.rates().uptime().as_millis()),
         metadata_next: wire(broker.acted_on().0),
         store_age_ms: broker.store_age().map_or(-1, |age| wire(age.as_millis())),
+        store_trouble: broker.store_trouble().map(Into::into),
         connections: i32::try_from(metrics.connections()).unwrap_or(i32::MAX),
         window_ms: wire(recent.window.as_millis()),
         bytes_taken: wire(recent.added.taken),
@@ -38,6 +42,9 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         s3_microdollars_per_month: (recent.s3_dollars_per_month() * MICRODOLLARS) as i64,
         ..Default::default()
     };
+    let unserved = broker.unserved().list(NAMED);
+    response.unserved_shards = count(broker.unserved().count());
+    response.unserved = unserved.into_iter().map(|(shard, error)| unserved_shard(shard, error)).collect();
     if let Some(log) = broker.log() {
         response.shards = count(log.shards());
         response.session_id = Uuid::from_bytes(*log.session().as_bytes());
@@ -54,6 +61,10 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         response.unassigned_shards = count(cluster.shards().count() as usize - held.values().sum::<usize>());
     }
     response
+}
+
+fn unserved_shard(shard: ShardId, error: String) -> PeerUnserved {
+    PeerUnserved { shard: i32::try_from(shard.0).unwrap_or(i32::MAX), error: error.into() }
 }
 
 /// How many shards each open session holds.

@@ -132,6 +132,8 @@ impl View {
         let id = PartitionId { topic: found.id, index };
         match broker.lead(id) {
             Ok(led) => Ok((found, led)),
+            // As Kafka says it of a partition whose disk has failed. Clients ask for metadata and try again.
+            Err(_) if broker.is_unserved(id) => Err(miss(ErrorCode::KafkaStorageError)),
             Err(_) => Err(Miss {
                 code: ErrorCode::NotLeaderOrFollower,
                 leader: self.leader(id),

@@ -21,6 +21,10 @@ pub struct BrokerConfig {
     pub max_request_bytes: usize,
     /// The bytes of requests being read, unflushed or in flight (default 256 MiB). Producers over it wait.
     pub request_memory: usize,
+    /// The bytes of answers being read or sent (default 256 MiB). Consumers over it get less, or wait.
+    pub answer_memory: usize,
+    /// The bytes that looking into batches, and compressing them otherwise, may take (default 64 MiB).
+    pub unpack_memory: usize,
     /// A connection that sends nothing for this long is closed (`connections.max.idle.ms`, default 10 min).
     pub idle_timeout: Duration,
     /// A request that has begun must make progress within this (default 30 s).

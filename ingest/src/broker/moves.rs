@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tiering::metadata::MetadataLog;
 use tiering::mutant::{self, Mutant};
-use tiering::recover::{RecoverError, Recovered, recover};
+use tiering::recover::{Rebuilt, Recovered, recover};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Broker;
@@ -26,7 +26,7 @@ const ORPHANED: Duration = Duration::from_secs(3);
 /// Something that takes time, when it is done.
 enum Done {
     /// Shards have been rebuilt as the session got them.
-    Rebuilt { session: SessionId, held: Vec<(ShardId, Holding)>, recovered: Result<Recovered, RecoverError> },
+    Rebuilt { session: SessionId, held: Vec<(ShardId, Holding)>, rebuilt: Rebuilt },
     /// Shards were given away; false if the session ended meanwhile.
     Released(bool),
     /// An entry was put, or not.
@@ -38,7 +38,7 @@ pub(super) struct Moves {
     broker: Arc<Broker>,
     metadata: Arc<MetadataLog>,
     log: Arc<Log>,
-    /// Shards that are being rebuilt, and the epoch at which they were granted.
+    /// Shards that are being rebuilt right now, and the epoch at which they were granted.
     rebuilding: BTreeMap<ShardId, Epoch>,
     releasing: bool,
     proposing: bool,
@@ -78,7 +78,7 @@ impl Moves {
                 _ = again.tick() => {}
             }
             let cluster = Arc::clone(&changes.borrow_and_update());
-            self.broker.lapses().here().await;
+            self.broker.pause().await;
             self.follow(&cluster);
         }
     }
@@ -110,7 +110,9 @@ impl Moves {
         self.broker.acted_on.send_replace(cluster.next());
     }
 
-    /// Begins to rebuild what is new, and forgets what has gone.
+    /// Begins to rebuild what is new, and forgets what has gone. What could not be rebuilt before is tried again after
+    /// a while. Until then it is assigned to the session and not held, and no checkpoint of the session may be as of
+    /// a later entry than the one that granted it.
     fn adopt(&mut self, cluster: &Arc<Cluster>, session: SessionId) {
         let held = self.log.held();
         let (mut granted, mut gone) = (Vec::new(), BTreeSet::new());
@@ -126,13 +128,19 @@ impl Moves {
                 }
                 (Some(grant), known) if known != Some(&grant.epoch) => {
                     pending = pending.min(grant.epoch);
-                    if self.rebuilding.insert(shard, grant.epoch).is_none() {
+                    if !self.broker.unserved().waits(shard)
+                        && self.rebuilding.insert(shard, grant.epoch).is_none()
+                    {
                         granted.push((shard, Holding::from(grant)));
                     }
                 }
                 _ => {}
             }
         }
+        self.broker.retain_unserved(|shard| {
+            let grant = cluster.assigned(shard).filter(|g| g.session == session && g.end.is_none());
+            grant.is_some_and(|grant| held.get(&shard) != Some(&grant.epoch))
+        });
         if !gone.is_empty() {
             self.log.drop_shards(&gone);
         }
@@ -146,8 +154,8 @@ impl Moves {
         let (store, cluster) = (self.broker.parts.store.clone(), Arc::clone(cluster));
         self.jobs.push(Box::pin(async move {
             let shards: Vec<_> = granted.iter().map(|(shard, _)| *shard).collect();
-            let recovered = recover(&store, &cluster, session, shards, BTreeMap::new()).await;
-            Done::Rebuilt { session, held: granted, recovered }
+            let rebuilt = recover(&store, &cluster, session, shards, BTreeMap::new()).await;
+            Done::Rebuilt { session, held: granted, rebuilt }
         }));
     }
 
@@ -168,7 +176,9 @@ impl Moves {
         // What was released, and whose move was not recorded, must go somewhere, even if that is here again.
         let mut stranded = self.log.frozen();
         stranded.retain(|shard| !wanted.iter().any(|(wanted, _)| wanted == shard));
-        wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
+        if !stranded.is_empty() {
+            wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
+        }
         if wanted.is_empty() {
             return;
         }
@@ -236,33 +246,29 @@ impl Moves {
                 self.proposing = false;
                 true
             }
-            Done::Rebuilt { session, held, recovered } => {
+            Done::Rebuilt { session, held, mut rebuilt } => {
                 // What was granted again meanwhile is being rebuilt again.
-                let wanted: Vec<_> = held
-                    .iter()
-                    .filter(|(shard, holding)| self.rebuilding.get(shard) == Some(&holding.epoch))
-                    .copied()
-                    .collect();
+                let mut wanted = held;
+                wanted.retain(|(shard, holding)| self.rebuilding.get(shard) == Some(&holding.epoch));
                 for (shard, _) in &wanted {
                     self.rebuilding.remove(shard);
                 }
-                match recovered {
-                    Ok(mut recovered) => {
-                        let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
-                        let all = self.metadata.current().shards();
-                        recovered.retain(&shards, |id| all.of_partition(id));
-                        // If the session has ended, another is about to follow it, and takes them.
-                        let installed = self.log.install(session, &wanted, recovered);
-                        if installed {
-                            tracing::info!(shards = wanted.len(), "shards were taken");
-                        }
-                        installed
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, shards = held.len(), "shards could not be rebuilt; trying again");
-                        false
-                    }
+                rebuilt.failed.retain(|shard, _| wanted.iter().any(|(wanted, _)| wanted == shard));
+                self.broker.note_rebuilt(&rebuilt);
+                let stops_all = mutant::is(Mutant::OneDamageStopsAll) && !rebuilt.failed.is_empty();
+                wanted.retain(|(shard, _)| !stops_all && !rebuilt.failed.contains_key(shard));
+                if wanted.is_empty() {
+                    return false;
                 }
+                let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
+                let all = self.metadata.current().shards();
+                rebuilt.recovered.retain(&shards, |id| all.of_partition(id));
+                // If the session has ended, another is about to follow it, and takes them.
+                let installed = self.log.install(session, &wanted, rebuilt.recovered);
+                if installed {
+                    tracing::info!(shards = wanted.len(), "shards were taken");
+                }
+                installed
             }
         }
     }

@@ -13,7 +13,8 @@ use coordinator::cluster::{ApplyError, Cluster, Op, Session};
 use futures::future::join_all;
 use thiserror::Error;
 use tiering::metadata::{MetadataError, MetadataLog};
-use tiering::recover::{RecoverError, recover};
+use tiering::mutant::{self, Mutant};
+use tiering::recover::{Rebuilt, RecoverError, recover};
 use tiering::session::{Sealed, SessionError, seal};
 
 use super::{Broker, ProducerIds, Serving};
@@ -34,7 +35,7 @@ pub enum OpenError {
     Session(#[from] SessionError),
     /// The shards' state can't be rebuilt.
     #[error(transparent)]
-    Recover(#[from] RecoverError),
+    Recover(#[from] Arc<RecoverError>),
     /// Another process has the node id.
     #[error(
         "node {node} is another process, which serves this cluster at {address}: choose another --node-id"
@@ -97,8 +98,17 @@ impl Broker {
         let (node, producer_ids) =
             (*self.node.get_or_init(|| opened.node), ProducerIds::opened_at(opened.opened));
         self.nudge(&cluster).await;
-        let recovered = recover(store, &cluster, session, cluster.shards().all(), sealed).await?;
-        tracing::info!(%session, %node, partitions = recovered.partitions.len(), "session opened");
+        // A shard that can't be rebuilt keeps none of the others from being served, and the session is not given up
+        // for it: each attempt to open another one would be an entry in the metadata log.
+        let mut rebuilt = recover(store, &cluster, session, cluster.shards().all(), sealed).await;
+        if mutant::is(Mutant::OneDamageStopsAll) {
+            rebuilt = Rebuilt { recovered: rebuilt.whole()?, ..Rebuilt::default() };
+        }
+        self.note_rebuilt(&rebuilt);
+        let recovered = rebuilt.recovered;
+        self.retain_unserved(|shard| recovered.missing.contains(&shard));
+        let (partitions, unserved) = (recovered.partitions.len(), recovered.missing.len());
+        tracing::info!(%session, %node, partitions, unserved, "session opened");
         let parts = LogParts {
             store: store.clone(),
             reader: self.reader.clone(),
@@ -108,6 +118,7 @@ impl Broker {
             node,
             settings: self.parts.config.settings.clone(),
             config: self.parts.config.log.clone(),
+            cluster: metadata.subscribe(),
         };
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }

@@ -73,6 +73,7 @@ impl Broker {
                 Arc::clone(self.metadata.get_or_init(|| Arc::new(log)))
             }
         };
+        self.doubt_the_clock(&metadata.current());
         let serving = Arc::new(self.open_session(&metadata).await?);
         Ok((metadata, serving))
     }

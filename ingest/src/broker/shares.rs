@@ -25,7 +25,7 @@ impl Broker {
             let request = ShareRequest::Release(Arc::clone(&holder.member));
             // Elsewhere nothing is in the member's hands by this node any more.
             if let Ok(led) = self.lead(partition) {
-                let _ = led.log.share(&id, request);
+                let _ = led.log.share(&id, request, None);
             }
         }
     }

@@ -16,8 +16,8 @@ use protocol::messages::PeerWitnessRequest;
 use tiering::metadata::MetadataLog;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::Broker;
 use super::peers::{PING, has_lost_store};
+use super::{Broker, OpenError, STORE_LOST};
 use crate::log::Log;
 use crate::peer;
 
@@ -91,15 +91,15 @@ impl Broker {
             let cluster = metadata.current();
             let watched = successors(&cluster, log.session()).contains(&session);
             let Some(suspect) = cluster.session(session).filter(|_| watched) else { return };
-            if self.store_age().is_none_or(|age| age >= ALIVE) {
-                // Whoever has lost the store can't end anybody's session, and may be the one at fault.
-                heard = Instant::now();
-                sleep(EVERY).await;
-                continue;
+            // Whoever has lost the store can't end anybody's session, and may be the one at fault.
+            let lost = self.store_age().is_none_or(|age| age >= ALIVE);
+            if lost {
+                (refusals, heard) = (0, Instant::now());
             }
             let alarm = match self.ping(suspect, cluster.next()).await {
                 Ok(answer) if has_lost_store(&answer) => Some(Alarm::NoStore),
-                Ok(_) => {
+                Ok(answer) => {
+                    self.hear_of_write(answer.confirmed_age_ms);
                     (refusals, heard, calm_for) = (0, Instant::now(), CALM);
                     None
                 }
@@ -112,21 +112,60 @@ impl Broker {
                 }
             };
             let calmed = |alarm| calm.is_some_and(|(known, until)| known == alarm && Instant::now() < until);
-            match alarm.filter(|alarm| !calmed(*alarm)) {
+            match alarm.filter(|alarm| !lost && !calmed(*alarm)) {
                 None => sleep(if refusals == 1 { RETRY } else { EVERY }).await,
                 Some(alarm) => {
                     tracing::warn!(node = %suspect.node, %session, ?alarm, "a node seems to be down");
-                    if !self.confirm(metadata, session).await {
-                        tracing::info!(node = %suspect.node, "the node lives after all");
-                        calm = Some((alarm, Instant::now() + calm_for));
-                        calm_for = (calm_for * 2).min(LONGEST_CALM);
-                        (refusals, heard) = (0, Instant::now());
-                    } else if let Err(error) = self.take_over(metadata, session).await {
-                        tracing::warn!(%error, %session, "a session could not be ended; trying again");
-                        sleep(EVERY).await;
+                    let ended = tokio::select! {
+                        biased;
+                        ended = self.end(metadata, session, alarm) => ended,
+                        () = self.lose_store() => {
+                            tracing::warn!("this node can't write, either");
+                            Ok(false)
+                        }
+                    };
+                    match ended {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            calm = Some((alarm, Instant::now() + calm_for));
+                            calm_for = (calm_for * 2).min(LONGEST_CALM);
+                            (refusals, heard) = (0, Instant::now());
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, %session, "a session could not be ended; trying again");
+                            sleep(EVERY).await;
+                        }
                     }
                 }
             }
+        }
+    }
+
+    /// Ends a suspect's session if others agree; false if its node lives.
+    async fn end(&self, metadata: &MetadataLog, session: SessionId, alarm: Alarm) -> Result<bool, OpenError> {
+        let mut down = self.confirm(metadata, session).await;
+        if down && alarm == Alarm::NoStore && !self.writes() {
+            // Perhaps nobody can write, and this node has not had anything to notice it by.
+            down = self.is_silent(metadata, session).await;
+        }
+        if !down {
+            tracing::info!(%session, "the node lives after all");
+            return Ok(false);
+        }
+        self.take_over(metadata, session).await?;
+        Ok(true)
+    }
+
+    /// Whether the store took something of this node's while it took nothing of a node that has lost it.
+    fn writes(&self) -> bool {
+        self.parts.store.confirmed_age().is_some_and(|age| age < STORE_LOST)
+    }
+
+    /// Returns once this node has lost the store. What it can't put would land when everybody's writes do again,
+    /// and end a session whose node is well by then.
+    async fn lose_store(&self) {
+        while self.store_age().is_some_and(|age| age < STORE_LOST) {
+            sleep(EVERY).await;
         }
     }
 

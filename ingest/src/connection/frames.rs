@@ -1,36 +1,43 @@
 //! Frames off a socket: four bytes of length, and as many bytes as they say.
 //!
-//! A peer gets no more memory than it has shown that it fills. Small frames are split off a shared read buffer;
-//! larger ones are read straight into a buffer of their own, so that their bytes are copied once, out of the
-//! kernel.
+//! A peer gets no more memory than it has shown that it fills, and keeps none while nothing comes. Small frames are
+//! copied out of a read buffer, so that what is kept of one keeps nothing else; larger ones are read straight into a
+//! buffer of their own, so that their bytes are copied once, out of the kernel.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures::FutureExt;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, Interest, ReadHalf};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{sleep, timeout};
 
-use crate::log::Permit;
+use crate::api::begins_stored;
+use crate::memory::{Permit, Pool};
 
 /// Any peer may make this much be allocated by a length alone. Of a larger frame this much is read first;
 /// then the rest waits for memory.
-const TRUSTED: usize = 64 << 10;
+const TRUSTED: usize = 8 << 10;
 
 /// The read buffer of a connection of which little is known, and of one with large frames.
 const SMALL_READ: usize = 4 << 10;
 
 /// The read buffer of a connection that keeps filling it.
-const LARGE_READ: usize = 64 << 10;
+const LARGE_READ: usize = 16 << 10;
 
 /// Frames over this get a buffer of their own unless they are there already.
-const OWN_BUFFER: usize = 16 << 10;
+const OWN_BUFFER: usize = TRUSTED;
 
-/// Frames up to this are copied, so that what is kept of one does not keep a whole read buffer.
-const COPIED: usize = 4 << 10;
+/// What a request takes beside its bytes, until what it writes is put.
+const OVERHEAD: usize = 1 << 10;
+
+/// How much is read ahead while a request waits.
+const AHEAD: usize = 8 << 10;
+
+/// How often a peer is looked after of which there is more to read than is read.
+const LOOK: Duration = Duration::from_millis(500);
 
 const PREFIX: usize = 4;
 
@@ -43,11 +50,30 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// How long it may send nothing within a frame.
     pub(crate) stall: Duration,
-    /// The bytes that requests of all connections may take.
-    pub(crate) memory: Arc<Semaphore>,
-    /// How many those are.
-    pub(crate) memory_bytes: usize,
+    /// The bytes that requests of all connections may take of which something goes into the log.
+    pub(crate) memory: Pool,
+    /// Those that the others may take. They don't wait for what waits for the store.
+    pub(crate) others: Pool,
 }
+
+/// What requests come from.
+pub trait Inbound: AsyncRead + Unpin {
+    /// Whether the peer has closed its side, where that can be told before all that it sent is read.
+    fn has_left(&self) -> Option<bool> {
+        None
+    }
+}
+
+impl Inbound for OwnedReadHalf {
+    fn has_left(&self) -> Option<bool> {
+        let ready = self.ready(Interest::READABLE).now_or_never();
+        Some(matches!(ready, Some(Ok(ready)) if ready.is_read_closed()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> Inbound for ReadHalf<T> {}
+
+impl Inbound for DuplexStream {}
 
 /// A request as it came, without its length.
 #[derive(Debug)]
@@ -85,6 +111,9 @@ pub(crate) enum FrameError {
     /// The connection ended within a frame.
     #[error("the connection ended within a frame")]
     Truncated,
+    /// The peer left while its request waited for memory.
+    #[error("closed by the client while its request waited for memory")]
+    Left,
 }
 
 impl FrameError {
@@ -107,7 +136,7 @@ pub(crate) struct Frames<R> {
     largest: usize,
 }
 
-impl<R: AsyncRead + Unpin> Frames<R> {
+impl<R: Inbound> Frames<R> {
     pub(crate) fn new(socket: R, limits: Limits) -> Self {
         Self { socket, limits, ahead: BytesMut::new(), read_size: SMALL_READ, largest: 0 }
     }
@@ -119,6 +148,9 @@ impl<R: AsyncRead + Unpin> Frames<R> {
 
     /// The next frame; `None` once the peer has closed the connection between frames.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
+        }
         while self.ahead.len() < PREFIX {
             let wait = if self.ahead.is_empty() { self.limits.idle } else { self.limits.stall };
             match timeout(wait, self.read_ahead()).await {
@@ -143,13 +175,43 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     /// Returns when the peer closes the connection, and meanwhile reads on, up to a bound. For use while a
     /// request waits.
     pub(crate) async fn closed(&mut self) {
-        while self.ahead.len() < LARGE_READ {
+        while self.ahead.len() < AHEAD {
             match self.read_ahead().await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
         }
-        std::future::pending().await
+        self.left().await
+    }
+
+    /// Returns when the peer has closed its side, as far as that is seen without reading.
+    async fn left(&self) {
+        loop {
+            match self.socket.has_left() {
+                Some(true) => return,
+                Some(false) => sleep(LOOK).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Waits for memory for a frame that has been read whole. Fails if the peer leaves meanwhile, and has been gone
+    /// for `patience`.
+    pub(crate) async fn admit(
+        &mut self,
+        length: usize,
+        patience: Duration,
+    ) -> Result<Option<Permit>, FrameError> {
+        let length = length + OVERHEAD;
+        if let Some(permit) = self.limits.memory.try_take(length) {
+            return Ok(Some(permit));
+        }
+        let memory = self.limits.memory.clone();
+        tokio::select! {
+            biased;
+            () = async { self.closed().await; sleep(patience).await } => Err(FrameError::Left),
+            permit = memory.take(length) => Ok(permit),
+        }
     }
 
     async fn body(&mut self, length: usize) -> Result<Frame, FrameError> {
@@ -161,14 +223,8 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         if self.ahead.len() < length {
             return self.large(length).await;
         }
-        let bytes = match length {
-            0..=COPIED => {
-                let bytes = Bytes::copy_from_slice(&self.ahead[..length]);
-                self.ahead.advance(length);
-                bytes
-            }
-            _ => self.ahead.split_to(length).freeze(),
-        };
+        let bytes = Bytes::copy_from_slice(&self.ahead[..length]);
+        self.ahead.advance(length);
         Ok(Frame { bytes, permit: None })
     }
 
@@ -179,8 +235,21 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         frame.put(self.ahead.split());
         // The next read finds the length of the next large frame, and little else that would be copied.
         self.read_size = SMALL_READ;
+        self.ahead = BytesMut::new();
         self.fill(&mut frame, length.min(TRUSTED), length).await?;
-        let permit = if length > TRUSTED { self.limits.admit(length).await } else { None };
+        let mut waited = false;
+        let pool = if begins_stored(&frame) { &self.limits.memory } else { &self.limits.others };
+        let permit = match pool.try_take(length + OVERHEAD) {
+            Some(permit) => Some(permit),
+            None => {
+                waited = true;
+                tokio::select! {
+                    biased;
+                    () = self.left() => return Err(FrameError::Left),
+                    permit = pool.take(length + OVERHEAD) => permit,
+                }
+            }
+        };
         while frame.len() < length {
             if frame.len() == frame.capacity() {
                 let more = (frame.len() * 3).min(length - frame.len());
@@ -188,6 +257,10 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             }
             let target = frame.capacity().min(length);
             self.fill(&mut frame, target, length).await?;
+        }
+        // What waited may have been given up meanwhile, and sent again elsewhere.
+        if waited && matches!(self.closed().now_or_never(), Some(())) {
+            return Err(FrameError::Left);
         }
         Ok(Frame { bytes: frame.freeze(), permit })
     }
@@ -229,16 +302,6 @@ fn progress(
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(FrameError::Stalled { received, length }),
-    }
-}
-
-impl Limits {
-    /// Waits for the memory that a request of `length` bytes takes. One that is larger than all there is
-    /// takes all of it.
-    pub(crate) async fn admit(&self, length: usize) -> Option<Permit> {
-        let permits = u32::try_from(length.min(self.memory_bytes)).unwrap_or(u32::MAX);
-        // Nobody closes the semaphore.
-        Arc::clone(&self.memory).acquire_many_owned(permits).await.ok()
     }
 }
 

@@ -11,8 +11,8 @@ fn limits(memory_bytes: usize) -> Limits {
         frame: 100 << 20,
         idle: Duration::from_secs(600),
         stall: Duration::from_secs(30),
-        memory: Arc::new(Semaphore::new(memory_bytes)),
-        memory_bytes,
+        memory: Pool::new(memory_bytes),
+        others: Pool::new(memory_bytes),
     }
 }
 
@@ -25,6 +25,11 @@ fn frame(length: usize, fill: u8) -> Vec<u8> {
     let mut frame = i32::try_from(length).unwrap_or(-1).to_be_bytes().to_vec();
     frame.resize(PREFIX + length, fill);
     frame
+}
+
+/// A frame that is a Produce by its first bytes.
+fn produce(length: usize) -> Vec<u8> {
+    frame(length, 0)
 }
 
 fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
@@ -104,24 +109,24 @@ async fn silence_between_frames_and_within_one() {
 async fn a_large_frame_waits_for_memory_and_then_comes_whole() {
     let (mut peer, frames) = frames();
     let mut frames = Frames { limits: limits(100_000), ..frames };
-    peer.write_all(&[frame(70_000, 1), frame(70_000, 2), frame(200_000, 3)].concat()).await.expect("room");
+    peer.write_all(&[produce(70_000), produce(70_000), produce(200_000)].concat()).await.expect("room");
     let first = frames.next().await.expect("no error").expect("a frame");
-    assert_eq!(frames.limits().memory.available_permits(), 30_000);
+    assert_eq!(frames.limits().memory.available(), 30_000 - OVERHEAD);
     assert!(timeout(Duration::from_secs(3600), frames.next()).await.is_err());
     // Nothing is lost by having waited: a connection is dropped only with its reader.
     drop(first);
-    assert_eq!(frames.limits().memory.available_permits(), 100_000);
+    assert_eq!(frames.limits().memory.available(), 100_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_larger_than_all_memory_takes_all_of_it() {
     let (mut peer, frames) = frames();
     let mut frames = Frames { limits: limits(100_000), ..frames };
-    peer.write_all(&frame(200_000, 3)).await.expect("room");
+    peer.write_all(&produce(200_000)).await.expect("room");
     let all = frames.next().await.expect("no error").expect("a frame");
-    assert_eq!((all.bytes.len(), frames.limits().memory.available_permits()), (200_000, 0));
+    assert_eq!((all.bytes.len(), frames.limits().memory.available()), (200_000, 0));
     drop(all);
-    assert_eq!(frames.limits().memory.available_permits(), 100_000);
+    assert_eq!(frames.limits().memory.available(), 100_000);
 }
 
 #[test]
@@ -167,6 +172,77 @@ async fn a_small_frame_does_not_keep_the_read_buffer() {
     let kept = next(&mut frames).await;
     assert!(kept.is_unique());
     assert_eq!(next(&mut frames).await, vec![2; 100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_gives_up_what_waits_for_memory() {
+    for length in [100, 100_000] {
+        let (mut peer, frames) = frames();
+        let mut frames = Frames { limits: limits(200_000), ..frames };
+        let memory = frames.limits().memory.clone();
+        let all = memory.take(200_000).await;
+        let waiting = tokio::spawn(async move {
+            match frames.next().await? {
+                Some(frame) if frame.permit.is_none() => {
+                    frames.admit(frame.bytes.len(), Duration::ZERO).await
+                }
+                Some(frame) => Ok(frame.permit),
+                None => Ok(None),
+            }
+        });
+        peer.write_all(&produce(length)).await.expect("room");
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(memory.waiting(), 1);
+        drop(peer);
+        sleep(Duration::from_secs(1)).await;
+        // What a peer in memory has left behind must be read first.
+        drop(all);
+        assert!(matches!(waiting.await.expect("it ends"), Err(FrameError::Left)), "{length}");
+        assert_eq!((memory.available(), memory.waiting()), (200_000, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_stored_does_not_wait_for_what_is() {
+    let (mut peer, frames) = frames();
+    let mut frames = Frames { limits: limits(200_000), ..frames };
+    let _all = frames.limits().memory.take(200_000).await;
+    peer.write_all(&frame(100_000, 1)).await.expect("room");
+    assert_eq!(next(&mut frames).await.len(), 100_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expects_no_answer_waits_a_while_longer() {
+    for (wait, is_admitted) in [(10, true), (20, false)] {
+        let (peer, frames) = frames();
+        let mut frames = Frames { limits: limits(10_000), ..frames };
+        let memory = frames.limits().memory.clone();
+        let all = memory.take(10_000).await;
+        drop(peer);
+        let waiting = tokio::spawn(async move { frames.admit(100, Duration::from_secs(15)).await });
+        sleep(Duration::from_secs(wait)).await;
+        drop(all);
+        let admitted = waiting.await.expect("it ends");
+        assert_eq!(matches!(admitted, Ok(Some(_))), is_admitted, "{admitted:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_waits_keeps_little() {
+    let (mut peer, mut frames) = frames();
+    on_a_runtime(async {
+        for _ in 0..100 {
+            peer.write_all(&frame(4_000, 1)).await.expect("room");
+        }
+        for _ in 0..100 {
+            next(&mut frames).await;
+        }
+    });
+    let measured = allocation_counter::measure(|| {
+        assert!(on_a_runtime(timeout(Duration::from_secs(1), frames.next())).is_err());
+    });
+    assert!(measured.bytes_max < 40 << 10, "{} bytes with the runtime", measured.bytes_max);
+    assert!(frames.ahead.capacity() <= LARGE_READ);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator::Epoch;
-use coordinator::partition::{self, AppendReject, Appended, BatchSummary, Decision, Producer, ProducerBatch};
-use tiering::format::slot::{BatchRecord, Record};
+use coordinator::partition::{
+    self, AppendReject, Appended, BatchSummary, Decision, LeaderEpochs, Producer, ProducerBatch,
+};
+use tiering::format::slot::{BATCH_RECORD, BatchRecord, Record};
 use tiering::mutant::{self, Mutant};
 
 use super::open::Pending;
@@ -91,6 +93,7 @@ impl Log {
         let mut outcomes = Vec::with_capacity(candidates.len());
         let mut appended = false;
         for candidate in candidates {
+            open.make_room(candidate.bytes.len() + BATCH_RECORD);
             let batch = BatchSummary {
                 last_offset_delta: candidate.last_offset_delta,
                 max_timestamp: candidate.max_timestamp,
@@ -111,11 +114,14 @@ impl Log {
             }
             outcomes.push(match state.state.decide(&batch) {
                 Ok(Decision::Append(event)) => {
-                    state.state.apply(&event);
-                    put_batch(&mut open, &mut prefixes, candidate, held.epoch, &event);
-                    appended = true;
-                    let answer = Answer::Offset { base_offset: event.base_offset, append_time: now };
-                    Outcome { answer, after: Some(open.stub.ticket()) }
+                    match put_batch(&mut open, &mut prefixes, candidate, held.epoch, &event) {
+                        true => {
+                            appended = true;
+                            let answer = Answer::Offset { base_offset: event.base_offset, append_time: now };
+                            Outcome { answer, after: Some(open.stub.ticket()) }
+                        }
+                        false => Outcome { answer: Answer::NotLeader, after: None },
+                    }
                 }
                 Ok(Decision::Duplicate { base_offset, last_offset, append_time }) => {
                     let committed = last_offset < candidate.partition.high_watermark();
@@ -174,6 +180,12 @@ impl Log {
         after.checked_sub(1).map_or(partition.leader_epoch(), |at| entries[at].leader_epoch)
     }
 
+    /// Which leader epoch wrote which of a partition's records; empty if it is no longer this log's.
+    pub fn leader_epochs(&self, partition: &Arc<Partition>) -> LeaderEpochs {
+        let mut open = self.open.lock();
+        open.decided(partition).map(|(decided, _)| decided.state.leader_epochs.clone()).unwrap_or_default()
+    }
+
     /// The producers that a partition knows, by id, as is decided now. Fails if the partition is no longer this
     /// log's.
     pub fn producers(&self, partition: &Arc<Partition>) -> Result<Vec<(i64, Producer)>, NotLeader> {
@@ -182,24 +194,29 @@ impl Log {
         Ok(decided.state.producers.iter().map(|(&id, producer)| (id, producer.clone())).collect())
     }
 
-    /// Forgets producers that have been idle for too long, by a durable record.
+    /// Forgets producers that have been idle for too long, by a durable record; none while the clock may be wrong.
     pub fn expire_producers(&self) {
         let expiration = i64::try_from(self.parts.config.producer_expiration.as_millis()).unwrap_or(i64::MAX);
-        let before = self.parts.clock.now_ms().saturating_sub(expiration);
+        let Some(now) = self.parts.clock.settled_ms() else { return };
+        let before = now.saturating_sub(expiration);
         let mut open = self.open.lock();
         if open.ended {
             return;
         }
-        let open = &mut *open;
-        for decided in open.states.iter_mut().flatten() {
+        for place in 0..open.states.len() {
+            let open = &mut *open;
+            let Some(decided) = &mut open.states[place] else { continue };
             let Some(held) = open.shards.get(&decided.shard).filter(|held| !held.frozen) else { continue };
             let producers = decided.state.idle_producers(before);
             if !producers.is_empty() {
                 decided.state.expire(&producers);
                 let (partition, epoch) = (decided.partition.id(), held.epoch);
+                open.touch(place);
+                open.make_room(0);
                 open.builder.push(Record::ProducersExpired { partition, epoch, producers });
             }
         }
+        drop(open);
         self.changed.notify_one();
     }
 }
@@ -209,20 +226,26 @@ fn begins_in_the_middle(state: &partition::Partition, batch: &BatchSummary) -> b
     batch.producer.is_some_and(|p| p.base_sequence != 0 && !state.producers.contains_key(&p.id))
 }
 
+/// Puts a batch into the open slot and takes it into its partition's state; false, and nothing has happened, if it
+/// is larger than any slot.
 fn put_batch(
     open: &mut super::open::Open,
     prefixes: &mut BytesMut,
     candidate: Candidate,
     epoch: Epoch,
     event: &Appended,
-) {
+) -> bool {
     let Candidate { partition, bytes, attributes, .. } = candidate;
     prefixes.put_i64(event.base_offset);
     prefixes.put_slice(&bytes[8..12]);
     prefixes.put_i32(event.batch.leader_epoch);
     let prefix = prefixes.split().freeze();
     let rest = bytes.slice(PREFIX..);
-    let position = open.builder.push_batch(prefix.clone(), rest.clone());
+    let Some(position) = open.builder.push_batch(prefix.clone(), rest.clone()) else { return false };
+    if let Some(decided) = &mut open.states[partition.index()] {
+        decided.state.apply(event);
+    }
+    open.touch(partition.index());
     let length = bytes.len() as u32;
     let record =
         BatchRecord { partition: partition.id(), epoch, position, length, attributes, appended: *event };
@@ -237,4 +260,5 @@ fn put_batch(
     };
     open.written += bytes.len() as u64;
     open.pending.push(Pending { partition, epoch, batch });
+    true
 }

@@ -1,15 +1,18 @@
 //! When the log writes a checkpoint, and of what.
+//!
+//! What has changed is captured when a slot is cut, and goes into the image of the session's state when that slot is
+//! committed. Only the image is ever written, and of a session that has ended nothing is committed any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coordinator::cluster::CheckpointRef;
-use coordinator::{Epoch, SessionId, ShardId, partition};
+use coordinator::group::{Group, GroupId};
+use coordinator::share::{SharePartitionId, State as SharePartition};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId, partition};
 use parking_lot::Mutex;
-use tiering::checkpoint::{Parts, tenures, write};
-use tiering::format::checkpoint::{PartitionState, ShardState, Tenure};
-use tiering::format::group::Groups;
-use tiering::format::share::Shares;
+use tiering::checkpoint::{Head, Image};
+use tiering::format::checkpoint::PartitionState;
 use tiering::mutant::{self, Mutant};
 
 use super::groups;
@@ -31,6 +34,10 @@ struct State {
     last: Option<CheckpointRef>,
     /// One is wanted at the next opportunity.
     wanted: bool,
+    /// What is written next, as of the last capture that was committed. It is elsewhere while it is written.
+    image: Image,
+    /// Partitions with batches in no index object that was written, though one was to be.
+    unlisted: BTreeMap<PartitionId, (ShardId, Arc<Partition>)>,
 }
 
 impl Progress {
@@ -39,16 +46,11 @@ impl Progress {
         self.0.lock().wanted = true;
     }
 
-    /// A session begins, without a checkpoint; it gets one after its first slot.
+    /// A session begins, without a checkpoint; it gets one after its first slot, or once the one of the session
+    /// before has been written or given up.
     pub(super) fn begin(&self, session: SessionId) {
         let mut state = self.0.lock();
-        let running = state.running;
-        *state = State { session: Some(session), running, wanted: true, ..State::default() };
-    }
-
-    /// Whether one is being written.
-    pub(super) fn is_running(&self) -> bool {
-        self.0.lock().running
+        (state.session, state.covered, state.last, state.wanted) = (Some(session), 0, None, true);
     }
 
     /// Claims the next checkpoint, if the slots before `n` are worth one and none is under way.
@@ -62,9 +64,9 @@ impl Progress {
         true
     }
 
-    fn done(&self, session: SessionId, written: Option<CheckpointRef>) {
+    fn done(&self, session: SessionId, written: Option<CheckpointRef>, image: Image) {
         let mut state = self.0.lock();
-        state.running = false;
+        (state.running, state.image) = (false, image);
         if let Some(written) = written
             && state.session.is_none_or(|s| s == session)
         {
@@ -75,37 +77,60 @@ impl Progress {
     }
 }
 
-/// The decided state after a slot, taken when the slot's bytes were fixed. It may be written once the slot
-/// is committed.
+/// What has changed between two captures, taken when the newest slot was cut. It may be written once that slot is
+/// committed.
 pub(super) struct Capture {
     session: SessionId,
-    /// Every shard that was granted before this entry is in it.
+    /// Every shard that was granted before this entry is among `shards`.
     as_of: Epoch,
     pub(super) n: u64,
     pub(super) previous: u128,
     /// The shards that the session held then, released ones included until they have moved.
     shards: BTreeMap<ShardId, Epoch>,
-    states: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
-    groups: BTreeMap<ShardId, Groups>,
-    shares: BTreeMap<ShardId, Shares>,
+    /// The shards of which everything is told: they were installed since the capture before.
+    begun: BTreeSet<ShardId>,
+    /// The partitions that have gone.
+    gone: Vec<(ShardId, PartitionId)>,
+    partitions: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
+    groups: Vec<(ShardId, GroupId, Option<Arc<Group>>)>,
+    shares: Vec<(ShardId, SharePartitionId, Option<Arc<SharePartition>>)>,
 }
 
 impl Capture {
-    /// The state before the open slot. Its slot is still empty.
-    pub(super) fn of(open: &Open, groups: &groups::State) -> Self {
-        let states = open.states.iter().flatten();
+    /// The state before the open slot, which is still empty, as far as it has changed.
+    pub(super) fn take(open: &mut Open, groups: &mut groups::State) -> Self {
+        let begun = std::mem::take(&mut open.begun);
+        let mut partitions = Vec::with_capacity(open.changed.len());
+        for place in std::mem::take(&mut open.changed) {
+            let Some(decided) = open.states[place].as_mut().filter(|decided| decided.changed) else {
+                continue;
+            };
+            decided.changed = false;
+            partitions.push((decided.shard, Arc::clone(&decided.partition), decided.state.clone()));
+        }
+        let (mut changed_groups, mut changed_shares) = (groups.take_changed(), groups.shares.take_changed());
+        changed_groups.retain(|(shard, ..)| !begun.contains(shard));
+        changed_shares.retain(|(shard, ..)| !begun.contains(shard));
+        for &shard in &begun {
+            let durable = groups.durable_of(shard).into_iter();
+            changed_groups.extend(durable.map(|(id, group)| (shard, id, Some(group))));
+            let durable = groups.shares.durable_of(shard).into_iter();
+            changed_shares.extend(durable.map(|(id, share)| (shard, id, Some(share))));
+        }
+        if mutant::is(Mutant::CheckpointWithoutShares) {
+            changed_shares.clear();
+        }
         Self {
             session: open.session,
             as_of: open.as_of,
             n: open.n,
             previous: open.previous,
             shards: open.shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect(),
-            states: states.map(|d| (d.shard, Arc::clone(&d.partition), d.state.clone())).collect(),
-            groups: groups.durable(),
-            shares: match mutant::is(Mutant::CheckpointWithoutShares) {
-                true => BTreeMap::new(),
-                false => groups.shares.durable(),
-            },
+            begun,
+            gone: std::mem::take(&mut open.gone),
+            partitions,
+            groups: changed_groups,
+            shares: changed_shares,
         }
     }
 
@@ -113,10 +138,13 @@ impl Capture {
     pub(super) fn session(&self) -> SessionId {
         self.session
     }
-}
 
-/// What an index object adds to a partition: the tenures that replace its positions below this offset.
-type Indexed = (Arc<Partition>, i64, Vec<Tenure>);
+    /// The slot after which it was taken becomes slot `n` - 1 of another session, which holds the same shards.
+    pub(super) fn follow(&mut self, session: SessionId, epoch: Epoch, n: u64) {
+        (self.session, self.n) = (session, n);
+        self.shards.values_mut().for_each(|held| *held = epoch);
+    }
+}
 
 impl Log {
     /// The last checkpoint of the session that was written.
@@ -126,58 +154,75 @@ impl Log {
         state.last.filter(|_| state.session == Some(session))
     }
 
-    /// Writes what was captured. All slots before `capture.n` are committed, and no later one yet.
+    /// Writes the state as of a capture. All slots before `capture.n` are committed, and no later one yet.
     /// It has been claimed. Returns the future that writes; what is written is fixed before this returns.
     pub(super) fn checkpoint(
         self: &Arc<Self>,
         capture: Capture,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (parts, indexed) = parts_of(capture, self.parts.clock.now_ms());
+        let Capture { session, n, as_of, previous, .. } = capture;
+        let head = Head { session, n, as_of, previous, now: self.parts.clock.now_ms() };
+        let (mut image, mut unlisted) = {
+            let mut state = self.checkpointing.0.lock();
+            (std::mem::take(&mut state.image), std::mem::take(&mut state.unlisted))
+        };
+        self.take_in(&mut image, capture, &mut unlisted);
         let log = Arc::clone(self);
-        let (session, reference) = (parts.session, CheckpointRef { n: parts.n, as_of: parts.as_of });
         async move {
             let shards = log.shards;
             let shard_of = move |partition| shards.of_partition(partition);
-            let written = match write(&log.parts.store, &log.parts.entropy, shard_of, parts).await {
-                Ok(()) => {
-                    for (partition, end, tenures) in indexed {
-                        partition.indexed(end, tenures);
+            let reference = match image.write(&log.parts.store, &log.parts.entropy, head, shard_of).await {
+                Ok(listed) => {
+                    for (id, (end, tenures)) in listed {
+                        if let Some((_, partition)) = unlisted.remove(&id) {
+                            partition.indexed(end, tenures);
+                        }
                     }
-                    Some(reference)
+                    Some(CheckpointRef { n, as_of })
                 }
                 Err(error) => {
-                    tracing::warn!(%error, %session, "a checkpoint was not written");
+                    tracing::warn!(%error, %session, n, "a checkpoint was not written; the next one covers more");
+                    log.checkpointing.0.lock().unlisted = unlisted;
                     None
                 }
             };
-            log.checkpointing.done(session, written);
+            log.checkpointing.done(session, reference, image);
             log.changed.notify_one();
         }
     }
-}
 
-fn parts_of(capture: Capture, now: i64) -> (Parts, Vec<Indexed>) {
-    let Capture { session, as_of, n, previous, shards, states, mut groups, mut shares } = capture;
-    let begun = |(shard, epoch)| {
-        let groups = groups.remove(&shard).unwrap_or_default();
-        let shares = shares.remove(&shard).unwrap_or_default();
-        (shard, ShardState { epoch, partitions: BTreeMap::new(), groups, shares })
-    };
-    let mut shards: BTreeMap<_, _> = shards.into_iter().map(begun).collect();
-    let mut positions = BTreeMap::new();
-    let mut indexed = Vec::new();
-    for (shard, partition, state) in states {
-        let Some(shard) = shards.get_mut(&shard).filter(|_| !partition.is_retired()) else { continue };
-        if state.log_end == 0 && state.producers.is_empty() {
-            continue;
+    /// Takes a capture into the image. `unlisted` are the partitions with batches in no index object, before and
+    /// after.
+    fn take_in(
+        &self,
+        image: &mut Image,
+        capture: Capture,
+        unlisted: &mut BTreeMap<PartitionId, (ShardId, Arc<Partition>)>,
+    ) {
+        image.hold(&capture.shards);
+        capture.begun.iter().for_each(|shard| image.begin(*shard));
+        for (shard, id) in capture.gone {
+            image.forget(shard, id);
+            unlisted.remove(&id);
         }
-        let (recent, earlier) = partition.since_checkpoint();
-        shard.partitions.insert(partition.id(), PartitionState { partition: state, tenures: earlier });
-        if let Some(last) = recent.last() {
-            let added = tenures(&recent, (session, n), now);
-            indexed.push((Arc::clone(&partition), last.last_offset() + 1, added));
-            positions.insert(partition.id(), recent);
+        unlisted.retain(|_, (shard, _)| capture.shards.contains_key(shard) && !capture.begun.contains(shard));
+        for (id, (shard, partition)) in &*unlisted {
+            let (positions, tenures) = partition.since_checkpoint();
+            image.put_again((*shard, *id), tenures, positions);
+        }
+        for (shard, partition, state) in capture.partitions {
+            let (id, (positions, tenures)) = (partition.id(), partition.since_checkpoint());
+            image.put((shard, id), PartitionState { partition: state, tenures }, positions);
+            unlisted.insert(id, (shard, partition));
+        }
+        for (shard, id, group) in capture.groups {
+            image.put_group(shard, id, group);
+        }
+        for (shard, id, share) in capture.shares {
+            image.put_share(shard, id, share);
+        }
+        if mutant::is(Mutant::CheckpointAfterEnd) && self.open.lock().ended {
+            capture.shards.keys().for_each(|shard| image.begin(*shard));
         }
     }
-    (Parts { session, n, as_of, previous, shards, positions, now }, indexed)
 }

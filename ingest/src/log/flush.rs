@@ -15,7 +15,7 @@ use tiering::session::SlotError;
 use tokio::time::{Instant, sleep_until};
 
 use super::checkpoint::Capture;
-use super::open::Pending;
+use super::open::{Cut, Pending};
 use super::rotate::Opening;
 use super::ticket::Stub;
 use super::{Log, Partition, Permit};
@@ -57,6 +57,7 @@ struct InFlight {
     stub: Stub,
     /// Held until the slot is committed or lost.
     _permits: Vec<Permit>,
+    /// The state after it.
     capture: Option<Capture>,
     frozen_at: Instant,
 }
@@ -81,11 +82,9 @@ impl Log {
         }
         loop {
             let rotation = self.rotation_due(session_began).filter(|_| !is_closing);
-            // While shards are being released or a checkpoint is written, the session must last.
+            // While shards are being released, the session must last.
             let moving = match rotation {
-                Some(at) if at <= Instant::now() && !self.checkpointing.is_running() => {
-                    self.moving.try_lock().ok()
-                }
+                Some(at) if at <= Instant::now() => self.moving.try_lock().ok(),
                 _ => None,
             };
             if moving.is_some() && (in_flight.is_empty() || mutant::is(Mutant::CloseInFlight)) {
@@ -114,6 +113,7 @@ impl Log {
             {
                 return self.close(last).await;
             }
+            self.parts.entropy.pause().await;
             tokio::select! {
                 biased;
                 Some((put, result)) = in_flight.next(), if !in_flight.is_empty() => {
@@ -121,7 +121,9 @@ impl Log {
                         self.fail();
                         return Ended::Fenced(error.into());
                     }
-                    self.commit(put);
+                    if !self.commit(put) {
+                        return Ended::Fenced(EndReason::Recorded);
+                    }
                 }
                 () = self.changed.notified() => {
                     if self.open.lock().ended {
@@ -140,11 +142,17 @@ impl Log {
     fn flush_due(&self, began: Option<Instant>, in_flight: usize) -> Option<Instant> {
         let config = &self.parts.config;
         let open = self.open.lock();
-        if !open.is_wanted() || in_flight >= config.window {
+        let now = Instant::now();
+        if in_flight >= config.window {
             return None;
         }
-        let now = Instant::now();
-        let full = open.builder.body_len() >= config.slot_bytes;
+        if !open.cut.is_empty() {
+            return Some(now);
+        }
+        if !open.is_wanted() {
+            return None;
+        }
+        let full = open.builder.weight() >= config.slot_bytes;
         match began {
             _ if open.urgent => Some(now),
             Some(_) if config.linger.is_zero() && !full => (in_flight == 0).then_some(now),
@@ -153,29 +161,32 @@ impl Log {
         }
     }
 
+    /// Fixes the bytes of the oldest slot that waits: the open one if none was cut before.
     fn freeze(&self) -> InFlight {
-        // Nobody else gives numbers to slots.
         let n = self.open.lock().n;
         let claimed = self.checkpointing.claim(n + 1, self.parts.config.checkpoint_slots);
         let groups = claimed.then(|| self.groups.lock());
         let mut open = self.open.lock();
-        let (session, n, previous) = (open.session, open.n, open.previous);
-        let slot = std::mem::take(&mut open.builder).freeze(session, n, previous, self.parts.entropy.nonce());
-        open.n += 1;
-        open.previous = slot.header.hash();
-        (open.awaited, open.urgent) = (false, false);
-        let stub = std::mem::replace(&mut open.stub, Stub::new());
-        open.newest = Some(stub.ticket());
-        let capture = groups.map(|groups| Capture::of(&open, &groups));
-        InFlight {
-            slot,
-            pending: std::mem::take(&mut open.pending),
-            trims: std::mem::take(&mut open.trims),
-            stub,
-            _permits: std::mem::take(&mut open.permits),
-            capture,
-            frozen_at: Instant::now(),
+        if open.cut.is_empty() || (claimed && open.is_wanted()) {
+            open.cut();
         }
+        if let Some(mut groups) = groups {
+            // What is decided is in the slots that have been cut, all of it: it is the state after the newest.
+            let capture = Capture::take(&mut open, &mut groups);
+            if let Some(newest) = open.cut.back_mut() {
+                newest.capture = Some(capture);
+            }
+        }
+        let (session, n, previous) = (open.session, open.next_put(), open.previous);
+        let cut = open.cut.pop_front();
+        drop(open);
+        let Cut { builder, pending, trims, permits, stub, mut capture } = cut.unwrap_or_default();
+        // Only the flusher fixes the bytes of slots, one after the other.
+        let slot = builder.freeze(session, n, previous, self.parts.entropy.nonce());
+        let hash = slot.header.hash();
+        self.open.lock().previous = hash;
+        capture.iter_mut().for_each(|capture| capture.previous = hash);
+        InFlight { slot, pending, trims, stub, _permits: permits, capture, frozen_at: Instant::now() }
     }
 
     async fn put(&self, put: InFlight) -> (InFlight, Result<(), SlotError>) {
@@ -186,8 +197,12 @@ impl Log {
         (put, result)
     }
 
-    /// A slot, and every one before it, is confirmed.
-    fn commit(self: &Arc<Self>, put: InFlight) {
+    /// A slot, and every one before it, is confirmed. False, and nothing is told, if the session has ended meanwhile:
+    /// whoever ended it has its slots.
+    fn commit(self: &Arc<Self>, put: InFlight) -> bool {
+        if self.open.lock().ended && !mutant::is(Mutant::CheckpointAfterEnd) {
+            return false;
+        }
         let InFlight { slot, pending, trims, stub, capture, frozen_at, .. } = put;
         let mut batches: Vec<(Arc<Partition>, usize)> = Vec::new();
         let count = pending.len();
@@ -208,6 +223,7 @@ impl Log {
         if let Some(capture) = capture {
             drop(tokio::spawn(self.checkpoint(capture)));
         }
+        true
     }
 
     /// Fails everything that is not committed. Nothing is appended any more.
@@ -216,7 +232,7 @@ impl Log {
         let mut open = self.open.lock();
         groups.drop_shards(|_| true);
         open.end();
-        self.forget(&mut open, |_, _| false);
+        self.forget(&mut open, |_| false);
         drop((groups, open));
         self.changed.notify_one();
     }
@@ -226,10 +242,10 @@ impl Log {
     pub(super) fn end_if_idle(&self) -> Option<Capture> {
         let mut groups = self.groups.lock();
         let mut open = self.open.lock();
-        if open.ended || open.is_wanted() {
+        if open.ended || open.is_wanted() || !open.cut.is_empty() {
             return None;
         }
-        let last = Capture::of(&open, &groups);
+        let last = Capture::take(&mut open, &mut groups);
         open.end();
         groups.drop_shards(|_| true);
         Some(last)
@@ -261,3 +277,7 @@ pub(super) async fn at(due: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+#[path = "flush_test.rs"]
+mod tests;

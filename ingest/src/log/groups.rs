@@ -4,7 +4,7 @@
 //! `open`. A reply leaves once the group's writes are committed (I10); a rejection that follows from state, once
 //! a slot is that was begun after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tiering::mutant::{self, Mutant};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::{Log, LogParts, NotLeader, Ticket, share};
+use super::{Log, LogParts, NotLeader, Permit, Ticket, share};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
 use crate::log::flush::at;
 
@@ -87,6 +87,8 @@ impl Surroundings {
 pub(super) struct State {
     pub(super) around: Surroundings,
     shards: BTreeMap<ShardId, Held>,
+    /// The groups that have changed since the last capture, or have gone.
+    changed: BTreeSet<(ShardId, GroupId)>,
     /// By group: the last slot that it wrote to, while that is not committed.
     writes: BTreeMap<GroupId, Ticket>,
     waiting: BTreeMap<Token, oneshot::Sender<Decided>>,
@@ -97,8 +99,8 @@ pub(super) struct State {
 
 impl Groups {
     pub(super) fn new(around: Surroundings) -> Self {
-        let (shards, writes, waiting, shares) = Default::default();
-        let state = Mutex::new(State { around, shards, writes, waiting, next: 0, shares });
+        let (shards, changed, writes, waiting, shares) = Default::default();
+        let state = Mutex::new(State { around, shards, changed, writes, waiting, next: 0, shares });
         Self { state, earlier: Notify::new(), start: Instant::now() }
     }
 
@@ -119,13 +121,18 @@ impl Groups {
 }
 
 impl State {
-    /// What a checkpoint holds of these shards.
-    pub(super) fn durable(&self) -> BTreeMap<ShardId, Durable> {
-        let durable = self.shards.iter().map(|(shard, held)| (*shard, held.durable()));
-        durable.filter(|(_, groups)| !groups.is_empty()).collect()
+    /// The groups that have changed since this was last asked, as a checkpoint holds them: none for one that has
+    /// gone.
+    pub(super) fn take_changed(&mut self) -> Vec<(ShardId, GroupId, Option<Arc<Group>>)> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let of = |shard, id: &GroupId| match self.shards.get(&shard)? {
+            Held::Serving(serving) => serving.group(id).cloned(),
+            Held::Frozen(groups) => groups.get(id).cloned(),
+        };
+        changed.map(|(shard, id)| (shard, GroupId::clone(&id), of(shard, &id))).collect()
     }
 
-    /// What a RELEASE holds of a shard.
+    /// What a RELEASE or the first checkpoint holds of a shard.
     pub(super) fn durable_of(&self, shard: ShardId) -> Durable {
         self.shards.get(&shard).map(Held::durable).unwrap_or_default()
     }
@@ -175,7 +182,11 @@ impl State {
 
 impl Log {
     fn group_time(&self) -> Now {
-        Now { since_start: self.groups.now(), wall: self.parts.clock.now_ms() }
+        let (clock, since_start) = (&self.parts.clock, self.groups.now());
+        match clock.settled_ms() {
+            Some(wall) => Now { since_start, wall, is_settled: true },
+            None => Now { since_start, wall: clock.now_ms(), is_settled: false },
+        }
     }
 
     /// Serves the groups of a shard from now on.
@@ -205,7 +216,14 @@ impl Log {
     }
 
     /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be told.
-    pub async fn group(&self, id: &GroupId, request: Request) -> Result<Reply, NotLeader> {
+    /// `permit` is held until what the group writes at once is committed, and no longer than that if it writes
+    /// nothing.
+    pub async fn group(
+        &self,
+        id: &GroupId,
+        request: Request,
+        permit: Option<Permit>,
+    ) -> Result<Reply, NotLeader> {
         let shard = self.shards.of_group(id);
         let answered = {
             let mut state = self.groups.lock();
@@ -223,7 +241,7 @@ impl Log {
             let (sender, answered) = oneshot::channel();
             state.next += 1;
             state.waiting.insert(token, sender);
-            self.perform(&mut state, shard, effects);
+            self.perform(&mut state, shard, effects, permit);
             answered
         };
         let Decided { reply, after } = answered.await.map_err(|_| NotLeader)?;
@@ -289,6 +307,9 @@ impl Log {
     /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
     pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
         let mut state = self.groups.lock();
+        if cluster.next() < state.around.cluster.next() {
+            return;
+        }
         let before = std::mem::replace(&mut state.around, Surroundings::of(&self.parts, cluster)).cluster;
         let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
         let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
@@ -312,12 +333,13 @@ impl Log {
             }
         }
         for (shard, effects) in stepped.into_iter().filter(|(_, effects)| !effects.is_empty()) {
-            self.perform(state, shard, effects);
+            self.perform(state, shard, effects, None);
         }
     }
 
-    /// Puts what was decided into the open slot, and answers whom it concerns.
-    fn perform(&self, state: &mut State, shard: ShardId, effects: Vec<Effect>) {
+    /// Puts what was decided into the open slot, and answers whom it concerns. The slot holds `permit` if there is
+    /// anything of it.
+    fn perform(&self, state: &mut State, shard: ShardId, effects: Vec<Effect>, permit: Option<Permit>) {
         let mut open = self.open.lock();
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
         let Some(held) = held.filter(|_| !open.ended) else {
@@ -325,7 +347,12 @@ impl Log {
             drop(open);
             return state.abandon(effects);
         };
+        // What one step writes stays in one slot.
+        open.make_room(0);
         let was_wanted = open.is_wanted();
+        if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
+            open.permits.extend(permit);
+        }
         for effect in effects {
             match effect {
                 Effect::Write { group, changes } => {
@@ -333,6 +360,7 @@ impl Log {
                     let record =
                         Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
                     open.builder.push(record);
+                    state.changed.insert((shard, GroupId::clone(&group)));
                     state.writes.insert(group, open.stub.ticket());
                 }
                 Effect::Reply { group, token, reply } => {

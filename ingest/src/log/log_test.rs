@@ -15,6 +15,29 @@ pub(in crate::log) const PARTITION: PartitionId = PartitionId { topic: TOPIC, in
 
 /// A store with a topic, and a session that holds every shard of it.
 pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) -> (Arc<Cluster>, Arc<Log>) {
+    begin_with(store, metadata, n, config()).await
+}
+
+pub(in crate::log) fn config() -> LogConfig {
+    LogConfig {
+        slot_bytes: 1 << 20,
+        linger: Duration::ZERO,
+        window: 4,
+        tail_bytes: 1 << 20,
+        checkpoint_slots: 1000,
+        rotate_after: Duration::from_secs(900),
+        rotate_slots: 1 << 20,
+        rotate_bytes: 1 << 40,
+        producer_expiration: Duration::from_secs(86_400),
+    }
+}
+
+pub(in crate::log) async fn begin_with(
+    store: &Store,
+    metadata: &MetadataLog,
+    n: u8,
+    config: LogConfig,
+) -> (Arc<Cluster>, Arc<Log>) {
     let (session, process) = (SessionId([n; 16]), ProcessId([n; 16]));
     let mut sealed = BTreeMap::new();
     for open in metadata.current().open_sessions() {
@@ -32,18 +55,7 @@ pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) 
     });
     let cluster = take.await.expect("an entry").expect("a plan").cluster;
     let recovered =
-        recover(store, &cluster, session, cluster.shards().all(), sealed).await.expect("it can be recovered");
-    let config = LogConfig {
-        slot_bytes: 1 << 20,
-        linger: Duration::ZERO,
-        window: 4,
-        tail_bytes: 1 << 20,
-        checkpoint_slots: 1000,
-        rotate_after: Duration::from_secs(900),
-        rotate_slots: 1 << 20,
-        rotate_bytes: 1 << 40,
-        producer_expiration: Duration::from_secs(86_400),
-    };
+        recover(store, &cluster, session, cluster.shards().all(), sealed).await.whole().expect("whole");
     let parts = LogParts {
         store: store.clone(),
         reader: Reader::new(store.clone(), 1 << 20),
@@ -53,16 +65,21 @@ pub(in crate::log) async fn begin(store: &Store, metadata: &MetadataLog, n: u8) 
         node: Default::default(),
         settings: Default::default(),
         config,
+        cluster: metadata.subscribe(),
     };
     (Arc::clone(&cluster), Log::new(parts, session, cluster, recovered))
 }
 
 pub(in crate::log) fn append(log: &Log) -> Outcome {
+    append_to(log, PARTITION)
+}
+
+pub(in crate::log) fn append_to(log: &Log, id: PartitionId) -> Outcome {
     let mut builder = BatchBuilder::new();
     builder.push(1_000, None, Some(b"value"), &[]);
     let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
     let candidate = Candidate {
-        partition: log.lead(PARTITION).expect("it leads"),
+        partition: log.lead(id).expect("it leads"),
         attributes: batch.header().attributes,
         last_offset_delta: 0,
         max_timestamp: 1_000,
@@ -124,4 +141,35 @@ async fn what_is_appended_while_the_session_closes_is_committed_or_refused() {
     let (_, log) = begin(&store, &metadata, 3).await;
     let next = append(&log);
     assert_eq!(next.answer, Answer::Offset { base_offset: 1, append_time: 1_000 });
+}
+
+/// A node follows the metadata log in one task, and serves requests in others, which may know a newer state of the
+/// cluster: a topic that the older one lacks is new, and not deleted.
+#[tokio::test]
+async fn a_topic_that_is_newer_than_the_state_that_is_followed_stays() {
+    let store = Store::memory();
+    let metadata = Arc::new(MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log"));
+    let (older, log) = begin(&store, &metadata, 1).await;
+    let topic = TopicId([8; 16]);
+    let plan =
+        TopicPlan { name: "new".into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() };
+    let created = metadata.propose(|cluster| cluster.plan_topic(topic, &plan).map(|op| vec![op]));
+    drop(created.await.expect("an entry").expect("a topic"));
+    let id = PartitionId { topic, index: 0 };
+    let first = append_to(&log, id);
+    assert_eq!(first.answer, Answer::Offset { base_offset: 0, append_time: 1_000 });
+    log.follow(&older);
+    let second = append_to(&log, id);
+    assert_eq!(second.answer, Answer::Offset { base_offset: 1, append_time: 1_000 });
+    log.follow(&metadata.current());
+    assert!(log.partition(id).is_some());
+    let deleted = metadata.propose(|_| Ok::<_, ()>(vec![Op::DeleteTopic { topic }]));
+    drop(deleted.await.expect("an entry"));
+    log.follow(&metadata.current());
+    assert!(log.partition(id).is_none(), "its topic was deleted");
+    // A request that looked the topic up before comes late.
+    append_to(&log, id);
+    log.follow(&metadata.current());
+    assert!(log.partition(id).is_none(), "it does not stay");
+    assert!(log.partition(PARTITION).is_none() && log.lead(PARTITION).is_ok(), "nobody asked for it so far");
 }

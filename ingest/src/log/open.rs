@@ -1,10 +1,11 @@
 //! The slot being filled, and the decisions that run ahead of the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use coordinator::{Epoch, SessionId, ShardId, partition};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId, partition};
 use tiering::format::slot::Builder;
+use tiering::mutant::{self, Mutant};
 
 use super::checkpoint::Capture;
 use super::partition::{Partition, TailBatch};
@@ -16,6 +17,11 @@ pub(super) struct Decided {
     pub(super) partition: Arc<Partition>,
     pub(super) shard: ShardId,
     pub(super) state: partition::Partition,
+    /// The next metadata entry when the partition came here. A state of the cluster from before may lack its topic
+    /// without that having been deleted.
+    pub(super) met: Epoch,
+    /// Its place is among [`Open::changed`].
+    pub(super) changed: bool,
 }
 
 /// A shard that the session holds, and whose state it has.
@@ -36,6 +42,19 @@ pub(super) struct Pending {
     pub(super) batch: TailBatch,
 }
 
+/// A slot that takes nothing more, and whose bytes are fixed when its PUT begins: its number and its predecessor
+/// change if another session follows before that.
+#[derive(Default)]
+pub(super) struct Cut {
+    pub(super) builder: Builder,
+    pub(super) pending: Vec<Pending>,
+    pub(super) trims: Vec<(Arc<Partition>, partition::Trimmed)>,
+    pub(super) permits: Vec<Permit>,
+    pub(super) stub: Stub,
+    /// The state after it, if it was asked for: of the newest slot only.
+    pub(super) capture: Option<Capture>,
+}
+
 /// Everything that an append touches, behind one lock.
 pub(super) struct Open {
     /// The session whose slots are written.
@@ -49,6 +68,19 @@ pub(super) struct Open {
     pub(super) states: Vec<Option<Decided>>,
     /// The free places.
     pub(super) free: Vec<usize>,
+    /// The places of the states that changed since the last capture, and have not gone since.
+    pub(super) changed: Vec<usize>,
+    /// The shards that were installed since the last capture.
+    pub(super) begun: BTreeSet<ShardId>,
+    /// The partitions that have gone since the last capture.
+    pub(super) gone: Vec<(ShardId, PartitionId)>,
+    /// The next metadata entry when partitions of deleted topics were last looked for; none if partitions have
+    /// come since.
+    pub(super) followed: Option<Epoch>,
+    /// A slot is cut when its body and index have this many bytes.
+    pub(super) slot_bytes: usize,
+    /// Slots that are full and wait for room in the window, oldest first.
+    pub(super) cut: VecDeque<Cut>,
     pub(super) builder: Builder,
     pub(super) pending: Vec<Pending>,
     /// The trims of the open slot.
@@ -61,9 +93,9 @@ pub(super) struct Open {
     pub(super) urgent: bool,
     /// The number that this slot gets.
     pub(super) n: u64,
-    /// The hash of the slot before it.
+    /// The hash of the newest slot whose bytes are fixed.
     pub(super) previous: u128,
-    /// The newest slot in flight or committed.
+    /// The newest slot that was cut.
     pub(super) newest: Option<Ticket>,
     /// What the session began with, before anything was appended; until it is written as checkpoint 0.
     pub(super) inherited: Option<Capture>,
@@ -74,7 +106,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(session: SessionId, as_of: Epoch) -> Self {
+    pub(super) fn new(session: SessionId, as_of: Epoch, slot_bytes: usize) -> Self {
         Self {
             session,
             following: None,
@@ -82,6 +114,12 @@ impl Open {
             as_of,
             states: Vec::new(),
             free: Vec::new(),
+            changed: Vec::new(),
+            begun: BTreeSet::new(),
+            gone: Vec::new(),
+            followed: None,
+            slot_bytes,
+            cut: VecDeque::new(),
             builder: Builder::default(),
             pending: Vec::new(),
             trims: Vec::new(),
@@ -113,6 +151,63 @@ impl Open {
         })
     }
 
+    /// Notes that the state at a place is no longer what the last capture has.
+    pub(super) fn touch(&mut self, place: usize) {
+        if let Some(decided) = self.states[place].as_mut().filter(|decided| !decided.changed) {
+            decided.changed = true;
+            self.changed.push(place);
+        }
+    }
+
+    /// Whether the open slot is full once it has taken `more` bytes. An empty one never is.
+    fn is_full(&self, more: usize) -> bool {
+        let weight = self.builder.weight();
+        weight > 0 && weight + more > self.slot_bytes && !mutant::is(Mutant::OneSlot)
+    }
+
+    /// Makes room for a record of so many bytes in the open slot.
+    pub(super) fn make_room(&mut self, bytes: usize) {
+        if self.is_full(bytes) {
+            self.cut();
+        }
+    }
+
+    /// Cuts the open slot. What comes now goes into another one.
+    pub(super) fn cut(&mut self) {
+        let stub = std::mem::replace(&mut self.stub, Stub::new());
+        self.newest = Some(stub.ticket());
+        self.n += 1;
+        (self.awaited, self.urgent) = (false, false);
+        self.cut.push_back(Cut {
+            builder: std::mem::take(&mut self.builder),
+            pending: std::mem::take(&mut self.pending),
+            trims: std::mem::take(&mut self.trims),
+            permits: std::mem::take(&mut self.permits),
+            stub,
+            capture: None,
+        });
+    }
+
+    /// Gives every record that waits the epoch of a new holding.
+    pub(super) fn hold_at(&mut self, epoch: Epoch) {
+        let open = (&mut self.builder, &mut self.pending);
+        let waiting = self.cut.iter_mut().map(|cut| (&mut cut.builder, &mut cut.pending));
+        for (builder, pending) in waiting.chain([open]) {
+            builder.hold_at(epoch);
+            pending.iter_mut().for_each(|pending| pending.epoch = epoch);
+        }
+    }
+
+    /// Bytes of batches in the open slot and in those that wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.cut.iter().map(|cut| cut.builder.body_len()).sum::<usize>() + self.builder.body_len()
+    }
+
+    /// The number of the next slot whose bytes are to be fixed.
+    pub(super) fn next_put(&self) -> u64 {
+        self.n - self.cut.len() as u64
+    }
+
     /// Whether there is a reason to put the slot.
     pub(super) fn is_wanted(&self) -> bool {
         self.awaited || !self.builder.is_empty()
@@ -133,6 +228,7 @@ impl Open {
     /// Ends the log: what is in the open slot fails, and so does everything that comes.
     pub(super) fn end(&mut self) {
         self.ended = true;
+        self.cut.clear();
         self.stub.fail();
         self.builder = Builder::default();
         self.pending.clear();

@@ -19,23 +19,24 @@ const LEAST: Duration = Duration::from_secs(60);
 pub type Opening = Arc<dyn Fn(SessionId) -> Op + Send + Sync>;
 
 impl Log {
-    /// When the session that began then should be followed by another; never if nothing was written.
+    /// When the session that began then should be followed by another. If nothing was written, not before it is
+    /// full of empty slots: each of those was waited for, and none is put by itself.
     pub(super) fn rotation_due(&self, began: Instant) -> Option<Instant> {
         let config = &self.parts.config;
         let open = self.open.lock();
-        if open.written == 0 {
+        let full = open.n >= config.rotate_slots || open.written >= config.rotate_bytes;
+        if open.written == 0 && !full {
             return None;
         }
-        let full = open.n >= config.rotate_slots || open.written >= config.rotate_bytes;
         Some(began + if full { LEAST.min(config.rotate_after) } else { config.rotate_after })
     }
 
-    /// Ends the session and begins the next one. Every slot is committed, and none is in flight. What is
-    /// decided meanwhile stays in the open slot, which becomes the first of the next session.
+    /// Ends the session and begins the next one. Every slot that was put is committed, and none is in flight. What is
+    /// decided meanwhile stays in the slots that wait and in the open one, which become the first of the next session.
     pub(super) async fn rotate(&self, metadata: &MetadataLog, opening: &Opening) -> Result<(), EndReason> {
         let (session, n, previous) = {
             let open = self.open.lock();
-            (open.session, open.n, open.previous)
+            (open.session, open.next_put(), open.previous)
         };
         let mut builder = Builder::default();
         builder.push(Record::Close);
@@ -70,9 +71,11 @@ impl Log {
             return Err(EndReason::Recorded);
         }
         open.session = next;
-        (open.n, open.previous, open.written) = (0, 0, open.builder.body_len() as u64);
-        open.builder.hold_at(committed.k);
-        open.pending.iter_mut().for_each(|pending| pending.epoch = committed.k);
+        (open.n, open.previous, open.written) = (open.cut.len() as u64, 0, open.waiting_bytes() as u64);
+        open.hold_at(committed.k);
+        for (n, cut) in (1..).zip(&mut open.cut) {
+            cut.capture.iter_mut().for_each(|capture| capture.follow(next, committed.k, n));
+        }
         for held in open.shards.values_mut() {
             (held.epoch, held.frozen) = (committed.k, false);
         }

@@ -40,6 +40,7 @@ impl Log {
         for (shard, holding) in held {
             let Holding { epoch, leader_epoch } = *holding;
             open.shards.insert(*shard, Held { epoch, leader_epoch, frozen: false });
+            open.begun.insert(*shard);
             self.insert_groups(groups, *shard, recovered.groups.remove(shard).unwrap_or_default());
             groups.shares.insert(*shard, shares.remove(shard).unwrap_or_default());
         }
@@ -61,7 +62,7 @@ impl Log {
             return false;
         }
         let again: BTreeSet<_> = held.iter().map(|(shard, _)| *shard).collect();
-        self.forget(&mut open, |shard, _| !again.contains(&shard));
+        self.forget(&mut open, |decided| !again.contains(&decided.shard));
         groups.drop_shards(|shard| again.contains(&shard));
         self.insert_shards(&mut groups, &mut open, held, recovered);
         self.checkpointing.want();
@@ -192,6 +193,6 @@ impl Log {
         let mut open = self.open.lock();
         groups.drop_shards(|shard| shards.contains(&shard));
         open.shards.retain(|shard, _| !shards.contains(shard));
-        self.forget(&mut open, |shard, _| !shards.contains(&shard));
+        self.forget(&mut open, |decided| !shards.contains(&decided.shard));
     }
 }

@@ -4,7 +4,7 @@
 //! what it writes are one. What is told of a share partition waits until all that it wrote is committed (I10);
 //! a rejection, until a slot is that was begun after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tiering::format::share::Shares;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 
-use super::{Log, NotLeader, Ticket, Waiter, groups};
+use super::{Log, NotLeader, Permit, Ticket, Waiter, groups};
 
 /// The share partitions of one shard.
 struct Held {
@@ -36,6 +36,8 @@ impl Held {
 #[derive(Default)]
 pub(super) struct State {
     shards: BTreeMap<ShardId, Held>,
+    /// The share partitions that have changed since the last capture, or have gone.
+    changed: BTreeSet<(ShardId, SharePartitionId)>,
     /// By share partition: the last slot that it wrote to, while that is not committed.
     writes: BTreeMap<SharePartitionId, Ticket>,
     /// Who waits for records.
@@ -43,13 +45,15 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a checkpoint holds of these shards.
-    pub(super) fn durable(&self) -> BTreeMap<ShardId, Shares> {
-        let durable = self.shards.iter().map(|(shard, held)| (*shard, held.durable()));
-        durable.filter(|(_, shares)| !shares.is_empty()).collect()
+    /// The share partitions that have changed since this was last asked, as a checkpoint holds them: none for one
+    /// that has gone.
+    pub(super) fn take_changed(&mut self) -> Vec<(ShardId, SharePartitionId, Option<Arc<SharePartition>>)> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let of = |shard, id: &SharePartitionId| self.shards.get(&shard)?.shard.part(id).cloned();
+        changed.map(|(shard, id)| (shard, id.clone(), of(shard, &id))).collect()
     }
 
-    /// What a RELEASE holds of a shard.
+    /// What a RELEASE or the first checkpoint holds of a shard.
     pub(super) fn durable_of(&self, shard: ShardId) -> Shares {
         self.shards.get(&shard).map(Held::durable).unwrap_or_default()
     }
@@ -80,7 +84,11 @@ impl State {
 
     /// Forgets the share partitions that `gone` names.
     pub(super) fn forget(&mut self, gone: impl Fn(&SharePartitionId) -> bool) {
-        self.shards.values_mut().for_each(|held| held.shard.forget(&gone));
+        for (id, held) in &mut self.shards {
+            let forgotten = held.shard.parts().map(|(part, _)| part).filter(|part| gone(part));
+            self.changed.extend(forgotten.map(|part| (*id, part.clone())));
+            held.shard.forget(&gone);
+        }
     }
 
     /// When something is due.
@@ -124,8 +132,14 @@ impl Log {
         self.groups.lock().around.share_settings(group)
     }
 
-    /// Asks a share partition. Fails if its partition is not this session's.
-    pub fn share(&self, id: &SharePartitionId, request: Request) -> Result<Decided, NotLeader> {
+    /// Asks a share partition. Fails if its partition is not this session's. `permit` is held until what is written
+    /// is committed.
+    pub fn share(
+        &self,
+        id: &SharePartitionId,
+        request: Request,
+        permit: Option<Permit>,
+    ) -> Result<Decided, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
         let shard = self.shards.of_partition(id.partition);
         let mut groups = self.groups.lock();
@@ -138,7 +152,7 @@ impl Log {
         if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
             self.groups.due_earlier();
         }
-        self.perform_shares(&mut groups, shard, effects)?.ok_or(NotLeader)
+        self.perform_shares(&mut groups, shard, effects, permit)?.ok_or(NotLeader)
     }
 
     /// Where a share partition is to be read next.
@@ -195,7 +209,7 @@ impl Log {
         }
         for (shard, effects) in ticked {
             // Of a session that has ended nothing is wanted any more.
-            let _ = self.perform_shares(groups, shard, effects);
+            let _ = self.perform_shares(groups, shard, effects, None);
         }
     }
 
@@ -205,19 +219,26 @@ impl Log {
         groups: &mut groups::State,
         shard: ShardId,
         effects: Vec<Effect>,
+        permit: Option<Permit>,
     ) -> Result<Option<Decided>, NotLeader> {
         let state = &mut groups.shares;
         let mut open = self.open.lock();
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
         // A session that has ended takes along what was decided. Its share partitions are about to be dropped.
         let held = held.filter(|_| !open.ended).ok_or(NotLeader)?;
+        // What one step writes stays in one slot.
+        open.make_room(0);
         let was_wanted = open.is_wanted();
+        if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
+            open.permits.extend(permit);
+        }
         let mut decided = None;
         for effect in effects {
             match effect {
                 Effect::Write { id, changes } => {
                     open.written += changes.len() as u64;
                     open.builder.push(Record::Share { epoch: held.epoch, id: id.clone(), changes });
+                    state.changed.insert((shard, id.clone()));
                     state.writes.insert(id, open.stub.ticket());
                 }
                 Effect::Wake(id) => {

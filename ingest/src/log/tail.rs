@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use super::Partition;
 
+/// What a batch takes beside its bytes.
+const PER_BATCH: usize = 192;
+
 struct Slot {
+    /// Of records, and of what keeps them.
     bytes: usize,
     /// Partitions with batches in the slot, and how many.
     batches: Vec<(Arc<Partition>, usize)>,
@@ -32,6 +36,7 @@ impl Tail {
         if batches.is_empty() {
             return;
         }
+        let bytes = bytes + batches.iter().map(|(_, count)| count * PER_BATCH).sum::<usize>();
         self.bytes += bytes;
         self.slots.push_back(Slot { bytes, batches });
         while self.bytes > self.capacity {

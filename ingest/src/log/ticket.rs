@@ -41,6 +41,12 @@ impl Ticket {
 #[derive(Debug)]
 pub(super) struct Stub(watch::Sender<State>);
 
+impl Default for Stub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Stub {
     pub(super) fn new() -> Self {
         Self(watch::Sender::new(State::Pending))

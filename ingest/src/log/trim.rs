@@ -47,6 +47,8 @@ impl Log {
         let log_start = decided.state.log_start;
         if let Ok(Some(trimmed)) = event {
             let (id, epoch) = (partition.id(), held.epoch);
+            open.touch(partition.index());
+            open.make_room(0);
             open.builder.push(Record::Trim { partition: id, epoch, trimmed });
             if mutant::is(Mutant::ShowTrimsEarly) {
                 partition.trim(trimmed);

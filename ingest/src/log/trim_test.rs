@@ -140,8 +140,8 @@ async fn a_checkpoint_on_its_way_does_not_bring_back_what_is_trimmed() {
         running.settle().await;
     }
     let capture = {
-        let groups = running.log.groups.lock();
-        crate::log::checkpoint::Capture::of(&running.log.open.lock(), &groups)
+        let mut groups = running.log.groups.lock();
+        crate::log::checkpoint::Capture::take(&mut running.log.open.lock(), &mut groups)
     };
     let writing = running.log.checkpoint(capture);
     running.trim(3).after.committed().await.expect("committed");

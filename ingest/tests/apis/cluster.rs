@@ -1,5 +1,8 @@
 //! Several nodes on one store, in simulated time.
 
+mod denied;
+mod way;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use protocol::messages::incremental_alter_configs::{AlterConfigsResource, Altera
 use protocol::messages::{
     CreatePartitionsRequest, FetchRequest, IncrementalAlterConfigsRequest, MetadataRequest,
 };
-use tiering::seams::{Clock, Entropy, Lapses};
+use tiering::seams::{Clock, Entropy};
 use tiering::store::{MemoryStore, Store, StoreKind};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -27,6 +30,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, idempotent};
 use crate::node::{LISTENER, NOW, config};
+
+mod damage;
+mod flips;
 
 const PARTITIONS: i32 = 12;
 
@@ -39,6 +45,7 @@ struct Network {
 
 pub(crate) struct World {
     objects: Arc<MemoryStore>,
+    denied: way::Denied,
     network: Arc<Mutex<Network>>,
     nodes: BTreeMap<i32, Running>,
     pub(crate) rotate_after: Duration,
@@ -67,7 +74,13 @@ fn accept(broker: &Arc<Broker>) -> tokio::io::DuplexStream {
 impl World {
     pub(crate) fn new() -> Self {
         let rotate_after = Duration::from_secs(900);
-        Self { objects: Arc::default(), network: Arc::default(), nodes: BTreeMap::new(), rotate_after }
+        Self {
+            objects: Arc::default(),
+            denied: Arc::default(),
+            network: Arc::default(),
+            nodes: BTreeMap::new(),
+            rotate_after,
+        }
     }
 
     /// How a node reaches the others: refused where nobody is, silence where the network is cut.
@@ -90,21 +103,26 @@ impl World {
         })
     }
 
-    pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
+    /// A node that has not been started.
+    fn broker(&self, node: i32) -> Arc<Broker> {
         let mut config = BrokerConfig { node_id: Some(NodeId(node)), rack: None, ..config() };
         config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
-        let store = self.objects.clone();
-        let broker = Broker::new(BrokerParts {
+        let (inner, denied) = (Arc::clone(&self.objects), Arc::clone(&self.denied));
+        let store = Arc::new(way::Way { inner, node, denied });
+        Broker::new(BrokerParts {
             store: Store::new(StoreKind::Memory, store.clone(), store),
             config,
             clock: Clock::new(move || NOW + started + began.elapsed().as_millis() as i64),
             entropy: Entropy::from_seed(node as u64 * 1000 + Instant::now().elapsed().subsec_nanos() as u64),
-            lapses: Lapses::none(),
             metrics: Metrics::register(&mut Default::default()),
             connect: self.connect(node),
-        });
+        })
+    }
+
+    pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
+        let broker = self.broker(node);
         let stop = CancellationToken::new();
         let (running, stopping) = (Arc::clone(&broker), stop.clone());
         let task = tokio::spawn(async move { running.run(stopping).await.expect("the node starts") });

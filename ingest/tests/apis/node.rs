@@ -10,8 +10,9 @@ use ingest::broker::{Broker, BrokerConfig, BrokerParts};
 use ingest::connection;
 use ingest::log::LogConfig;
 use ingest::metrics::Metrics;
-use tiering::seams::{Clock, Entropy, Lapses};
+use tiering::seams::{Clock, Entropy};
 use tiering::store::{Store, StoreKind};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
@@ -31,6 +32,7 @@ pub(crate) struct Node {
     pub(crate) store: Arc<Unreliable>,
     pub(crate) clock: Arc<AtomicI64>,
     pub(crate) stop: CancellationToken,
+    ending: CancellationToken,
 }
 
 /// The configuration of a node that answers at once and forgets nothing.
@@ -41,6 +43,8 @@ pub(crate) fn config() -> BrokerConfig {
         default_replication_factor: 1,
         max_request_bytes: 8 << 20,
         request_memory: 16 << 20,
+        answer_memory: 16 << 20,
+        unpack_memory: 16 << 20,
         idle_timeout: Duration::from_secs(600),
         stall_timeout: Duration::from_secs(30),
         max_connections: 100,
@@ -81,26 +85,44 @@ impl Node {
 
     /// A node that does nothing yet.
     pub(crate) fn not_started(config: BrokerConfig) -> Self {
-        let store = Unreliable::new();
-        let clock = Arc::new(AtomicI64::new(NOW));
+        Self::over(Unreliable::new(), config, NOW, 1)
+    }
+
+    fn over(store: Arc<Unreliable>, config: BrokerConfig, now: i64, seed: u64) -> Self {
+        let clock = Arc::new(AtomicI64::new(now));
         let time = Arc::clone(&clock);
         let broker = Broker::new(BrokerParts {
             store: Store::new(StoreKind::Memory, Arc::clone(&store) as Arc<_>, Arc::clone(&store) as Arc<_>),
             config,
             clock: Clock::new(move || time.load(Ordering::Relaxed)),
-            entropy: Entropy::from_seed(1),
-            lapses: Lapses::none(),
+            entropy: Entropy::from_seed(seed),
             metrics: Metrics::register(&mut Default::default()),
             connect: Arc::new(|_| {
                 Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
             }),
         });
-        Self { broker, store, clock, stop: CancellationToken::new() }
+        let (stop, ending) = Default::default();
+        Self { broker, store, clock, stop, ending }
     }
 
     pub(crate) fn run(&self) {
-        let broker = Arc::clone(&self.broker);
-        tokio::spawn(async move { broker.run(CancellationToken::new()).await });
+        let (broker, ending) = (Arc::clone(&self.broker), self.ending.clone());
+        tokio::spawn(async move { broker.run(ending).await });
+    }
+
+    /// Ends the node in good order; another begins on its store, with a clock that is so much later.
+    pub(crate) async fn restart(self, later_ms: i64) -> Self {
+        self.ending.cancel();
+        while self.broker.is_serving() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        // It has yet to record its end.
+        sleep(Duration::from_secs(1)).await;
+        let now = self.clock.load(Ordering::Relaxed) + later_ms;
+        let next = Self::over(self.store, self.broker.config().clone(), now, 2);
+        next.run();
+        next.broker.ready().await.expect("the node starts");
+        next
     }
 
     /// A connection.

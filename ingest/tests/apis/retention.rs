@@ -300,11 +300,90 @@ async fn records_that_are_too_old_are_dropped() {
         node.clock.store(NOW + 65_001, Ordering::Relaxed);
         sleep(Duration::from_secs(2)).await;
         assert_eq!(listed(&mut client, "t", EARLIEST_TIMESTAMP).await.0, 4, "the last batch, too");
-        node.clock.store(i64::MAX, Ordering::Relaxed);
-        sleep(Duration::from_secs(2)).await;
+        node.clock.fetch_add(400 * DAY, Ordering::Relaxed);
+        pass(&node, 62).await;
         for topic in ["compacted", "forever"] {
-            assert_eq!(listed(&mut client, topic, EARLIEST_TIMESTAMP).await.0, 0, "{topic}");
+            assert_eq!(range(&node, topic).await.0, 0, "{topic}");
         }
+    }
+}
+
+/// Time passes for both clocks of the node.
+async fn pass(node: &Node, minutes: i64) {
+    for _ in 0..minutes * 6 {
+        sleep(Duration::from_secs(10)).await;
+        node.clock.fetch_add(10_000, Ordering::Relaxed);
+    }
+}
+
+/// The first offset of a topic's log, and its end.
+async fn range(node: &Node, topic: &str) -> (i64, i64) {
+    let mut client = node.connect();
+    let first = listed(&mut client, topic, EARLIEST_TIMESTAMP).await.0;
+    (first, listed(&mut client, topic, LATEST_TIMESTAMP).await.0)
+}
+
+const DAY: i64 = 24 * 3_600_000;
+
+/// What is deleted is gone for good: a clock that is wrong for a while must not have anything deleted.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_too_old_while_the_clock_may_be_wrong() {
+    let (week, most) = ((7 * DAY).to_string(), (2 * size(&["a"])).to_string());
+    let node = impatient(1000).await;
+    let mut client = node.with_configured("t", 1, &[("retention.ms", &week)]).await;
+    client.create_topic("large", 1, &[("retention.ms", &week), ("retention.bytes", &most)]).await;
+    client.produce("t", batch(&["a"])).await;
+    pass(&node, 5).await;
+    // For some seconds, and then for most of an hour.
+    for (minutes, end) in [(0, 3), (55, 6)] {
+        node.clock.fetch_add(8 * DAY, Ordering::Relaxed);
+        sleep(Duration::from_secs(5)).await;
+        for _ in 0..3 {
+            node.connect().produce("large", batch(&["a"])).await;
+        }
+        pass(&node, minutes).await;
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(range(&node, "t").await, (0, 1));
+        assert_eq!(range(&node, "large").await, (end - 2, end), "there are too many, whatever the time");
+        node.clock.fetch_sub(8 * DAY, Ordering::Relaxed);
+        sleep(Duration::from_secs(5)).await;
+    }
+    // The week passes, or so both clocks say.
+    node.clock.fetch_add(8 * DAY, Ordering::Relaxed);
+    pass(&node, 59).await;
+    assert_eq!(range(&node, "t").await, (0, 1));
+    pass(&node, 3).await;
+    assert_eq!(range(&node, "t").await, (1, 1));
+}
+
+/// A producer that is forgotten is not recognised when it sends something again.
+#[tokio::test(start_paused = true)]
+async fn no_producer_is_forgotten_while_the_clock_may_be_wrong() {
+    let node = impatient(1000).await;
+    let mut client = node.with_topic("t", 1).await;
+    client.produce("t", idempotent(7, 0, 0, 1)).await;
+    pass(&node, 15).await;
+    node.clock.fetch_add(2 * DAY, Ordering::Relaxed);
+    pass(&node, 25).await;
+    node.connect().produce("t", idempotent(7, 0, 0, 1)).await;
+    assert_eq!(range(&node, "t").await, (0, 1), "it is a duplicate");
+    pass(&node, 60).await;
+    node.connect().produce("t", idempotent(7, 0, 0, 1)).await;
+    assert_eq!(range(&node, "t").await, (0, 2), "its producer was forgotten");
+}
+
+/// A node whose clock is wrong from the start has something to compare it with.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_starts_with_a_wrong_clock_deletes_nothing_at_once() {
+    for (ahead, first) in [(0, 1), (2 * DAY, 0)] {
+        let node = impatient(1000).await;
+        let mut client = node.with_configured("t", 1, &[("retention.ms", "60000")]).await;
+        client.produce("t", batch(&["a"])).await;
+        let node = node.restart(120_000 + ahead).await;
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(range(&node, "t").await, (first, 1), "{ahead} ms ahead");
+        pass(&node, 62).await;
+        assert_eq!(range(&node, "t").await, (1, 1));
     }
 }
 

@@ -26,8 +26,11 @@ pub struct PeerPingResponse {
     pub process_id: Uuid,
     /// The next metadata entry, as the node knows it: it has acted on all before.
     pub metadata_next: i64,
-    /// Milliseconds since the store last answered the node.
+    /// Milliseconds since the store last answered the node, or for which it has not confirmed a write; −1 if it
+    /// never answered.
     pub store_age_ms: i64,
+    /// Milliseconds since the store last confirmed a write of the node's; −1 if it never did.
+    pub confirmed_age_ms: i64,
     /// Bytes of records that the node took and gave per second of late.
     pub bytes_per_second: i64,
 }
@@ -76,9 +79,13 @@ pub struct PeerStatusResponse {
     pub uptime_ms: i64,
     /// The next metadata entry, as the node knows it: it has acted on all before.
     pub metadata_next: i64,
-    /// Milliseconds since the store last answered the node; −1 if it never did.
+    /// Milliseconds since the store last answered the node, or for which it has not confirmed a write; −1 if it
+    /// never answered.
     #[field(default = "-1")]
     pub store_age_ms: i64,
+    /// What keeps the store from confirming a write; null while writes get through.
+    #[field(nullable = "0..")]
+    pub store_trouble: Option<Str>,
     /// Shards that it holds.
     pub shards: i32,
     /// Partitions that it holds, as far as anybody asked for them.
@@ -105,6 +112,19 @@ pub struct PeerStatusResponse {
     pub unassigned_shards: i32,
     /// The open sessions.
     pub sessions: Vec<PeerSession>,
+    /// Shards that are assigned to the node and not served, because their state can't be rebuilt.
+    pub unserved_shards: i32,
+    /// Some of them, and why.
+    pub unserved: Vec<PeerUnserved>,
+}
+
+/// A shard that is not served.
+#[derive(Wire, Debug, Clone, PartialEq, Eq)]
+pub struct PeerUnserved {
+    /// The shard.
+    pub shard: i32,
+    /// Why it can't be rebuilt: names the object.
+    pub error: Str,
 }
 
 /// Requests to the store of one kind.

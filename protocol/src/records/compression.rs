@@ -82,16 +82,12 @@ impl Compression {
         match self {
             Self::None => Ok(input.to_vec()),
             Self::Gzip => {
-                let level = level.and_then(|level| u32::try_from(level).ok()).filter(|level| *level <= 9);
-                let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
-                let mut encoder = GzEncoder::new(Vec::new(), level);
+                let mut encoder = GzEncoder::new(Vec::new(), gzip_level(level));
                 encoder.write_all(input).and_then(|()| encoder.finish()).map_err(|error| self.broken(error))
             }
             Self::Snappy => snappy::compress(input),
             Self::Lz4 => {
-                // Kafka's Java client reads independent blocks only.
-                let info = FrameInfo::new().block_mode(BlockMode::Independent).block_size(BlockSize::Max64KB);
-                let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
+                let mut encoder = FrameEncoder::with_frame_info(lz4_frame(), Vec::new());
                 encoder.write_all(input).map_err(|error| self.broken(error))?;
                 encoder.finish().map_err(|error| self.broken(error))
             }
@@ -119,9 +115,20 @@ impl Compression {
         }
     }
 
-    fn broken(self, reason: impl fmt::Display) -> BatchError {
+    pub(super) fn broken(self, reason: impl fmt::Display) -> BatchError {
         BatchError::Compression { codec: self, reason: reason.to_string() }
     }
+}
+
+/// The level, if gzip knows it.
+pub(super) fn gzip_level(level: Option<i32>) -> flate2::Compression {
+    let level = level.and_then(|level| u32::try_from(level).ok()).filter(|level| *level <= 9);
+    level.map_or_else(flate2::Compression::default, flate2::Compression::new)
+}
+
+/// Kafka's Java client reads independent blocks only.
+pub(super) fn lz4_frame() -> FrameInfo {
+    FrameInfo::new().block_mode(BlockMode::Independent).block_size(BlockSize::Max64KB)
 }
 
 /// Decompresses in one step, without the window that a stream may ask for, doubling the destination as long as

@@ -9,11 +9,14 @@ mod compression;
 mod cursor;
 mod error;
 mod header;
+mod pass;
 mod record;
 mod snappy;
+mod stream;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod transcode;
 
 pub use batch::{Batch, Batches};
 pub use builder::BatchBuilder;

@@ -25,6 +25,8 @@ pub struct RecordSummary {
 pub struct RecordGlance {
     /// Place of the record, from 0.
     pub index: i32,
+    /// Its offset, after the batch's first.
+    pub offset_delta: i32,
     /// Whether it has a key.
     pub has_key: bool,
     /// Its timestamp, in milliseconds since 1970.
@@ -79,7 +81,7 @@ impl Batch {
                 return Err(problem("offsets are not contiguous"));
             }
             let timestamp = header.timestamp(record.timestamp_delta);
-            each(RecordGlance { index, has_key: record.key.is_some(), timestamp });
+            each(RecordGlance { index, offset_delta: index, has_key: record.key.is_some(), timestamp });
             summary.min_timestamp = summary.min_timestamp.min(timestamp);
             if timestamp > summary.max_timestamp {
                 (summary.max_timestamp, summary.max_timestamp_offset_delta) = (timestamp, index);

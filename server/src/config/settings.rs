@@ -66,9 +66,9 @@ settings! {
         s3_path_style "s3-path-style": bool, "BOOL", "true where an endpoint is set, otherwise false",
             "Whether the bucket is named in the path of a request instead of the host";
         store_attempt_timeout "store-attempt-timeout": Span, "DURATION", "10s",
-            "How long one attempt to write a slot may take before the same bytes are sent again. Longer lets slow links finish; shorter notices a lost answer sooner";
+            "How long one attempt to write an object may make no progress before the same bytes are sent again, besides 1 s for each MiB of them. After each time-out an object is given twice as long, up to 1 s for each 16 KiB. Longer spares slow links bytes that are sent twice; shorter notices a lost answer sooner";
         store_hedge "store-hedge": HedgeSetting, "DURATION|off", "2s on networks, otherwise off",
-            "When a write without an answer is sent a second time beside the first. Shorter cuts the slowest acknowledgements, and costs a PUT each time";
+            "When a write that makes no progress is sent a second time beside the first. Above 1 MiB it takes 1 s longer for each MiB, and one such write at a time is sent again. Shorter cuts the slowest acknowledgements, and costs a PUT each time";
     }
     "Network" {
         listen "listen": ListenerSpecs, "[NAME=]ADDR:PORT,...", "0.0.0.0:9092",
@@ -108,10 +108,8 @@ settings! {
         window "window": u64, "N", "4 on memory:// and file://, 16 on networks",
             "How many writes may be on their way at once, 1 to 64. More keep up with a slow store, and lengthen recovery";
         slot_size "slot-size": ByteSize, "SIZE", "8MiB",
-            "An object is written when it has this many bytes, however short the linger. Larger costs fewer PUTs under load, and memory";
-        request_memory "request-memory": ByteSize, "SIZE", "256MiB",
-            "Memory for requests that are being read or not yet durable. Producers over it wait. At least max-request-size";
-        max_request_size "max-request-size": ByteSize, "SIZE", "100MiB",
+            "An object is written when it has this many bytes, however short the linger, and takes no more but for a single larger batch. Larger costs fewer PUTs under load, and memory";
+        max_request_size "max-request-size": ByteSize, "SIZE", "100MiB, or request-memory where that is less",
             "The largest request (Kafka's socket.request.max.bytes)";
         checkpoint_slots "checkpoint-slots": u64, "N", "2048 on memory:// and file://, 256 on networks",
             "A checkpoint is written after this many objects. More cost fewer PUTs, and a longer recovery";
@@ -124,11 +122,19 @@ settings! {
         retention_check_interval "retention-check-interval": Span, "DURATION", "5m",
             "How often records are looked for that their topics' retention.ms and retention.bytes do not want kept (Kafka's log.retention.check.interval.ms). Shorter follows them more closely; each time that a partition has something to drop, it takes part in a PUT";
     }
-    "Reading" {
-        tail_memory "tail-memory": ByteSize, "SIZE", "128MiB",
+    "Memory" {
+        memory "memory": ByteSize, "SIZE", "1GiB",
+            "What the process takes at most. The parts below are shares of it unless they are set, and may be 7/8 of it together; the rest is for connections, for what partitions, producers and groups are, for slots on their way from the store, and for the allocator. What is over a part waits in its turn. At least 64MiB; a machine or container needs some more for the kernel's socket buffers";
+        request_memory "request-memory": ByteSize, "SIZE", "1/4 of memory",
+            "Memory for requests that are being read or not yet durable, and for what groups write. Producers over it wait. At least max-request-size";
+        answer_memory "answer-memory": ByteSize, "SIZE", "1/4 of memory",
+            "Memory for answers that are being read or sent. Where little is free, fetches get less, but a batch at least, and wait if nothing is; a client that does not take what it was answered while others wait is disconnected after 10s";
+        unpack_memory "unpack-memory": ByteSize, "SIZE", "1/16 of memory",
+            "Memory for looking into batches: offsets by time, and topics that are compacted, check timestamps or have a codec of their own. Less makes more of them wait";
+        tail_memory "tail-memory": ByteSize, "SIZE", "1/8 of memory",
             "Memory for what was written last, which consumers at the end read without asking the store";
-        read_cache "read-cache": ByteSize, "SIZE", "64MiB",
-            "Memory for what is read from the store. Less costs more GETs when many consumers read the same old records";
+        read_cache "read-cache": ByteSize, "SIZE", "1/16 of memory",
+            "Memory for what is read from the store; as much again, and 16MiB at least, is taken while it is fetched. Less costs more GETs when many consumers read the same old records";
     }
     "Logging" {
         log_format "log-format": LogFormat, "auto|text|json", "auto",

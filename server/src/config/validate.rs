@@ -10,6 +10,7 @@ use tiering::store::{Hedge, StoreKind, StoreOptions, StoreUrl};
 
 use super::layers::Usage;
 use super::listeners::{Listener, listeners};
+use super::memory::Memory;
 use super::settings::{Settings, definition};
 use super::units::{AddressSpec, ByteSize, Span};
 
@@ -107,7 +108,7 @@ const ROTATE_BYTES: u64 = 64 << 30;
 const PRODUCER_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The value that was configured, or the default from the table.
-fn given<T: FromStr>(key: &str, value: Option<T>) -> Result<T, Usage> {
+pub(super) fn given<T: FromStr>(key: &str, value: Option<T>) -> Result<T, Usage> {
     let default = || definition(key).and_then(|definition| definition.default.parse().ok());
     value.or_else(default).ok_or_else(|| Usage(format!("{key} has no default: set it")))
 }
@@ -119,7 +120,7 @@ fn within<T: PartialOrd + std::fmt::Display>(key: &str, value: T, least: T, most
     Ok(value)
 }
 
-fn bytes(key: &str, value: Option<ByteSize>, least: u64, most: u64) -> Result<usize, Usage> {
+pub(super) fn bytes(key: &str, value: Option<ByteSize>, least: u64, most: u64) -> Result<usize, Usage> {
     let size = within(key, given(key, value)?, ByteSize(least), ByteSize(most))?;
     usize::try_from(size.0).map_err(|_| Usage(format!("{key} is more than this machine can address")))
 }
@@ -141,6 +142,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 impl Settings {
     /// Fails on values that make no sense, alone or together.
     pub(super) fn validate(self) -> Result<Serve, Usage> {
+        let memory = Memory::of(&self)?;
         let store = given("store", self.store)?;
         let kind = store.kind();
         let store_options = StoreOptions {
@@ -165,9 +167,9 @@ impl Settings {
             tracing_subscriber::EnvFilter::try_new(filter)
                 .map_err(|error| Usage(format!("log-level {filter:?}: {error}")))?;
         }
-        let max_request_bytes = bytes("max-request-size", self.max_request_size, 1 << 10, 1 << 31)?;
-        let request_memory = bytes("request-memory", self.request_memory, 1 << 20, 1 << 40)?;
-        if request_memory < max_request_bytes {
+        let largest = self.max_request_size.unwrap_or(ByteSize((memory.requests as u64).min(100 << 20)));
+        let max_request_bytes = bytes("max-request-size", Some(largest), 1 << 10, 1 << 31)?;
+        if memory.requests < max_request_bytes {
             return Err(Usage(
                 "request-memory is less than max-request-size: the largest request would wait for ever"
                     .to_owned(),
@@ -179,7 +181,7 @@ impl Settings {
             window: self
                 .window
                 .map_or(kind.default_window(), |window| usize::try_from(window).unwrap_or(usize::MAX)),
-            tail_bytes: bytes("tail-memory", self.tail_memory, 0, 1 << 40)?,
+            tail_bytes: memory.tail,
             checkpoint_slots: self.checkpoint_slots.unwrap_or(checkpoint_slots(kind)),
             rotate_after: span("rotate-after", self.rotate_after, 1000 * MILLISECOND, 365 * DAY)?,
             rotate_slots: ROTATE_SLOTS,
@@ -204,7 +206,9 @@ impl Settings {
                 i16::MAX,
             )?,
             max_request_bytes,
-            request_memory,
+            request_memory: memory.requests,
+            answer_memory: memory.answers,
+            unpack_memory: memory.unpacking,
             idle_timeout: span("idle-timeout", self.idle_timeout, 1000 * MILLISECOND, 365 * DAY)?,
             stall_timeout: span("stall-timeout", self.stall_timeout, 100 * MILLISECOND, DAY)?,
             max_connections: usize::try_from(within(
@@ -226,7 +230,7 @@ impl Settings {
                 DAY,
             )?,
             producer_check_interval: PRODUCER_CHECK_INTERVAL,
-            read_cache_bytes: bytes("read-cache", self.read_cache, 0, 1 << 40)? as u64,
+            read_cache_bytes: memory.cache as u64,
         };
         let listeners = listeners(given("listen", self.listen)?, self.advertise, self.inter_node_listener)?;
         let is_asked_for = self.http.is_some();
@@ -299,7 +303,7 @@ mod tests {
             (&[("linger", "5m")], "linger is 5m: it must be from 0s to 1m"),
             (&[("slot-size", "1KiB")], "slot-size is 1KiB: it must be from 64KiB to 1GiB"),
             (
-                &[("request-memory", "50MiB")],
+                &[("request-memory", "50MiB"), ("max-request-size", "60MiB")],
                 "request-memory is less than max-request-size: the largest request would wait for ever",
             ),
             (

@@ -16,7 +16,7 @@ use tiering::store::Store;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use super::metrics::{Process, StoreRequests};
+use super::metrics::{MemoryParts, Process, StoreRequests};
 
 /// How long the store may take to answer before the node counts as cut off.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
@@ -40,7 +40,10 @@ impl Node {
 
     /// The store is open.
     pub(super) fn opened(&self, store: Store, broker: Arc<Broker>) {
-        self.registry.write().register_collector(Box::new(StoreRequests(store)));
+        let mut registry = self.registry.write();
+        registry.register_collector(Box::new(StoreRequests(store)));
+        registry.register_collector(Box::new(MemoryParts(Arc::clone(&broker))));
+        drop(registry);
         self.broker.get_or_init(|| broker);
     }
 }

@@ -1,7 +1,9 @@
 //! Metrics that no crate below keeps itself: what the store was asked and what that costs, and the process.
 
 use std::fmt;
+use std::sync::Arc;
 
+use ingest::broker::Broker;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -48,6 +50,44 @@ impl Collector for StoreRequests {
         let cost =
             encoder.encode_descriptor("tidelog_store_s3_cost_dollars", meaning, None, MetricType::Counter)?;
         ConstCounter::new(metrics.s3_cost()).encode(cost)
+    }
+}
+
+/// The parts of a node's memory.
+pub(super) struct MemoryParts(pub(super) Arc<Broker>);
+
+impl fmt::Debug for MemoryParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryParts").finish_non_exhaustive()
+    }
+}
+
+impl Collector for MemoryParts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let broker = &self.0;
+        let pools =
+            [("requests", broker.memory()), ("answers", broker.answers()), ("unpacking", broker.unpacking())];
+        let taken = pools.map(|(part, pool)| (part, pool.size() - pool.available(), pool.size()));
+        let tail = broker.log().map_or(0, |log| log.tail_bytes());
+        let cached = usize::try_from(broker.cached_bytes()).unwrap_or(usize::MAX);
+        let cache = usize::try_from(broker.config().read_cache_bytes).unwrap_or(usize::MAX);
+        let kept = [("tail", tail, broker.config().log.tail_bytes), ("cache", cached, cache)];
+        let parts = || taken.iter().chain(&kept);
+        let mut family = |name, meaning, values: &mut dyn Iterator<Item = (&'static str, usize)>| {
+            let mut family = encoder.encode_descriptor(name, meaning, None, MetricType::Gauge)?;
+            for (part, value) in values {
+                let labels = [("part", part)];
+                let value = i64::try_from(value).unwrap_or(i64::MAX);
+                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+            Ok::<_, fmt::Error>(())
+        };
+        let mut each = parts().map(|(part, taken, _)| (*part, *taken));
+        family("tidelog_memory_bytes", "Bytes of memory that are taken, by part", &mut each)?;
+        let mut each = parts().map(|(part, _, size)| (*part, *size));
+        family("tidelog_memory_limit_bytes", "Bytes of memory that may be taken, by part", &mut each)?;
+        let mut each = pools.iter().map(|(part, pool)| (*part, pool.waiting()));
+        family("tidelog_memory_waiting", "How many wait for memory, by part", &mut each)
     }
 }
 

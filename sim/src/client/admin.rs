@@ -23,8 +23,10 @@ pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: b
         value: Some(value.into()),
     };
     let timestamps = log_append_time.then(|| config("message.timestamp.type", "LogAppendTime".to_owned()));
-    // Records have timestamps of no meaning.
-    let kept = [config("retention.ms", "-1".to_owned()), config("retention.bytes", topic.keeps.to_string())];
+    // Producers' timestamps have no meaning. Those of nodes are younger than a week, whatever clocks say.
+    let kept_ms = if log_append_time { "604800000" } else { "-1" };
+    let kept =
+        [config("retention.ms", kept_ms.to_owned()), config("retention.bytes", topic.keeps.to_string())];
     if topic.keeps >= 0 {
         for partition in 0..topic.partitions {
             let (topic, offset) = (Some(Arc::clone(&topic.name)), i64::MAX);
@@ -46,6 +48,9 @@ pub async fn create_topic(client: &mut Client, topic: &Topic, log_append_time: b
             connection.ask(5, &request, PATIENCE).await
         };
         let code = answer.await.ok().and_then(|response| response.topics.first().map(|t| t.error_code));
+        if code == Some(ErrorCode::None.code()) {
+            client.tally.lock().created.push(Arc::clone(&topic.name));
+        }
         if [Some(ErrorCode::None.code()), Some(ErrorCode::TopicAlreadyExists.code())].contains(&code) {
             return;
         }

@@ -142,7 +142,8 @@ impl Careless {
         let name = self.client.topic(partition)?;
         let target = Target { topic: Arc::clone(&name), name, id: None, by_name: false };
         let (producer, first) = (self.client.number as i64, self.next);
-        let bytes = make(Recipe { producer, idempotent: None, first, count: 1, made_at: None }).ok()?;
+        let bytes =
+            make(Recipe { producer, idempotent: None, first, count: 1, padding: 0, made_at: None }).ok()?;
         self.next += 1;
         Some(Parcel { target, partition: partition.1, sequence: first, count: 1, bytes, plain: true })
     }

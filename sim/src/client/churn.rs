@@ -34,6 +34,8 @@ pub struct Churn {
     pub clients: usize,
     /// The most milliseconds between two things that one does.
     pub pause_ms: u64,
+    /// Whether nodes may read something damaged, and answer that they don't know what is wrong.
+    pub damages: bool,
 }
 
 /// One client.
@@ -43,6 +45,8 @@ struct Actor {
     atlas: Atlas,
     /// The id that it produces with, if it was given one.
     id: Option<i64>,
+    /// See [`Churn::damages`].
+    damages: bool,
     /// The number of its next record.
     next: i32,
     /// Sequence numbers, where it is idempotent.
@@ -54,7 +58,7 @@ struct Actor {
 /// Goes on until the run says otherwise.
 pub async fn churn(mut client: Client, yard: Shared, plan: Churn) {
     let twin = twin(&mut client);
-    let (mut one, mut other) = (Actor::new(client, &yard, 0), Actor::new(twin, &yard, 1 << 30));
+    let (mut one, mut other) = (Actor::new(client, &yard, plan, 0), Actor::new(twin, &yard, plan, 1 << 30));
     while one.client.is_running() {
         if one.id.is_none() {
             one.identify().await;
@@ -70,9 +74,10 @@ fn twin(client: &mut Client) -> Client {
 }
 
 impl Actor {
-    fn new(client: Client, yard: &Shared, next: i32) -> Self {
+    fn new(client: Client, yard: &Shared, plan: Churn, next: i32) -> Self {
         let (bases, doubtful) = <(BTreeMap<_, _>, BTreeSet<_>)>::default();
-        Self { client, yard: Arc::clone(yard), atlas: Atlas::default(), id: None, next, bases, doubtful }
+        let (yard, atlas, damages) = (Arc::clone(yard), Atlas::default(), plan.damages);
+        Self { client, yard, atlas, id: None, damages, next, bases, doubtful }
     }
 
     async fn identify(&mut self) {

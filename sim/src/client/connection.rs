@@ -13,6 +13,9 @@ use crate::network::{Host, Network, Socket};
 /// How long it takes a client to give up connecting.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long it takes a client to give up sending, where the node does not read on.
+const SEND: Duration = Duration::from_secs(20);
+
 /// A request that is not answered yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Due {
@@ -51,7 +54,7 @@ impl Connection {
         let mut bytes = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
         chunks.iter().for_each(|chunk| bytes.put_slice(chunk));
         bytes.truncate(most);
-        self.socket.write_all(&bytes).await?;
+        timeout(SEND, self.socket.write_all(&bytes)).await??;
         Ok(Due { correlation: self.next, version })
     }
 

@@ -106,7 +106,8 @@ impl Plain {
         let target = Target { topic: Arc::clone(&name), name, id: None, by_name: false };
         let count = self.client.rng.random_range(1..4);
         let (producer, first) = (self.client.number as i64, self.next);
-        let bytes = make(Recipe { producer, idempotent: None, first, count, made_at: None }).ok()?;
+        let bytes =
+            make(Recipe { producer, idempotent: None, first, count, padding: 0, made_at: None }).ok()?;
         self.next += count;
         Some(Parcel { target, partition: partition.1, sequence: first, count, bytes, plain: true })
     }

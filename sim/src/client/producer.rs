@@ -28,6 +28,8 @@ pub struct Pace {
     pub astray: f64,
     /// Whether a producer may be forgotten while it is there.
     pub forgotten: bool,
+    /// The bytes that each record has besides those that mean something.
+    pub padding: usize,
 }
 
 /// A batch that is not acknowledged.
@@ -84,7 +86,8 @@ impl Producer {
     fn recipe(&self, partition: PartitionIndex, base: i32, count: i32) -> Recipe {
         let first = self.first.get(&partition).copied().unwrap_or(0);
         let idempotent = Some((self.id, base - first));
-        Recipe { producer: self.client.number as i64, idempotent, first: base, count, made_at: None }
+        let (producer, padding) = (self.client.number as i64, self.pace.padding);
+        Recipe { producer, idempotent, first: base, count, padding, made_at: None }
     }
 
     /// Takes another id, and begins with it at what is not acknowledged.

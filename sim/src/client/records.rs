@@ -1,4 +1,4 @@
-//! Records of a run: their values are the producer's number and its number for the record.
+//! Records of a run: their values are the producer's number and its number for the record, and bytes of no meaning.
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -20,26 +20,28 @@ pub(super) struct Recipe {
     pub(super) first: i32,
     /// How many records there are.
     pub(super) count: i32,
+    /// The bytes that each has besides those that mean something.
+    pub(super) padding: usize,
     /// When they were made (ms since 1970); if not told, it is of no meaning.
     pub(super) made_at: Option<i64>,
 }
 
 /// A batch of an idempotent producer: `count` records from `base` on.
 pub fn encode(producer: i64, id: i64, base: i32, count: i32) -> anyhow::Result<Bytes> {
-    make(Recipe { producer, idempotent: Some((id, base)), first: base, count, made_at: None })
+    make(Recipe { producer, idempotent: Some((id, base)), first: base, count, padding: 0, made_at: None })
 }
 
 /// A batch.
 pub(super) fn make(recipe: Recipe) -> anyhow::Result<Bytes> {
-    let Recipe { producer, idempotent, first, count, made_at } = recipe;
+    let Recipe { producer, idempotent, first, count, padding, made_at } = recipe;
     let mut builder = BatchBuilder::new();
     if let Some((id, base)) = idempotent {
         builder = builder.producer(id, 0, base);
     }
+    let mut value = vec![0; 12 + padding];
     for sequence in first..first + count {
-        let mut value = [0; 12];
         value[..8].copy_from_slice(&producer.to_be_bytes());
-        value[8..].copy_from_slice(&sequence.to_be_bytes());
+        value[8..12].copy_from_slice(&sequence.to_be_bytes());
         builder.push(made_at.unwrap_or(sequence.into()), None, Some(&value), &[]);
     }
     Ok(builder.build()?)
@@ -55,8 +57,9 @@ pub fn read(bytes: Bytes, offset: i64) -> anyhow::Result<Vec<Stored>> {
         for record in batch.records(LIMIT)? {
             let record = record?;
             let value = record.value.clone().context("no value")?;
-            let (producer, sequence) = value.split_first_chunk::<8>().context("a short value")?;
-            let sequence = i32::from_be_bytes(sequence.try_into()?);
+            let (producer, rest) = value.split_first_chunk::<8>().context("a short value")?;
+            let (sequence, _) = rest.split_first_chunk::<4>().context("a short value")?;
+            let sequence = i32::from_be_bytes(*sequence);
             let record_of = Record { producer: i64::from_be_bytes(*producer), sequence: sequence.into() };
             let at = batch.header().offset_of(&record);
             if at >= offset {

@@ -10,8 +10,8 @@ use ingest::metrics::Metrics;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tiering::seams::{Clock, Entropy, Lapses};
-use tiering::store::{Store, StoreKind};
+use tiering::seams::{Clock, Entropy};
+use tiering::store::Store;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +21,6 @@ use crate::fault::{FaultPlan, FaultStore, View};
 use crate::network::{Listener, Network, address};
 use crate::process::Process;
 use crate::trace::Trace;
-use crate::variety::Lapsing;
 
 /// When simulated time begins (ms since 1970).
 pub const EPOCH_MS: i64 = 1_750_000_000_000;
@@ -54,11 +53,13 @@ impl Running {
         let view = View { process: process.clone(), ledger, trace };
         let seeded = StdRng::seed_from_u64(rng.random());
         let goes_off = rng.random_bool(0.3);
-        let entropy = Entropy::from_seed(rng.random());
-        let lapsing = StdRng::seed_from_u64(rng.random());
+        let entropy = Entropy::from_seed(rng.random()).with_pauses(process.pauses());
+        let (between, within) = cluster.setup.hesitation;
+        process.hesitate(StdRng::seed_from_u64(rng.random()), between, within);
         let faults = FaultStore::of(view, cluster.objects(), seeded, weather);
         let handle = Arc::new(faults.clone());
-        let store = Store::new(StoreKind::S3, handle.clone(), handle);
+        faults.set_rates(cluster.setup.upload, None);
+        let store = Store::new(cluster.setup.kind, handle.clone(), handle);
         let (began, ahead) = (cluster.began, Arc::clone(&cluster.machines[node].clock));
         let clock = move || EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed);
         let mut config = cluster.setup.config.clone();
@@ -66,7 +67,6 @@ impl Running {
         if let Some(log) = cluster.setup.logs.get(node) {
             config.log = log.clone();
         }
-        let lapses = lapses(cluster.setup.lapses, lapsing);
         config.node_id = cluster.setup.own_ids.then_some(NodeId(node as i32 + 1));
         let (stop, broker) = (CancellationToken::new(), Arc::default());
         let (ended, replaced) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
@@ -75,7 +75,6 @@ impl Running {
             store: store.clone(),
             clock: Clock::new(clock),
             entropy,
-            lapses,
             config,
             network: cluster.network.clone(),
             process: process.clone(),
@@ -110,23 +109,11 @@ impl Running {
     }
 }
 
-/// How others get ahead of this process's tasks.
-fn lapses(lapsing: Option<Lapsing>, rng: StdRng) -> Lapses {
-    let Some(Lapsing { share, most_ms }) = lapsing else { return Lapses::none() };
-    let rng = Mutex::new(rng);
-    Lapses::new(move || {
-        let mut rng = rng.lock();
-        let lapses = rng.random_bool(share);
-        Duration::from_millis(if lapses { rng.random_range(0..=most_ms) } else { 0 })
-    })
-}
-
 struct Service {
     node: usize,
     store: Store,
     clock: Clock,
     entropy: Entropy,
-    lapses: Lapses,
     config: ingest::broker::BrokerConfig,
     network: Network,
     process: Process,
@@ -145,7 +132,6 @@ impl Service {
                 config: self.config.clone(),
                 clock: self.clock.clone(),
                 entropy: self.entropy.clone(),
-                lapses: self.lapses.clone(),
                 metrics: Metrics::register(&mut Default::default()),
                 connect: self.network.connect_from(self.node, &self.process),
             });

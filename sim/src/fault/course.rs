@@ -55,21 +55,38 @@ impl FaultStore {
         answer
     }
 
+    /// Takes as long as a body of so many bytes does on its way to the store.
+    pub(super) async fn send(&self, bytes: u64) {
+        // Whoever sends it is told of each piece.
+        self.links.up.carry(bytes, |_| ()).await;
+        self.view.ledger.up.carry(bytes, |_| ()).await;
+    }
+
+    /// As [`FaultStore::send`], on the way back.
+    pub(super) async fn receive(&self, bytes: u64) {
+        self.links.down.carry(bytes, |_| ()).await;
+        self.view.ledger.down.carry(bytes, |_| ()).await;
+    }
+
     async fn suffer<T: Send + 'static>(
         &self,
         course: Course,
         at: &Path,
         apply: BoxFuture<'static, Result<T>>,
     ) -> Result<T> {
-        let Course { fault, there, back, survives, .. } = course;
+        let Course { fault, there, back, survives, body, .. } = course;
         let (ledger, key) = (Arc::clone(&self.view.ledger), at.clone());
+        // Whatever becomes of it then, a body of which a part is missing is never applied.
+        if !matches!(fault, Some(Fault::DropBefore | Fault::Refuse(_) | Fault::Stall | Fault::Lock(_))) {
+            self.send(body).await;
+        }
         let apply = async move {
             sleep(there).await;
             ledger.unlocked(&key).await;
             apply.await
         };
         match fault {
-            None | Some(Fault::Truncate) => {
+            None | Some(Fault::Truncate | Fault::Flip(_)) => {
                 let answer = outliving(survives, apply).await;
                 sleep(back).await;
                 answer
@@ -141,6 +158,7 @@ impl View {
         match blow {
             Blow::Kill => self.process.kill(),
             Blow::Pause(time) => pause(&self.process, time),
+            Blow::Hold(time) => sleep(time).await,
         }
         self.process.running().await;
     }

@@ -1,4 +1,5 @@
-//! What all views of one store share: keys that are locked, keys that were deleted, and what became of late writes.
+//! What all views of one store share: keys that are locked, keys that were deleted, what became of late writes, the
+//! store's own outages, and how fast it takes and gives bodies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,12 +8,20 @@ use object_store::path::Path;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+use super::{Fault, Link};
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Ledger {
     locked: Mutex<BTreeMap<Path, Instant>>,
     deleted: Mutex<BTreeSet<Path>>,
     late: Mutex<Late>,
+    /// What every operation meets.
+    outage: Mutex<Option<Fault>>,
+    /// What all bodies that are written share.
+    pub up: Link,
+    /// What all bodies that are read share.
+    pub down: Link,
 }
 
 /// Late writes that were applied.
@@ -56,6 +65,15 @@ impl Ledger {
         let mut late = self.late.lock();
         late.landed += 1;
         late.resurrected += u64::from(resurrected);
+    }
+
+    /// Lets every operation of every view meet this fault from now on, or none.
+    pub fn set_outage(&self, fault: Option<Fault>) {
+        *self.outage.lock() = fault;
+    }
+
+    pub(super) fn outage(&self) -> Option<Fault> {
+        *self.outage.lock()
     }
 
     /// What late writes did.

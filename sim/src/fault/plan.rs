@@ -57,6 +57,9 @@ pub enum Fault {
     Stall,
     /// It is applied, and there is no answer either.
     StallAfter,
+    /// The store answers, and one bit of the body is another one than was stored. Which one is a share of 2^32.
+    /// Without effect on other operations than reads of objects.
+    Flip(u32),
     /// Half of its body arrives, and no answer comes. Its key is locked for so long, and whoever else wants to
     /// read or write it waits, as on MinIO.
     Lock(Duration),
@@ -118,6 +121,8 @@ pub enum FaultKind {
     Slow,
     /// [`Fault::Truncate`]
     Truncate,
+    /// [`Fault::Flip`]
+    Flip,
     /// [`Fault::Stall`]
     Stall,
     /// [`Fault::StallAfter`]
@@ -136,6 +141,7 @@ impl Fault {
             Self::Refuse(status) => FaultKind::Refuse(status),
             Self::Slow(_) => FaultKind::Slow,
             Self::Truncate => FaultKind::Truncate,
+            Self::Flip(_) => FaultKind::Flip,
             Self::Stall => FaultKind::Stall,
             Self::StallAfter => FaultKind::StallAfter,
             Self::Lock(_) => FaultKind::Lock,
@@ -162,6 +168,8 @@ pub struct Rates {
     pub stall: f64,
     /// Of [`Fault::Lock`] for 30 s; a read is never one.
     pub lock: f64,
+    /// Of [`Fault::Flip`].
+    pub flip: f64,
 }
 
 /// How long a request takes when nothing is wrong: exponentially distributed from a least time on.
@@ -221,6 +229,7 @@ impl FaultPlan {
             truncate: rates.truncate * share,
             stall: rates.stall * share,
             lock: rates.lock * share,
+            flip: rates.flip * share,
         };
         Self { writes: scale(self.writes), reads: scale(self.reads), ..self }
     }
@@ -236,6 +245,7 @@ impl FaultPlan {
             truncate: 0.0,
             stall: 0.01,
             lock: 0.002,
+            flip: 0.0,
         };
         Self {
             writes,
@@ -251,6 +261,7 @@ impl FaultPlan {
         let (there, back) = (self.latency.draw(rng) / 2, self.latency.draw(rng) / 2);
         let (slow, lands, fails) =
             (between(&self.slow, rng), between(&self.late, rng), between(&self.late, rng));
+        let flips = rng.random();
         let statuses = if operation.writes() { &Status::DRAWN[..] } else { &Status::DRAWN[2..] };
         let status = statuses[(status * statuses.len() as f64) as usize];
         let late = match operation.writes() {
@@ -266,6 +277,7 @@ impl FaultPlan {
             (rates.truncate, Fault::Truncate),
             (rates.stall, if coin { Fault::Stall } else { Fault::StallAfter }),
             (rates.lock, Fault::Lock(PATIENCE)),
+            (rates.flip, Fault::Flip(flips)),
         ];
         let mut below = 0.0;
         let fault = faults.into_iter().find_map(|(rate, fault)| {
@@ -273,7 +285,7 @@ impl FaultPlan {
             (dice < below).then_some(fault)
         });
         let survives = operation.writes() && rng.random::<f64>() < self.survives;
-        Course { fault, there, back, survives, strike: None }
+        Course { fault, there, back, survives, strike: None, body: 0 }
     }
 }
 
@@ -301,4 +313,6 @@ pub(super) struct Course {
     pub(super) survives: bool,
     /// What becomes of the process meanwhile.
     pub(super) strike: Option<Strike>,
+    /// The bytes that it sends.
+    pub(super) body: u64,
 }

@@ -29,9 +29,11 @@ impl fmt::Display for FaultStore {
 impl ObjectStore for FaultStore {
     async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         let key = at.clone();
+        let mut course = self.draw(Operation::Put, at);
+        course.body = payload.content_length() as u64;
         let apply =
             |inner: Arc<dyn ObjectStore>| async move { inner.put_opts(&key, payload, opts).await }.boxed();
-        self.meet(Operation::Put, at, apply).await
+        self.follow(Operation::Put, course, at, apply).await
     }
 
     async fn put_multipart_opts(
@@ -50,27 +52,42 @@ impl ObjectStore for FaultStore {
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         let operation = if options.head { Operation::Head } else { Operation::Get };
         let course = self.draw(operation, at);
-        let cut = course.fault == Some(Fault::Truncate);
+        let fault = course.fault;
         let key = at.clone();
         let read = |inner: Arc<dyn ObjectStore>| async move { inner.get_opts(&key, options).await }.boxed();
         let result = self.follow(operation, course, at, read).await?;
-        if !cut {
-            return Ok(result);
+        let length = result.range.end - result.range.start;
+        if operation == Operation::Get {
+            self.receive(length).await;
         }
-        let keep = (result.range.end - result.range.start) / 2;
         let GetResult { payload: _, meta, range, attributes } = &result;
         let (meta, range, attributes) = (meta.clone(), range.clone(), attributes.clone());
-        let payload = GetResultPayload::Stream(cut_short(result.into_stream(), keep));
-        Ok(GetResult { payload, meta, range, attributes })
+        let body = match fault {
+            Some(Fault::Truncate) => cut_short(result.into_stream(), length / 2),
+            Some(Fault::Flip(which)) => flipped(result.into_stream(), length, which),
+            _ => return Ok(result),
+        };
+        Ok(GetResult { payload: GetResultPayload::Stream(body), meta, range, attributes })
     }
 
     async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let (key, ranges) = (at.clone(), ranges.to_vec());
         let course = self.draw(Operation::Get, at);
-        let cut = course.fault == Some(Fault::Truncate);
+        let fault = course.fault;
         let read = |inner: Arc<dyn ObjectStore>| async move { inner.get_ranges(&key, &ranges).await }.boxed();
-        let parts = self.follow(Operation::Get, course, at, read).await?;
-        if cut { Err(injected("the body ended early")) } else { Ok(parts) }
+        let mut parts = self.follow(Operation::Get, course, at, read).await?;
+        self.receive(parts.iter().map(|part| part.len() as u64).sum()).await;
+        match fault {
+            Some(Fault::Truncate) => return Err(injected("the body ended early")),
+            Some(Fault::Flip(which)) => {
+                if let Some(part) = parts.iter_mut().find(|part| !part.is_empty()) {
+                    let bit = bit_of(part.len() as u64, which);
+                    *part = flip(part, bit);
+                }
+            }
+            _ => {}
+        }
+        Ok(parts)
     }
 
     fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -172,5 +189,38 @@ fn cut_short(body: BoxStream<'static, Result<Bytes>>, keep: u64) -> BoxStream<'s
         std::future::ready(next)
     })
     .chain(futures::stream::iter([Err(injected("the body ended early"))]))
+    .boxed()
+}
+
+/// The bit of a body of `length` bytes that is `which` 2^32ths of the way through it.
+pub(super) fn bit_of(length: u64, which: u32) -> u64 {
+    ((u128::from(length) * 8 * u128::from(which)) >> 32) as u64
+}
+
+/// Bytes of which one bit is another one.
+pub(super) fn flip(bytes: &[u8], bit: u64) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    if let Some(byte) = bytes.get_mut((bit / 8) as usize) {
+        *byte ^= 1 << (bit % 8);
+    }
+    bytes.into()
+}
+
+/// A body of `length` bytes of which one bit is another one.
+fn flipped(
+    body: BoxStream<'static, Result<Bytes>>,
+    length: u64,
+    which: u32,
+) -> BoxStream<'static, Result<Bytes>> {
+    let bit = bit_of(length, which);
+    body.scan(0u64, move |before, piece| {
+        let begins = *before;
+        let piece = piece.map(|piece| {
+            *before += piece.len() as u64 * 8;
+            let hit = bit >= begins && bit < *before;
+            if hit { flip(&piece, bit - begins) } else { piece }
+        });
+        std::future::ready(Some(piece))
+    })
     .boxed()
 }

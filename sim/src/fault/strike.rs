@@ -13,6 +13,8 @@ pub enum Blow {
     Kill,
     /// It stops for so long.
     Pause(Duration),
+    /// It goes on, and the operation takes so much longer.
+    Hold(Duration),
 }
 
 /// When.
@@ -38,7 +40,7 @@ pub enum Target {
 }
 
 impl Target {
-    fn counts(self, operation: Operation, key: &Path) -> bool {
+    pub(super) fn counts(self, operation: Operation, key: &Path) -> bool {
         match self {
             Self::Any => true,
             Self::Writes => operation.writes(),

@@ -43,6 +43,7 @@ async fn writes_meet_what_is_scripted() {
         (Fault::Refuse(Status::Conflict), Some(false), false, false),
         (Fault::Slow(SECOND * 3), Some(true), true, true),
         (Fault::Truncate, Some(true), true, true),
+        (Fault::Flip(0), Some(true), true, true),
         (Fault::Stall, None, false, false),
         (Fault::StallAfter, None, true, true),
         (Fault::Lock(SECOND * 30), None, false, false),
@@ -115,6 +116,169 @@ async fn reads_and_deletes_meet_what_is_scripted() {
     assert_eq!(begun.elapsed(), PATIENCE);
     store.set_reachable(true);
     store.get(&path("k/1")).await.expect("back again");
+}
+
+/// How many bits differ.
+fn difference(one: &[u8], other: &[u8]) -> u32 {
+    assert_eq!(one.len(), other.len());
+    one.iter().zip(other).map(|(a, b)| (a ^ b).count_ones()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flipped_bit_is_read_once() {
+    let (truth, store) = faulty(FaultPlan::calm(), 0);
+    let body = Bytes::from_static(b"0123456789");
+    let pieces: PutPayload = [body.slice(..4), body.slice(4..)].into_iter().collect();
+    truth.put(&path("k"), pieces).await.expect("written");
+    let mut seen = std::collections::BTreeSet::new();
+    for which in (0..80u64).map(|bit| (bit << 32) / 80 + 1) {
+        store.script(Operation::Get, |_| true, Fault::Flip(which as u32));
+        let read = store.get(&path("k")).await.expect("an answer").bytes().await.expect("all of it");
+        assert_eq!(difference(&read, &body), 1);
+        seen.insert(read);
+        store.script(Operation::Get, |_| true, Fault::Flip(which as u32));
+        let parts = store.get_ranges(&path("k"), &[2..3, 3..6]).await.expect("two ranges");
+        assert_eq!((difference(&parts[0], b"2"), difference(&parts[1], b"345")), (1, 0));
+        let read = store.get(&path("k")).await.expect("an answer").bytes().await.expect("all of it");
+        assert_eq!(read, body);
+    }
+    assert_eq!(seen.len(), 80, "every bit can be the one");
+    assert_eq!(store.injected(), BTreeMap::from([(FaultKind::Flip, 160)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_is_read_by_everybody_until_it_is_undone() {
+    let truth = MemoryStore::new();
+    let mut rng = StdRng::seed_from_u64(1);
+    assert!(Damage::anywhere(&truth, &mut rng).await.is_none());
+    let keys = ["wal/a", "meta/a"];
+    for key in keys {
+        truth.put(&path(key), "0123456789".into()).await.expect("written");
+    }
+    let differ = async || {
+        let mut differ = Vec::new();
+        for key in keys {
+            differ.push(difference(&holds(&truth, key).await.expect("there"), b"0123456789"));
+        }
+        differ
+    };
+    let mut both = [false; 2];
+    for _ in 0..100 {
+        let damage = Damage::anywhere(&truth, &mut rng).await.expect("an object");
+        let damaged = differ().await;
+        assert_eq!(damaged.iter().sum::<u32>(), 1);
+        both[damaged[1] as usize] = true;
+        let other = Damage::to(&truth, &path("wal/a"), 2, &mut rng).await.expect("that object");
+        damage.undo(&truth).await;
+        assert_eq!(differ().await, [1, 0], "other damage remains");
+        assert_eq!(holds(&truth, "wal/a").await.expect("there")[..8], b"01234567"[..]);
+        other.undo(&truth).await;
+        assert_eq!(differ().await, [0, 0]);
+    }
+    assert_eq!(both, [true; 2]);
+    let damage = Damage::to(&truth, &path("wal/a"), 10, &mut rng).await.expect("that object");
+    truth.delete(&path("wal/a")).await.expect("deleted");
+    damage.undo(&truth).await;
+    assert_eq!(holds(&truth, "wal/a").await, None, "what was deleted meanwhile stays so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn some_writes_are_denied_for_long_and_reads_are_not() {
+    let (truth, store) = faulty(FaultPlan::calm(), 0);
+    truth.put(&path("wal/0"), "0".into()).await.expect("written");
+    let forbidden = Fault::Refuse(Status::Forbidden);
+    for (target, denied) in [
+        (Target::Writes, ["wal/a", "meta/a"]),
+        (Target::Wal, ["wal/a", "wal/b"]),
+        (Target::Metadata, ["meta/b"; 2]),
+    ] {
+        store.deny(Some(Denial { target, fault: forbidden }));
+        for key in denied {
+            let answer = store.put(&path(key), "x".into()).await;
+            assert!(matches!(answer, Err(Error::PermissionDenied { .. })), "{target:?} {key}: {answer:?}");
+        }
+        store.get(&path("wal/0")).await.expect("reads go on");
+        let other = if target == Target::Wal { "meta/c" } else { "wal/c" };
+        assert_eq!(store.put(&path(other), "x".into()).await.is_ok(), target != Target::Writes);
+    }
+    store.deny(Some(Denial { target: Target::Writes, fault: Fault::Stall }));
+    assert!(timeout(SECOND * 29, store.put(&path("wal/a"), "x".into())).await.is_err());
+    store.deny(None);
+    store.put(&path("wal/a"), "x".into()).await.expect("allowed again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_held_back_once() {
+    let (truth, store) = faulty(FaultPlan::calm(), 0);
+    let blow = Blow::Hold(SECOND);
+    store.strike(Strike { blow, moment: Moment::After, target: Target::Wal, after: 1 });
+    for (key, held) in [("wal/a", false), ("meta/a", false), ("wal/b", true), ("wal/c", false)] {
+        let begun = Instant::now();
+        let key_path = path(key);
+        let put = store.put(&key_path, "x".into());
+        let (answer, landed) = tokio::join!(put, async {
+            sleep(SECOND / 2).await;
+            holds(&truth, key).await.is_some()
+        });
+        assert!(answer.is_ok() && landed, "{key}");
+        assert_eq!(begun.elapsed() >= SECOND, held, "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_for_everybody() {
+    let truth: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let ledger: Arc<Ledger> = Arc::default();
+    let views = [0, 1].map(|id| {
+        let view = View { process: Process::new(id), ledger: Arc::clone(&ledger), trace: None };
+        FaultStore::of(view, Arc::clone(&truth), StdRng::seed_from_u64(id), FaultPlan::calm())
+    });
+    ledger.set_outage(Some(Fault::Refuse(Status::Unavailable)));
+    for view in &views {
+        assert!(view.put(&path("k"), "x".into()).await.is_err() && view.get(&path("k")).await.is_err());
+        assert!(view.list(None).try_collect::<Vec<_>>().await.is_err());
+    }
+    ledger.set_outage(None);
+    views[0].put(&path("k"), "x".into()).await.expect("the store is back");
+    views[1].get(&path("k")).await.expect("for everybody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_take_as_long_as_their_bytes_and_share_the_way() {
+    let (truth, store) = faulty(FaultPlan { survives: 0.0, ..FaultPlan::calm() }, 0);
+    store.set_rates(Some(10_000), Some(100_000));
+    let body = || PutPayload::from(vec![7; 20_000]);
+    let begun = Instant::now();
+    store.put(&path("a"), body()).await.expect("written");
+    assert_eq!(begun.elapsed(), SECOND * 2);
+    let begun = Instant::now();
+    store.get(&path("a")).await.expect("read");
+    assert_eq!(begun.elapsed(), SECOND / 5);
+
+    // Two at a time take turns: both end at the end. What is given up makes room.
+    let begun = Instant::now();
+    let keys = [path("b"), path("c")];
+    let (one, other) =
+        tokio::join!(store.put(&keys[0], body()), timeout(SECOND * 2, store.put(&keys[1], body())));
+    assert!(one.is_ok() && other.is_err());
+    assert!(
+        begun.elapsed() > SECOND * 29 / 10 && begun.elapsed() <= SECOND * 31 / 10,
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(holds(&truth, "b").await.is_some());
+
+    let mut upload = store.put_multipart(&path("d")).await.expect("an upload");
+    let begun = Instant::now();
+    upload.put_part(body()).await.expect("a part");
+    assert_eq!(begun.elapsed(), SECOND * 2);
+    upload.complete().await.expect("all of it");
+
+    store.set_rates(None, None);
+    store.view.ledger.up.set_rate(Some(5000));
+    let begun = Instant::now();
+    store.put(&path("e"), body()).await.expect("written");
+    assert_eq!(begun.elapsed(), SECOND * 4);
 }
 
 /// Everything that can be seen of a run: answers, times, faults.

@@ -21,7 +21,15 @@ pub(super) struct FaultUpload {
 impl MultipartUpload for FaultUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         match self.upload.try_lock() {
-            Ok(mut upload) => upload.put_part(data),
+            Ok(mut upload) => {
+                let (store, bytes) = (self.store.clone(), data.content_length() as u64);
+                let part = upload.put_part(data);
+                async move {
+                    store.send(bytes).await;
+                    part.await
+                }
+                .boxed()
+            }
             Err(_) => async { Err(injected("the upload is being completed")) }.boxed(),
         }
     }

@@ -62,6 +62,8 @@ impl Socket {
     }
 }
 
+impl ingest::connection::Inbound for Reader {}
+
 impl AsyncRead for Reader {
     fn poll_read(
         mut self: Pin<&mut Self>,

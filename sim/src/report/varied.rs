@@ -39,7 +39,7 @@ impl Varied {
     /// Takes over what clients counted, and counts what stands in the history.
     pub(crate) fn take(&mut self, tally: &Tally, history: &[Event]) {
         *self = Self {
-            created: tally.created,
+            created: tally.made,
             recreated: tally.recreated,
             auto_created: tally.auto_created,
             deleted: tally.deleted,

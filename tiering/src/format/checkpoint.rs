@@ -112,30 +112,49 @@ const GROUPS: u8 = 2;
 /// The section that holds share partitions.
 const SHARES: u8 = 3;
 
+/// Writes a checkpoint's object shard by shard.
+pub struct Encoder(Writer);
+
+impl Encoder {
+    /// A checkpoint of so many shards; see the fields of [`Checkpoint`].
+    pub fn new(session: SessionId, n: u64, as_of: Epoch, previous: u128, shards: usize) -> Self {
+        let mut w = Writer::default();
+        w.raw(session.as_bytes()).u64(n).u64(as_of.0).raw(&previous.to_be_bytes()).u32(shards as u32);
+        Self(w)
+    }
+
+    /// Adds a shard. They ascend.
+    pub fn push(&mut self, id: ShardId, shard: &ShardState) {
+        self.0.u32(id.0).u64(shard.epoch.0);
+        let sections = [
+            (PARTITIONS, shard.partitions.is_empty()),
+            (GROUPS, shard.groups.is_empty()),
+            (SHARES, shard.shares.is_empty()),
+        ];
+        let sections: Vec<_> = sections.into_iter().filter(|(_, empty)| !empty).collect();
+        self.0.list(sections.into_iter(), |w, (section, _)| {
+            w.u8(section).nested(|w| {
+                match section {
+                    PARTITIONS => w.list(shard.partitions.iter(), encode_partition),
+                    GROUPS => w.list(shard.groups.iter(), group::encode),
+                    _ => w.list(shard.shares.iter(), share::encode),
+                };
+            });
+        });
+    }
+
+    /// The object.
+    pub fn finish(self, nonce: Nonce) -> Bytes {
+        envelope::seal(Kind::Checkpoint, nonce, self.0.bytes())
+    }
+}
+
 impl Checkpoint {
     /// The object.
     pub fn encode(&self, nonce: Nonce) -> Bytes {
-        let mut w = Writer::default();
-        w.raw(self.session.as_bytes()).u64(self.n).u64(self.as_of.0).raw(&self.previous.to_be_bytes());
-        w.list(self.shards.iter(), |w, (id, shard)| {
-            w.u32(id.0).u64(shard.epoch.0);
-            let sections = [
-                (PARTITIONS, shard.partitions.is_empty()),
-                (GROUPS, shard.groups.is_empty()),
-                (SHARES, shard.shares.is_empty()),
-            ];
-            let sections: Vec<_> = sections.into_iter().filter(|(_, empty)| !empty).collect();
-            w.list(sections.into_iter(), |w, (section, _)| {
-                w.u8(section).nested(|w| {
-                    match section {
-                        PARTITIONS => w.list(shard.partitions.iter(), encode_partition),
-                        GROUPS => w.list(shard.groups.iter(), group::encode),
-                        _ => w.list(shard.shares.iter(), share::encode),
-                    };
-                });
-            });
-        });
-        envelope::seal(Kind::Checkpoint, nonce, w.bytes())
+        let mut encoder = Encoder::new(self.session, self.n, self.as_of, self.previous, self.shards.len());
+        self.shards.iter().for_each(|(id, shard)| encoder.push(*id, shard));
+        encoder.finish(nonce)
     }
 
     /// Reads an object.

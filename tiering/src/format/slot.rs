@@ -17,14 +17,19 @@ use super::checkpoint::{self, OwnedPartition};
 use super::codec::{Reader, Result, Writer};
 use super::envelope::{Nonce, check, check_header, read_kind, version};
 use super::group::{self, Groups};
+use super::index::Position;
 use super::share::{self, Shares};
 use super::{FormatError, Kind, VERSION};
+use crate::mutant::{self, Mutant};
 
 /// The length of a slot's header, in bytes.
 pub const HEADER: usize = 100;
 
 /// The bytes of a record batch (v2) up to and including its own CRC-32C.
 pub const BATCH_HEAD: usize = 21;
+
+/// The magic byte of a record batch (v2).
+const BATCH_MAGIC: u8 = 2;
 
 /// The most bytes that a body has: positions in it have 32 bits.
 pub const MAX_BODY: u64 = u32::MAX as u64;
@@ -95,6 +100,20 @@ impl Header {
             _ if header.body_len > MAX_BODY => Err(FormatError::Invalid("a slot's body is over 4 GiB")),
             _ => Ok(header),
         }
+    }
+
+    /// Reads the header of slot `n` of `session`.
+    pub fn decode_at(session: SessionId, n: u64, bytes: &[u8]) -> Result<Self> {
+        let header = Self::decode(bytes)?;
+        match (header.session, header.n) == (session, n) {
+            true => Ok(header),
+            false => Err(FormatError::Invalid("the slot says that it belongs under another key")),
+        }
+    }
+
+    /// Whether the slot holds CLOSE and nothing else: no other record is as short as that.
+    pub fn is_close(&self) -> bool {
+        self.kind == Kind::Slot && self.body_len == 0 && self.index_len as usize == 4 + RECORD
     }
 
     /// What the next slot names as its predecessor. The header holds the checksums of all that follows it.
@@ -300,6 +319,23 @@ fn decode_record(r: &mut Reader<'_>) -> Result<Record> {
     Ok(record)
 }
 
+/// The most bytes that a batch takes in the index.
+pub const BATCH_RECORD: usize = 96;
+
+/// The bytes of a record in the index, or a few more.
+fn weigh(record: &Record) -> usize {
+    match record {
+        Record::Batch(_) => BATCH_RECORD,
+        // It must be in one slot, whatever it takes.
+        Record::Release { partitions, .. } => partitions.len() * BATCH_RECORD,
+        record => {
+            let mut w = Writer::default();
+            encode_record(&mut w, record);
+            w.len()
+        }
+    }
+}
+
 /// A slot while it is filled. Its body is a list of slices; nothing is copied together.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -307,26 +343,32 @@ pub struct Builder {
     body_len: usize,
     body_crc: u32,
     records: Vec<Record>,
+    /// The length of the records' encodings, about.
+    index_len: usize,
 }
 
 impl Builder {
     /// Appends a record batch (v2) whose own CRC-32C has been verified: `prefix` is its first 16 bytes, with
-    /// the final offset and leader epoch, `rest` the others as they came. Returns the batch's position. The
-    /// caller keeps the body within [`MAX_BODY`], which no sensible slot comes near.
-    pub fn push_batch(&mut self, prefix: Bytes, rest: Bytes) -> u32 {
-        let position = self.body_len;
-        self.body_len += prefix.len() + rest.len();
-        debug_assert!(self.body_len as u64 <= MAX_BODY, "a slot's body is over 4 GiB");
+    /// the final offset and leader epoch, `rest` the others as they came. Returns the batch's position; `None`, and
+    /// nothing is appended, if the body would be larger than [`MAX_BODY`].
+    pub fn push_batch(&mut self, prefix: Bytes, rest: Bytes) -> Option<u32> {
+        let position = u32::try_from(self.body_len).ok()?;
+        let body_len = self.body_len + prefix.len() + rest.len();
+        if body_len as u64 > MAX_BODY {
+            return None;
+        }
+        self.body_len = body_len;
         let head = BATCH_HEAD.saturating_sub(prefix.len()).min(rest.len());
         self.body_crc = crc32c::crc32c_append(self.body_crc, &prefix);
         self.body_crc = crc32c::crc32c_append(self.body_crc, &rest[..head]);
         self.body.push(prefix);
         self.body.push(rest);
-        position as u32
+        Some(position)
     }
 
     /// Adds a record to the index.
     pub fn push(&mut self, record: Record) {
+        self.index_len += weigh(&record);
         self.records.push(record);
     }
 
@@ -349,6 +391,11 @@ impl Builder {
     /// The body's length so far, in bytes.
     pub fn body_len(&self) -> usize {
         self.body_len
+    }
+
+    /// The length of body and index so far, in bytes: exact but for some bytes of each batch in the index.
+    pub fn weight(&self) -> usize {
+        self.body_len + self.index_len
     }
 
     /// Whether the index has no record.
@@ -426,10 +473,7 @@ pub fn decode_tail(session: SessionId, n: u64, tail: &[u8]) -> Result<Tail> {
         .len()
         .checked_sub(HEADER)
         .ok_or(FormatError::Truncated { what: "slot", missing: HEADER.saturating_sub(tail.len()) })?;
-    let header = Header::decode(&tail[start..])?;
-    if header.session != session || header.n != n {
-        return Err(FormatError::Invalid("the slot says that it belongs under another key"));
-    }
+    let header = Header::decode_at(session, n, &tail[start..])?;
     if header.kind == Kind::Seal {
         return Ok(Tail::Whole(Footer { header, records: Vec::new() }));
     }
@@ -437,6 +481,11 @@ pub fn decode_tail(session: SessionId, n: u64, tail: &[u8]) -> Result<Tail> {
     let Some(index) = start.checked_sub(index_len).map(|at| &tail[at..start]) else {
         return Ok(Tail::Needs(index_len + HEADER));
     };
+    decode_index(header, index).map(Tail::Whole)
+}
+
+/// Reads the index that a slot's header, whichever of the two, describes.
+pub fn decode_index(header: Header, index: &[u8]) -> Result<Footer> {
     check("slot index", header.index_crc, index)?;
     let mut r = Reader::new("slot index", index);
     let mut earlier = None;
@@ -455,15 +504,12 @@ pub fn decode_tail(session: SessionId, n: u64, tail: &[u8]) -> Result<Tail> {
         Ok(record)
     })?;
     r.end()?;
-    Ok(Tail::Whole(Footer { header, records }))
+    Ok(Footer { header, records })
 }
 
 /// Checks a whole object and returns its body.
 pub fn decode_body(session: SessionId, n: u64, object: &Bytes) -> Result<Bytes> {
-    let header = Header::decode(object)?;
-    if header.session != session || header.n != n {
-        return Err(FormatError::Invalid("the slot says that it belongs under another key"));
-    }
+    let header = Header::decode_at(session, n, object)?;
     if header.kind == Kind::Seal {
         return Err(FormatError::Invalid("a seal has no body"));
     }
@@ -485,12 +531,40 @@ pub fn decode_body(session: SessionId, n: u64, object: &Bytes) -> Result<Bytes> 
     Ok(body)
 }
 
-/// Checks one batch of a body by its own checksum. It must be alone.
-pub(crate) fn check_batch(batch: &[u8]) -> Result<()> {
-    match split_batch(batch)? {
-        (head, records, []) => check_records(head, records),
+/// Checks one batch of a body by its own checksum, and by [`check_head`].
+pub(crate) fn check_batch(batch: &[u8], at: &Position, leader_epoch: Option<i32>) -> Result<()> {
+    let (head, records, rest) = split_batch(batch)?;
+    check_records(head, records)?;
+    match rest {
+        [] => check_head(batch, at, leader_epoch),
         _ => Err(FormatError::Invalid("a batch of the slot is shorter than its index says")),
     }
+}
+
+/// Compares what a batch says of itself with the position that led to it: its length, its offsets, its format, and
+/// the leader epoch where that is known. The batch's own checksum covers none of these but the number of offsets.
+pub(crate) fn check_head(batch: &[u8], at: &Position, leader_epoch: Option<i32>) -> Result<()> {
+    if mutant::is(Mutant::TrustHeads) {
+        return Ok(());
+    }
+    let mut r = Reader::new("a batch of the slot", batch);
+    let (base_offset, length, epoch, magic) = (r.i64()?, r.i32()?, r.i32()?, r.u8()?);
+    let (_, _, last_offset_delta) = (r.u32()?, r.i16()?, r.i32()?);
+    if base_offset != at.base_offset || last_offset_delta != at.last_offset_delta {
+        return Err(FormatError::Invalid("a batch of the slot has other offsets than its index says"));
+    }
+    if i64::from(length) + 12 != i64::from(at.length) {
+        return Err(FormatError::Invalid("a batch of the slot has another length than its index says"));
+    }
+    if magic != BATCH_MAGIC {
+        return Err(FormatError::Invalid("a batch of the slot is of another format"));
+    }
+    if leader_epoch.is_some_and(|known| known != epoch) {
+        return Err(FormatError::Invalid(
+            "a batch of the slot has another leader epoch than its partition had",
+        ));
+    }
+    Ok(())
 }
 
 fn check_records(head: &[u8], records: &[u8]) -> Result<()> {

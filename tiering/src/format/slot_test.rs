@@ -30,7 +30,7 @@ fn slot(batches: &[(Vec<u8>, PartitionId, Epoch, i16, Appended)], others: &[Reco
     for (payload, partition, epoch, attributes, appended) in batches {
         let (prefix, rest) = batch(payload);
         let length = (prefix.len() + rest.len()) as u32;
-        let position = builder.push_batch(prefix, rest);
+        let position = builder.push_batch(prefix, rest).expect("room");
         let (partition, epoch, attributes, appended) = (*partition, *epoch, *attributes, *appended);
         builder.push(Record::Batch(BatchRecord { partition, epoch, position, length, attributes, appended }));
     }

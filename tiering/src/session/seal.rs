@@ -5,7 +5,8 @@ use std::time::Duration;
 use coordinator::cluster::{CheckpointRef, Op, SessionEnd};
 use coordinator::{ProcessId, SessionId};
 
-use super::{Footers, SessionError};
+use super::presence::{Presence, presence};
+use super::{Footers, SessionError, checkpoints};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::envelope::nonce_of;
 use crate::format::slot::{self, Footer, Header, Record};
@@ -24,10 +25,10 @@ pub struct Sealed {
     pub end: SessionEnd,
     /// Whether it closed itself.
     pub closed: bool,
-    /// Its last checkpoint, if it has one.
+    /// Its last checkpoint that can be read, if it has one.
     pub checkpoint: Option<Checkpoint>,
-    /// The indexes of its slots from the checkpoint to the cut.
-    pub footers: Vec<Footer>,
+    /// The indexes of its slots from the checkpoint to the cut; nothing if some of it is damaged.
+    pub footers: Option<Vec<Footer>>,
 }
 
 impl Sealed {
@@ -40,16 +41,47 @@ impl Sealed {
 
 /// Seals `session` upward from its last checkpoint: an absent slot is never skipped, because listing and
 /// GET only prove presence. Idempotent, so that takers may race.
+///
+/// Whatever follows builds on what was found, so that all of it is durable when this returns: slots before the
+/// checkpoint are, for it was written after they were confirmed; the checkpoint, the slots from there on and the seal
+/// or CLOSE are settled. Once the session's end is recorded, whoever reads it relies on that.
+///
+/// Damage does not keep it from ending: that a slot is there is enough to step past it, and the name of a checkpoint
+/// is enough to know that the slots before it were there. Who rebuilds the shards looks closer.
 pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Sealed, SessionError> {
-    let checkpoint = last_checkpoint(store, session).await?;
-    let (from, previous) = checkpoint.as_ref().map_or((0, 0), |c| (c.n, c.previous));
+    let found = checkpoints(store, session).await?;
+    let checkpoint = found.newest;
     let reference = checkpoint.as_ref().map(|c| CheckpointRef { n: c.n, as_of: c.as_of });
-    let mut walk = Footers::new(store.clone(), session, from);
-    let mut chain = Chain { session, previous };
+    let mut whole = found.damaged.is_empty();
+    let mut walk = Footers::new(store.clone(), session, found.covered);
+    let mut chain = Chain::new(session, checkpoint.as_ref().map_or(0, |c| c.previous));
+    if !whole {
+        chain.lose();
+    }
     let mut footers = Vec::new();
     let (cut, closed) = loop {
         let n = walk.position();
-        match walk.next().await? {
+        let footer = match walk.next().await {
+            Ok(footer) => footer,
+            Err(error) if !error.is_damage() || mutant::is(Mutant::OneDamageStopsAll) => return Err(error),
+            Err(error) => match presence(store, session, n).await? {
+                // It was there a moment ago.
+                Presence::Absent => return Err(error),
+                Presence::Seal => break (n, false),
+                Presence::Close => break (n, true),
+                Presence::Data(header) => {
+                    tracing::warn!(%error, "a damaged slot is stepped over to end its session");
+                    whole = false;
+                    match header {
+                        Some(header) => chain.previous = Some(header.hash()),
+                        None => chain.lose(),
+                    }
+                    walk.step_over();
+                    continue;
+                }
+            },
+        };
+        match footer {
             None => {
                 #[cfg(feature = "mutants")]
                 if mutant::is(Mutant::SealAtMaximum) && walk.skip_hole().await? {
@@ -64,8 +96,9 @@ pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Se
             }
             Some(footer) if footer.header.kind == Kind::Seal => break (n, false),
             Some(footer) => {
-                if !mutant::is(Mutant::SealAtMaximum) {
-                    chain.follow(&footer)?;
+                if !mutant::is(Mutant::SealAtMaximum) && chain.follow(&footer).is_err() {
+                    // Nothing that is in the store can tell which of the two is wrong.
+                    whole = false;
                 }
                 if footer.records == [Record::Close] {
                     break (n, true);
@@ -74,6 +107,11 @@ pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Se
             }
         }
     };
+    store.settle(&keys::slot(session, found.covered)).await?;
+    if found.covered > 0 || checkpoint.is_some() {
+        store.settle(&keys::checkpoint(session, found.covered)).await?;
+    }
+    let footers = whole.then_some(footers);
     Ok(Sealed { end: SessionEnd { cut, checkpoint: reference }, closed, checkpoint, footers })
 }
 
@@ -81,53 +119,42 @@ pub async fn seal(store: &Store, session: SessionId, by: ProcessId) -> Result<Se
 async fn put_seal(store: &Store, session: SessionId, n: u64, by: ProcessId) -> Result<bool, SessionError> {
     let path = keys::slot(session, n);
     let object = slot::seal(session, n, by);
-    let policy = store.policy().with_attempt_timeout(ATTEMPT);
+    let policy = store.policy().with_attempt_timeout(ATTEMPT).minor();
     match store.create_nonce(&path, object.into(), *by.as_bytes(), nonce_of, policy).await? {
         CreateOutcome::Created => Ok(true),
-        CreateOutcome::Lost(head) => match Header::decode(&head) {
-            Ok(header) => Ok(header.kind == Kind::Seal),
-            Err(source) => Err(SessionError::Format { path, source }),
-        },
+        // What it is if that can't be read, the walk finds out.
+        CreateOutcome::Lost(head) => Ok(Header::decode(&head).is_ok_and(|header| header.kind == Kind::Seal)),
     }
-}
-
-/// The last checkpoint of a session that the store lists. It covers only slots that were confirmed.
-pub async fn last_checkpoint(store: &Store, session: SessionId) -> Result<Option<Checkpoint>, SessionError> {
-    let listed = store.list_all(&keys::checkpoints(session)).await?;
-    match listed.iter().filter_map(|object| keys::number(&object.location)).max() {
-        Some(n) => read_checkpoint(store, session, n).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// A checkpoint that is known to exist.
-async fn read_checkpoint(store: &Store, session: SessionId, n: u64) -> Result<Checkpoint, SessionError> {
-    let path = keys::checkpoint(session, n);
-    let object = store.get(&path).await?;
-    let checkpoint = match Checkpoint::decode(&object) {
-        Ok(checkpoint) => checkpoint,
-        Err(source) => return Err(SessionError::Format { path, source }),
-    };
-    if checkpoint.session != session || checkpoint.n != n {
-        let source =
-            crate::format::FormatError::Invalid("the checkpoint says that it belongs under another key");
-        return Err(SessionError::Format { path, source });
-    }
-    Ok(checkpoint)
 }
 
 /// Checks that each slot names the one before it.
 pub(crate) struct Chain {
-    pub(crate) session: SessionId,
-    pub(crate) previous: u128,
+    session: SessionId,
+    /// The hash of the slot before, where that is known.
+    previous: Option<u128>,
 }
 
 impl Chain {
+    /// The slots of `session` after the one with this hash.
+    pub(crate) fn new(session: SessionId, previous: u128) -> Self {
+        Self { session, previous: Some(previous) }
+    }
+
+    /// Nothing is known of the slot before.
+    fn lose(&mut self) {
+        self.previous = None;
+    }
+
+    /// The next slot.
     pub(crate) fn follow(&mut self, footer: &Footer) -> Result<(), SessionError> {
-        if footer.header.previous != self.previous {
+        let previous = self.previous.replace(footer.header.hash());
+        if previous.is_some_and(|previous| footer.header.previous != previous) {
             return Err(SessionError::Chain { path: keys::slot(self.session, footer.header.n) });
         }
-        self.previous = footer.header.hash();
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "seal_test.rs"]
+mod tests;

@@ -8,14 +8,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{Either, select};
 use object_store::path::Path;
-use object_store::{Error, GetOptions, PutMode, PutPayload};
-use tokio::time::{Instant, sleep, timeout};
+use object_store::{Error, GetOptions, PutPayload};
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::Store;
-use super::error::{Class, Connection, CreateError, no_answer};
+use super::attempt::{Attempt, LARGE, allowance};
+use super::error::{Class, Connection, CreateError, is_no_answer, no_answer};
 use super::kind::StoreKind;
+use super::liveness::Write;
+use super::{Store, file};
 use crate::mutant::{self, Mutant};
 
 /// Length of the nonce that identifies the writer of an object.
@@ -39,25 +41,42 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How a conditional write is attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreatePolicy {
-    /// How long one attempt may take (default 10 s). Too short, and a slow store sees every body twice.
+    /// How long one attempt may make no progress (default 10 s), besides a second for each MiB of its body, and
+    /// twice as long after each time-out, up to a second for each 16 KiB. Too short, and a slow store sees every
+    /// body twice.
     pub attempt_timeout: Duration,
-    /// When the same bytes are sent a second time while the first attempt is still out (default 2 s on a
-    /// network, never otherwise). Cuts the tail for the price of one more PUT.
+    /// When the same bytes are sent a second time while the first attempt is still out and makes no progress
+    /// (default 2 s on a network, never otherwise). Cuts the tail for the price of one more PUT. Bodies above 1 MiB
+    /// have a second more for each MiB, and one of them at a time is sent again.
     pub hedge_after: Option<Duration>,
     /// How long to go on before giving up with [`CreateError::Unknown`] (default: for ever).
     pub patience: Option<Duration>,
+    /// Whether the store counts as out of order while this write does not get through (default true); see
+    /// [`Store::oldest_write`].
+    pub vital: bool,
 }
 
 impl CreatePolicy {
     /// The defaults for a kind of store.
     pub fn of(kind: StoreKind) -> Self {
-        Self { attempt_timeout: Duration::from_secs(10), hedge_after: kind.default_hedge(), patience: None }
+        Self {
+            attempt_timeout: Duration::from_secs(10),
+            hedge_after: kind.default_hedge(),
+            patience: None,
+            vital: true,
+        }
     }
 
     /// The same, with another patience.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience: Some(patience), ..self }
+    }
+
+    /// The same, for a write that the log goes on without.
+    #[must_use]
+    pub fn minor(self) -> Self {
+        Self { vital: false, ..self }
     }
 
     /// The same, with another time for one attempt.
@@ -84,7 +103,8 @@ enum Found {
 }
 
 impl Store {
-    /// Writes an object if its key is free: one attempt, no retry, no reading back.
+    /// Writes an object if its key is free: one attempt, no retry, no reading back. It is given up when it makes no
+    /// progress for `attempt_timeout` and a second for each MiB.
     ///
     /// `AlreadyExists` does not say who wrote the object, or that there is one; see
     /// [`Store::create_nonce`].
@@ -94,14 +114,17 @@ impl Store {
         payload: PutPayload,
         attempt_timeout: Duration,
     ) -> Result<(), CreateError> {
-        self.put_once(path, payload, attempt_timeout).await.map_err(|error| CreateError::of(path, error))
+        let allowance = allowance(attempt_timeout, payload.content_length() as u64, 0);
+        let attempt = Attempt { path, payload: &payload, allowance, deadline: None, write: None };
+        self.put_once(&attempt).await.map_err(|error| CreateError::of(path, error))
     }
 
     /// Writes an object if its key is free, and finds out whose it is, whatever the store answers.
     ///
     /// `payload` must begin with a header in which `nonce_of` finds `nonce`; its bytes are the same in every
     /// attempt. Errors: `Unknown` when patience ran out and the object may still appear, `NotApplied` when
-    /// certainly none of the attempts wrote anything and further ones are pointless or patience ran out.
+    /// certainly none of the attempts wrote anything and further ones are pointless or patience ran out, `Unsynced`
+    /// at once when a sync failed.
     pub async fn create_nonce(
         &self,
         path: &Path,
@@ -116,20 +139,39 @@ impl Store {
                 policy.attempt_timeout.min(end.saturating_duration_since(Instant::now()))
             })
         };
+        let bytes = payload.content_length() as u64;
+        let under_way = policy.vital.then(|| self.shared.writes.begin(path, bytes));
+        let write = under_way.as_ref().map(|under_way| &under_way.0);
+        let created = || {
+            if let Some(under_way) = &under_way {
+                under_way.confirmed();
+            }
+            Ok(CreateOutcome::Created)
+        };
         let mut may_land = false;
         let mut occupied = false;
         let mut pointless = false;
+        let mut timeouts = 0;
         let (mut pauses, mut broken) = (0, 0);
         loop {
             let mut failure = None;
             if !occupied {
-                match self
-                    .put_hedged(path, &payload, CreatePolicy { attempt_timeout: within(), ..policy })
-                    .await
-                {
-                    Ok(()) => return Ok(CreateOutcome::Created),
+                let turn = match timeouts > 0 && bytes > LARGE && !mutant::is(Mutant::OneSlot) {
+                    true => self.turn(write, deadline).await,
+                    false => None,
+                };
+                let allowance = allowance(policy.attempt_timeout, bytes, timeouts);
+                let attempt = Attempt { path, payload: &payload, allowance, deadline, write };
+                let put = self.put_hedged(&attempt, policy).await;
+                drop(turn);
+                match put {
+                    Ok(()) => return created(),
                     Err(error) => {
+                        timeouts = if is_no_answer(&error) { timeouts + 1 } else { 0 };
                         let class = Class::of(&error);
+                        if class == Class::Unsynced {
+                            return Err(CreateError::of(path, error));
+                        }
                         may_land |= matches!(class, Class::Exists | Class::Transient);
                         occupied = class == Class::Exists;
                         pointless = class == Class::Invalid;
@@ -140,11 +182,14 @@ impl Store {
             self.shared.metrics.count_ambiguous();
             match self.head_bytes(path, within()).await {
                 Found::Head(head) if nonce_of(&head) == Some(nonce) && !mutant::is(Mutant::ChangeNonce) => {
-                    return Ok(CreateOutcome::Created);
+                    return created();
                 }
                 Found::Head(_) if mutant::is(Mutant::ConflictAsSuccess) => return Ok(CreateOutcome::Created),
                 Found::Head(head) => return Ok(CreateOutcome::Lost(head)),
                 Found::Nothing => occupied = false,
+                Found::Failed(error) if Class::of(&error) == Class::Unsynced => {
+                    return Err(CreateError::of(path, error));
+                }
                 Found::Failed(error) => failure = failure.or(Some(error)),
             }
             let source = failure.unwrap_or_else(|| no_answer(policy.attempt_timeout));
@@ -161,6 +206,9 @@ impl Store {
                 });
             }
             self.report(path, &source);
+            if let Some(write) = write {
+                write.failed(&source);
+            }
             if pause.is_zero() {
                 broken += 1;
             } else {
@@ -170,40 +218,24 @@ impl Store {
         }
     }
 
-    async fn put_once(&self, path: &Path, payload: PutPayload, within: Duration) -> Result<(), Error> {
-        let put = self.shared.conditional.put_opts(path, payload, PutMode::Create.into());
-        match timeout(within, put).await {
-            Ok(answer) => answer.map(drop),
-            Err(_) => Err(no_answer(within)),
+    /// Waits until no other large body is sent again, or patience runs out.
+    async fn turn(&self, write: Option<&Write>, deadline: Option<Instant>) -> Option<SemaphorePermit<'_>> {
+        let turn = async {
+            let turn = self.shared.again.acquire();
+            match deadline {
+                Some(end) => timeout_at(end, turn).await.ok()?.ok(),
+                None => turn.await.ok(),
+            }
+        };
+        match write {
+            Some(write) => write.in_line(turn).await,
+            None => turn.await,
         }
     }
 
-    /// One attempt, or two at once. Both carry the same bytes, so a win of either is a win.
-    async fn put_hedged(&self, path: &Path, payload: &PutPayload, policy: CreatePolicy) -> Result<(), Error> {
-        let first = Box::pin(self.put_once(path, payload.clone(), policy.attempt_timeout));
-        let Some(delay) = policy.hedge_after.filter(|delay| *delay < policy.attempt_timeout) else {
-            return first.await;
-        };
-        let first = match select(first, Box::pin(sleep(delay))).await {
-            Either::Left((answer, _)) => return answer,
-            Either::Right(((), first)) => first,
-        };
-        self.shared.metrics.count_hedge();
-        let second = Box::pin(self.put_once(path, payload.clone(), policy.attempt_timeout));
-        let (answer, other) = match select(first, second).await {
-            Either::Left((answer, other)) | Either::Right((answer, other)) => (answer, other),
-        };
-        match answer {
-            Err(error) if Class::of(&error) != Class::Exists => match other.await {
-                Err(other) if rank(&other) < rank(&error) => Err(error),
-                other => other,
-            },
-            decided => decided,
-        }
-    }
-
+    /// What is there counts, whoever put it: it is durable by the time that it is answered.
     async fn head_bytes(&self, path: &Path, within: Duration) -> Found {
-        let options = GetOptions::new().with_range(Some(0..HEAD_BYTES));
+        let options = file::settled(GetOptions::new().with_range(Some(0..HEAD_BYTES)));
         let read =
             async { super::read::body(path, self.shared.conditional.get_opts(path, options).await).await };
         match timeout(within, read).await {
@@ -215,10 +247,13 @@ impl Store {
 
     /// Stores refuse a range of an empty object, so a failed read is settled by asking for its size.
     async fn without_bytes(&self, path: &Path, error: Error, within: Duration) -> Found {
-        if Class::of(&error) == Class::Absent {
-            return Found::Nothing;
+        match Class::of(&error) {
+            Class::Absent => return Found::Nothing,
+            Class::Unsynced => return Found::Failed(error),
+            _ => {}
         }
-        let head = self.shared.conditional.get_opts(path, GetOptions::new().with_head(true));
+        let options = file::settled(GetOptions::new().with_head(true));
+        let head = self.shared.conditional.get_opts(path, options);
         match timeout(within, head).await {
             Ok(Ok(found)) if found.meta.size == 0 => Found::Head(Bytes::new()),
             Ok(Err(missing)) if Class::of(&missing) == Class::Absent => Found::Nothing,
@@ -236,15 +271,6 @@ impl Store {
         } else {
             tracing::debug!(%path, %error, "a write did not get through; trying again");
         }
-    }
-}
-
-/// How much an error leaves open.
-fn rank(error: &Error) -> u8 {
-    match Class::of(error) {
-        Class::Exists => 2,
-        Class::Transient => 1,
-        Class::Absent | Class::Denied | Class::Invalid => 0,
     }
 }
 

@@ -5,6 +5,8 @@
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 
+use super::file::SyncFailed;
+
 /// What a caller may do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -14,6 +16,10 @@ pub enum ErrorKind {
     Fenced,
     /// Stored bytes are not what was written.
     Corrupt,
+    /// The disk failed to make durable what was written: it may be read now, and be gone after a power loss. Whoever
+    /// wrote it must not go on as if it were there, nor write it again; whoever reads it makes it durable first
+    /// ([`super::Store::settle`]).
+    Unsynced,
     /// The request or the configuration is wrong; repeating it changes nothing.
     Invalid,
     /// An invariant of this program is broken.
@@ -104,6 +110,15 @@ pub enum CreateError {
         /// The last failure.
         source: object_store::Error,
     },
+    /// A sync failed, on a store in a directory. What was written may be there, or not, and may be gone after a power
+    /// loss; another sync could succeed all the same, so that no further attempt is made.
+    #[error("{path} may be lost: {source}")]
+    Unsynced {
+        /// The object.
+        path: Path,
+        /// Which sync failed, and how.
+        source: object_store::Error,
+    },
 }
 
 impl CreateError {
@@ -116,15 +131,17 @@ impl CreateError {
                 Class::Invalid => ErrorKind::Invalid,
                 _ => ErrorKind::Retry,
             },
+            Self::Unsynced { .. } => ErrorKind::Unsynced,
         }
     }
 
     /// The object that was to be written.
     pub fn path(&self) -> &Path {
         match self {
-            Self::AlreadyExists { path, .. } | Self::Unknown { path, .. } | Self::NotApplied { path, .. } => {
-                path
-            }
+            Self::AlreadyExists { path, .. }
+            | Self::Unknown { path, .. }
+            | Self::NotApplied { path, .. }
+            | Self::Unsynced { path, .. } => path,
         }
     }
 
@@ -133,6 +150,7 @@ impl CreateError {
         match Class::of(&source) {
             Class::Exists => Self::AlreadyExists { path, source },
             Class::Transient => Self::Unknown { path, source },
+            Class::Unsynced => Self::Unsynced { path, source },
             Class::Absent | Class::Denied | Class::Invalid => Self::NotApplied { path, source },
         }
     }
@@ -207,7 +225,7 @@ impl ReadError {
             Class::Absent => Self::NotFound { path, source },
             Class::Denied => Self::Denied { path, source },
             Class::Invalid => Self::Invalid { path, source },
-            Class::Exists | Class::Transient => Self::Failed { path, source },
+            Class::Exists | Class::Unsynced | Class::Transient => Self::Failed { path, source },
         }
     }
 }
@@ -219,6 +237,7 @@ pub(super) enum Class {
     Exists,
     Denied,
     Invalid,
+    Unsynced,
     Transient,
 }
 
@@ -226,6 +245,7 @@ impl Class {
     pub(super) fn of(error: &object_store::Error) -> Self {
         use object_store::Error as E;
         match error {
+            E::Generic { source, .. } if source.is::<SyncFailed>() => Self::Unsynced,
             E::NotFound { .. } => Self::Absent,
             E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => Self::Exists,
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied,
@@ -273,4 +293,9 @@ struct NoAnswer(std::time::Duration);
 
 pub(super) fn no_answer(after: std::time::Duration) -> object_store::Error {
     object_store::Error::Generic { store: "store", source: Box::new(NoAnswer(after)) }
+}
+
+/// Whether a request got no answer in time.
+pub(super) fn is_no_answer(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { source, .. } if source.is::<NoAnswer>())
 }

@@ -5,15 +5,18 @@
 //! "already exists"; [`Store::create_nonce`] resolves such outcomes by reading the object back.
 //! What the objects mean does not belong here.
 
+mod attempt;
 mod create;
 mod error;
 mod file;
 mod kind;
+mod liveness;
 mod memory;
 mod metered;
 mod metrics;
 mod open;
 mod probe;
+mod progress;
 mod read;
 mod remote;
 mod url;
@@ -23,19 +26,23 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub use self::create::{CreateOutcome, CreatePolicy, HEAD_BYTES, NONCE_BYTES};
 pub use self::error::{CreateError, ErrorKind, OpenError, ReadError};
 pub use self::file::FileStore;
 pub use self::kind::StoreKind;
+pub use self::liveness::Unconfirmed;
 pub use self::memory::MemoryStore;
 pub use self::metrics::{RequestCounts, RequestKind, StoreMetrics};
 pub use self::open::{Hedge, StoreOptions};
 pub use self::probe::{Check, Outcome, ProbeError, ProbeReport, admit, probe};
+pub use self::progress::Progress;
 pub use self::read::Tail;
 pub use self::url::StoreUrl;
 
@@ -52,6 +59,10 @@ struct Shared {
     conditional: Arc<dyn ObjectStore>,
     metrics: Arc<StoreMetrics>,
     policy: CreatePolicy,
+    /// Conditional writes under way.
+    writes: Arc<liveness::Writes>,
+    /// Large bodies whose first attempt timed out are sent again one at a time.
+    again: Semaphore,
     /// When a failing write was last reported.
     reported: Mutex<Option<Instant>>,
 }
@@ -86,6 +97,8 @@ impl Store {
                 conditional,
                 metrics,
                 policy,
+                writes: Arc::default(),
+                again: Semaphore::new(1),
                 reported: Mutex::new(None),
             }),
         }
@@ -109,6 +122,22 @@ impl Store {
     /// Requests so far.
     pub fn metrics(&self) -> &Arc<StoreMetrics> {
         &self.shared.metrics
+    }
+
+    /// For how long the store has not confirmed a write, or got further with it; `None` if nothing is written.
+    /// Writes that the log goes on without do not count.
+    pub fn write_age(&self) -> Option<Duration> {
+        self.shared.writes.age()
+    }
+
+    /// How long ago the store last confirmed a write; `None` if it never did.
+    pub fn confirmed_age(&self) -> Option<Duration> {
+        self.shared.writes.confirmed()
+    }
+
+    /// The write that has come no further for longest, and what the store says of it.
+    pub fn oldest_write(&self) -> Option<Unconfirmed> {
+        self.shared.writes.oldest()
     }
 
     /// How conditional writes to this store are attempted, unless the caller says otherwise.

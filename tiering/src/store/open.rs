@@ -17,8 +17,9 @@ pub struct StoreOptions {
     pub region: Option<String>,
     /// Whether the bucket is named in the path, not the host (default: exactly where an endpoint is set).
     pub path_style: Option<bool>,
-    /// How long one attempt of a conditional write may take (default 10 s). Longer lets slow links finish;
-    /// shorter notices a lost answer sooner.
+    /// How long one attempt of a conditional write may make no progress (default 10 s); see
+    /// [`CreatePolicy::attempt_timeout`]. Longer spares slow links bytes that are sent twice; shorter notices a lost
+    /// answer sooner.
     pub attempt_timeout: Duration,
     /// When a conditional write is sent a second time (default: 2 s on a network).
     pub hedge: Hedge,

@@ -94,7 +94,7 @@ impl Finding {
 
 /// Whether the store did not say what became of a write.
 fn may_land(error: &CreateError) -> bool {
-    matches!(error, CreateError::Unknown { .. })
+    matches!(error, CreateError::Unknown { .. } | CreateError::Unsynced { .. })
 }
 
 impl From<ReadError> for Finding {

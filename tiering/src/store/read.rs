@@ -12,7 +12,7 @@ use object_store::{Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectSto
 use tokio::time::timeout;
 
 use super::error::{CreateError, no_answer};
-use super::{ErrorKind, ReadError, Store, StoreKind};
+use super::{ErrorKind, ReadError, Store, StoreKind, file};
 
 /// How long the last one of several questions may take.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -76,6 +76,22 @@ impl Store {
         match self.shared.data.delete(path).await.map_err(|error| ReadError::of(path, error)) {
             Err(ReadError::NotFound { .. }) => Ok(()),
             answer => answer,
+        }
+    }
+
+    /// Makes durable the object `first` and those after it in its folder, as far as they can be read now. Whoever
+    /// found objects there and goes on as if they were there for good calls this before: on a store in a directory
+    /// the one who put them may not have come to sync them, or may have failed to. Elsewhere what can be read is
+    /// durable, and nothing is asked.
+    pub async fn settle(&self, first: &Path) -> Result<(), ReadError> {
+        if self.kind() != StoreKind::File {
+            return Ok(());
+        }
+        let options = file::settled_from(GetOptions::new().with_head(true));
+        let settled = self.shared.conditional.get_opts(first, options).await;
+        match settled.map(drop).map_err(|error| ReadError::of(first, error)) {
+            Err(ReadError::NotFound { .. }) => Ok(()),
+            settled => settled,
         }
     }
 

@@ -37,7 +37,7 @@ fn expired(work: &Work<'_>) -> Vec<PartitionId> {
     };
     let goes = |partition: &PartitionId, committed: &Committed| match cluster.topic(partition.topic) {
         None => true,
-        Some(topic) => is_expired(committed) && !subscribed.contains(&topic.name),
+        Some(topic) => work.now.is_settled && is_expired(committed) && !subscribed.contains(&topic.name),
     };
     group.offsets.iter().filter(|(p, c)| goes(p, c)).map(|(p, _)| *p).collect()
 }

@@ -149,3 +149,29 @@ fn an_empty_group_that_somebody_is_about_to_join_stays() {
     d.pass(DELAY);
     assert_eq!(d.joined(token).expect("joined").generation, 3, "it is the same group");
 }
+
+/// A clock that is days ahead for some seconds must not cost anybody an offset.
+#[test]
+fn nothing_expires_while_the_clock_may_be_wrong() {
+    let mut d = Driver::new();
+    let (one, two) = (partition(&mut d, 1), partition(&mut d, 2));
+    for partition in [one, two] {
+        d.commit(simple(partition)).expect("a simple group");
+    }
+    let right = d.now.wall;
+    (d.now.wall, d.now.is_settled) = (right + DAY.as_millis() as i64 * 8, false);
+    d.pass(CHECK * 2);
+    assert_eq!(d.group().offsets.len(), 2);
+    d.delete_topic(two.topic);
+    d.pass(CHECK);
+    assert_eq!(
+        d.group().offsets.keys().collect::<Vec<_>>(),
+        [&one],
+        "what nobody can read goes all the same"
+    );
+    (d.now.wall, d.now.is_settled) = (right + CHECK.as_millis() as i64 * 3, true);
+    d.pass(CHECK);
+    assert_eq!(d.group().offsets.len(), 1, "it is not a week yet");
+    d.pass(DAY * 7);
+    assert!(d.shard.group(GROUP).is_none());
+}

@@ -65,7 +65,7 @@ impl Run {
         };
         Self {
             shard: Shard::default(),
-            now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000 },
+            now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000, is_settled: true },
             cluster,
             settings,
             names: ["g0".into(), "g1".into()],

@@ -37,7 +37,7 @@ impl Lab {
         let shards = Shards::new(4).expect("4 shards");
         let mut lab = Self {
             shard: Shard::default(),
-            now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000 },
+            now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000, is_settled: true },
             cluster: Cluster::new(Format { cluster: ClusterId([9; 16]), shards, level: FORMAT_LEVEL }),
             settings: Settings { share_assignment_interval: Duration::ZERO, ..Settings::default() },
             written: BTreeMap::new(),

@@ -40,7 +40,8 @@ async fn read(cold: &Cold, offset: i64, led: &Led) -> Result<Plan, FetchError> {
     };
     let Some(last) = positions.last() else { return Ok(Plan::Nothing) };
     read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
-    let batches = led.log.reader().batches(&positions).await?;
+    let epochs = led.log.leader_epochs(&led.partition);
+    let batches = led.log.reader().batches(&positions, &epochs).await?;
     Ok(Plan::Records { records: rope(batches), tail: false })
 }
 
@@ -85,6 +86,8 @@ fn failure(error: &FetchError, wanted: &Wanted, led: &Led) -> Failure {
         tracing::warn!(%error, %partition, offset = wanted.offset(), "records could not be read; the client retries");
         return wanted.not_leader(led);
     }
-    tracing::error!(%error, %partition, offset = wanted.offset(), "records can't be read");
+    if wanted.is_news(error) {
+        tracing::error!(%error, %partition, offset = wanted.offset(), "records can't be read");
+    }
     Failure::of(ErrorCode::KafkaStorageError)
 }

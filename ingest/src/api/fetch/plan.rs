@@ -7,6 +7,7 @@ use coordinator::topic::config::StoredCompression;
 use protocol::messages::fetch::FetchPartition;
 use protocol::{ErrorCode, Records};
 use tiering::format::index::Position;
+use tiering::read::FetchError;
 
 use super::{ZSTD, rope};
 use crate::api::Context;
@@ -270,6 +271,11 @@ impl Wanted {
         let id = led.partition.id();
         let exists = self.broker.cluster().is_some_and(|cluster| cluster.topic(id.topic).is_some());
         Some(if exists { self.not_leader(led) } else { Failure::of(self.unknown) })
+    }
+
+    /// Whether an error has not been logged for a while.
+    pub(super) fn is_news(&self, error: &FetchError) -> bool {
+        self.broker.unserved().is_news(error)
     }
 
     /// NOT_LEADER_OR_FOLLOWER, with who leads.

@@ -7,6 +7,7 @@ use tiering::read::{FetchError, of_partition};
 use crate::api::records::{Stamped, first_since, newest_since};
 use crate::broker::Led;
 use crate::log::Contents;
+use crate::memory::Pool;
 
 /// Why a timestamp can't be looked up.
 #[derive(Debug, thiserror::Error)]
@@ -20,20 +21,25 @@ pub(in crate::api) enum LookupError {
 }
 
 /// The first record that is not older than `timestamp`.
-pub(in crate::api) async fn first(led: &Led, timestamp: i64) -> Result<Option<Stamped>, LookupError> {
+pub(in crate::api) async fn first(
+    unpacking: &Pool,
+    led: &Led,
+    timestamp: i64,
+) -> Result<Option<Stamped>, LookupError> {
     let log_start = led.partition.log_start();
     let (indexes, positions) = led.partition.at_timestamp(timestamp);
     for index in indexes {
         let listed = led.log.reader().positions(index).await?;
         let listed = of_partition(&listed, led.partition.id());
-        if let Some(found) = first_of(led, listed, log_start, timestamp).await? {
+        if let Some(found) = first_of(unpacking, led, listed, log_start, timestamp).await? {
             return Ok(Some(found));
         }
     }
-    first_of(led, &positions, log_start, timestamp).await
+    first_of(unpacking, led, &positions, log_start, timestamp).await
 }
 
 async fn first_of(
+    unpacking: &Pool,
     led: &Led,
     positions: &[Position],
     log_start: i64,
@@ -42,7 +48,8 @@ async fn first_of(
     // In all but a batch that the log start divides there is a record to be found.
     for position in positions.iter().filter(|p| p.max_timestamp >= timestamp && p.last_offset() >= log_start)
     {
-        if let Some(found) = first_since(batch(led, position).await?, log_start, timestamp)? {
+        if let Some(found) = first_since(unpacking, batch(led, position).await?, log_start, timestamp).await?
+        {
             return Ok(Some(found));
         }
     }
@@ -50,7 +57,7 @@ async fn first_of(
 }
 
 /// The largest timestamp; `None` if there is none.
-pub(super) async fn newest(led: &Led) -> Result<Option<i64>, LookupError> {
+pub(super) async fn newest(unpacking: &Pool, led: &Led) -> Result<Option<i64>, LookupError> {
     let Contents { log_start, tenures, positions } = led.partition.contents();
     let divided = tenures.first().filter(|tenure| tenure.first_offset < log_start);
     let whole = &tenures[usize::from(divided.is_some())..];
@@ -70,7 +77,7 @@ pub(super) async fn newest(led: &Led) -> Result<Option<i64>, LookupError> {
     }
     look(&positions);
     if let Some(position) = divided_batch.filter(|position| Some(position.max_timestamp) > newest) {
-        newest = newest.max(newest_since(batch(led, &position).await?, log_start)?);
+        newest = newest.max(newest_since(unpacking, batch(led, &position).await?, log_start).await?);
     }
     Ok(newest.filter(|newest| *newest >= 0))
 }
@@ -78,6 +85,6 @@ pub(super) async fn newest(led: &Led) -> Result<Option<i64>, LookupError> {
 async fn batch(led: &Led, position: &Position) -> Result<Bytes, FetchError> {
     match led.partition.tail_batch(position.base_offset) {
         Some(batch) => Ok(batch),
-        None => led.log.reader().batch(position).await,
+        None => led.log.reader().batch(position, &led.log.leader_epochs(&led.partition)).await,
     }
 }

@@ -1,7 +1,5 @@
 //! From a request to what may be appended: its batches, checked and as they are to be stored.
 
-use std::sync::Arc;
-
 use coordinator::topic::config::{TimestampType, TopicConfig};
 use protocol::ErrorCode;
 use protocol::messages::ProduceRequest;
@@ -9,11 +7,16 @@ use protocol::records::Batch;
 use tokio::time::timeout;
 
 use super::check::{self, Invalid, Sound};
-use super::{PATIENCE, TOPIC_IDS, unpack};
+use super::unpack::{self, Bound};
+use super::{PATIENCE, TOPIC_IDS};
 use crate::api::Context;
+use crate::api::records::turn;
 use crate::api::topics::{Leader, Miss, TopicRef, View, is_internal};
-use crate::broker::{Broker, Led, UNPACKED};
-use crate::log::Permit;
+use crate::broker::{Broker, Led};
+use crate::memory::{Permit, shrink};
+
+/// What a batch takes while it is made, as a multiple of what it takes then.
+const WHILE_MADE: usize = 3;
 
 /// A partition's batch after the checks.
 pub(super) enum Checked {
@@ -80,31 +83,46 @@ pub(super) fn check_all(
     all
 }
 
-/// Looks into the batches that must be, one after the other, and returns a permit for the memory by which they have
-/// grown.
+/// Looks into the batches that must be, one after the other, and returns a permit for the memory of what has become
+/// of them.
 pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i64) -> Option<Permit> {
-    let unpacking = Arc::clone(broker.unpacking()).acquire_many_owned(UNPACKED as u32);
-    let permit = timeout(PATIENCE, unpacking).await.ok().and_then(Result::ok);
-    let mut places = Vec::new();
-    let mut jobs = Vec::new();
+    let pool = broker.unpacking();
+    let (mut places, mut jobs, mut working, mut results) = (Vec::new(), Vec::new(), 0, 0usize);
     for (place, checked) in checked.iter_mut().enumerate() {
         if matches!(checked, Checked::Packed(_)) {
             let refused = Checked::Refused(Refused::of(ErrorCode::RequestTimedOut));
             if let Checked::Packed(job) = std::mem::replace(checked, refused) {
+                working = working.max(unpack::memory(&job.batch, &job.config));
+                let most = usize::try_from(job.config.max_message_bytes).unwrap_or(0);
+                results = results.saturating_add(most.saturating_mul(WHILE_MADE));
                 places.push(place);
                 jobs.push(*job);
             }
         }
     }
-    // Too many have been at it for too long.
-    let mut permit = permit?;
+    if working > pool.size() / 4 * 3 {
+        let message =
+            format!("the batch takes {working} bytes of memory to look into, more than this node has for it");
+        for place in places {
+            let refused = Refused::of(ErrorCode::MessageTooLarge);
+            checked[place] = Checked::Refused(Refused { message: Some(message.clone()), ..refused });
+        }
+        return None;
+    }
+    let wanted = turn(pool, working.saturating_add(results));
+    // Without it, too many have been at it for too long.
+    let mut permit = timeout(PATIENCE, pool.take(wanted)).await.ok().flatten()?;
     let unpacked = tokio::task::spawn_blocking(move || {
-        let mut room = UNPACKED;
+        let mut left = results.min(permit.num_permits() - working);
+        let (working, mut made) = (permit.num_permits() - left, 0);
         let unpacked = jobs.into_iter().map(|Packed { led, batch, config, partition }| {
-            let came = batch.bytes().len();
-            match unpack::unpack(batch, &partition, &config, now, room) {
+            let came = batch.bytes().as_ptr();
+            match unpack::unpack(batch, &partition, &config, now, Bound { working, room: left / WHILE_MADE })
+            {
                 Ok(batch) => {
-                    room -= batch.bytes().len().saturating_sub(came).min(room);
+                    let bytes = if batch.bytes().as_ptr() == came { 0 } else { batch.bytes().len() };
+                    left -= bytes.min(left);
+                    made += bytes;
                     Checked::Whole(led, batch, config.timestamp_type)
                 }
                 Err(invalid) => Checked::Refused(invalid.into()),
@@ -112,7 +130,8 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
         });
         let unpacked: Vec<_> = unpacked.collect();
         // Whatever becomes of the connection, the memory was taken until now.
-        (unpacked, permit.split(UNPACKED - room))
+        shrink(&mut permit, made);
+        (unpacked, Some(permit).filter(|_| made > 0))
     });
     match unpacked.await {
         Ok((unpacked, grown)) => {

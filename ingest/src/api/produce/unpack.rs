@@ -1,12 +1,17 @@
 //! Looking into batches, and compressing them otherwise, where a topic's settings ask for it. That takes time and
-//! memory: it is done apart from the threads that serve connections, and in bounds.
+//! memory: it is done apart from the threads that serve connections, and in bounds. The records are never held
+//! decompressed.
 
 use coordinator::topic::config::{StoredCompression, TimestampType, TopicConfig};
 use protocol::ErrorCode;
-use protocol::records::{Batch, BatchHeader, Compression, RecordGlance};
+use protocol::records::{Batch, BatchError, BatchHeader, Compression, RecordGlance, RecordSummary};
 
 use super::check::{Invalid, check_size, finish};
 use crate::broker::UNPACKED;
+
+/// The highest level of Zstandard for which there always is memory. Higher ones are lowered where they take more
+/// than there is.
+const CHEAP: i32 = 3;
 
 /// A timestamp that says that there is none.
 const NO_TIMESTAMP: i64 = -1;
@@ -118,33 +123,74 @@ impl Faults {
     }
 }
 
-/// Checks a batch's records, and makes of the batch what is to be stored. Afterwards its header is true of them. It
-/// may have become larger by `room` bytes at most. `partition` is what Kafka calls it: `topic-0`.
+/// The memory that unpacking a batch takes at most beside what comes of it.
+pub(super) fn memory(batch: &Batch, config: &TopicConfig) -> usize {
+    let source = batch.header().compression().unwrap_or_default();
+    let encoder = match target(config.compression, source) {
+        (codec, _) if codec == source => 0,
+        (codec, level) => codec.encoder_memory(level.map(|level| level.min(CHEAP)), UNPACKED),
+    };
+    batch.pass_memory() + encoder
+}
+
+/// What unpacking may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    /// Memory beside what comes of it, in bytes; at least [`memory`].
+    pub(super) working: usize,
+    /// What comes of it, in bytes.
+    pub(super) room: usize,
+}
+
+/// Checks a batch's records, and makes of the batch what is to be stored. Afterwards its header is true of them.
+/// `partition` is what Kafka calls it: `topic-0`.
 pub(super) fn unpack(
     batch: Batch,
     partition: &str,
     config: &TopicConfig,
     now: i64,
-    room: usize,
+    bound: Bound,
 ) -> Result<Batch, Invalid> {
-    let records = batch.decompress(UNPACKED)?;
     let (bounds, mut faults) = (Bounds::of(config, now), Faults::default());
-    let summary = batch.scan(&records, |record| faults.look(record, partition, config, bounds))?;
+    let summary = batch.check_records(UNPACKED, |record| faults.look(record, partition, config, bounds))?;
     faults.verdict()?;
     let source = batch.header().compression()?;
     let mut stored = match target(config.compression, source) {
         (codec, _) if codec == source => batch.clone(),
-        (Compression::None, _) => batch.with_payload(Compression::None, &records)?,
-        (codec, level) => batch.with_payload(codec, &codec.compress_at(level, &records)?)?,
+        (codec, level) => transcoded(&batch, &summary, (codec, level), config, bound)?,
     };
     check_size(&stored, config)?;
-    if stored.bytes().len().saturating_sub(batch.bytes().len()) > room {
-        let message =
-            format!("the batches of a request have more than {UNPACKED} bytes as they are to be stored");
-        return Err(Invalid::new(ErrorCode::MessageTooLarge, message));
-    }
     if stored.header().max_timestamp != summary.max_timestamp {
         stored = stored.with_max_timestamp(summary.max_timestamp);
     }
     finish(stored, config, now)
+}
+
+/// The batch in another codec; no larger than its topic allows, which is found out before it is made.
+fn transcoded(
+    batch: &Batch,
+    summary: &RecordSummary,
+    (codec, mut level): (Compression, Option<i32>),
+    config: &TopicConfig,
+    bound: Bound,
+) -> Result<Batch, Invalid> {
+    let free = bound.working.saturating_sub(batch.pass_memory());
+    while let Some(lower) = level.filter(|level| *level > CHEAP)
+        && codec.encoder_memory(level, summary.uncompressed_bytes) > free
+    {
+        level = Some(lower - 1);
+    }
+    let allowed = usize::try_from(config.max_message_bytes).unwrap_or(0);
+    match batch.transcoded(summary, codec, level, allowed.min(bound.room)) {
+        Err(BatchError::TooLarge { .. }) if allowed <= bound.room => {
+            Err(Invalid { code: ErrorCode::MessageTooLarge, message: None, records: Vec::new() })
+        }
+        Err(BatchError::TooLarge { .. }) => {
+            let room = bound.room;
+            let message =
+                format!("{room} bytes of memory are left for what a request's batches are to be stored as");
+            Err(Invalid::new(ErrorCode::MessageTooLarge, message))
+        }
+        stored => Ok(stored?),
+    }
 }

@@ -45,7 +45,8 @@ impl Acknowledging<'_> {
         let partition = led.partition.id();
         let id = SharePartitionId { group: self.holder.group.clone(), partition };
         let request = ShareRequest::Acknowledge(Acknowledge { member: self.holder.member.clone(), batches });
-        let decided = led.log.share(&id, request).map_err(|_| not_leader(self.view, partition))?;
+        let admitted = self.context.admitted.lock().take();
+        let decided = led.log.share(&id, request, admitted).map_err(|_| not_leader(self.view, partition))?;
         Ok(Acknowledged { partition, decided })
     }
 }

@@ -16,12 +16,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::read::{Bounds, Look, ReadBatch};
 use super::{Failed, not_leader};
-use crate::api::fetch::MAX_BYTES;
+use crate::api::fetch::{MAX_BYTES, fair};
 use crate::api::list_offsets::by_time;
 use crate::api::topics::{TopicRef, View, uuid};
 use crate::api::{Context, PATIENCE};
 use crate::broker::Led;
 use crate::log::{NotLeader, Waiter};
+use crate::memory::Permit;
 use crate::share_sessions::Holder;
 
 /// Records that a member got.
@@ -49,34 +50,51 @@ struct Target {
     seen: (i64, i64),
 }
 
+/// What becomes of partitions.
+type Outcomes = Vec<(PartitionId, Result<Given, Failed>)>;
+
 /// What is to be read of a partition.
 type Plan = Option<(Bounds, Look)>;
 
 impl Acquiring<'_> {
     /// What is acquired of these partitions, and why nothing is of others. Those with nothing to tell are left out.
+    /// With it goes the memory that its records take.
     pub(super) async fn acquire(
         &self,
         partitions: Vec<PartitionId>,
         deadline: Instant,
-    ) -> Vec<(PartitionId, Result<Given, Failed>)> {
+    ) -> (Outcomes, Option<Permit>) {
+        let answers = self.context.broker.answers();
         let max_records = u32::try_from(self.request.max_records).unwrap_or(0);
-        let budget = usize::try_from(self.request.max_bytes).unwrap_or(0).min(MAX_BYTES);
+        let most = usize::try_from(self.request.max_bytes).unwrap_or(0).min(MAX_BYTES);
         let mut targets: Vec<_> = partitions.into_iter().map(|partition| self.target(partition)).collect();
-        if targets.is_empty() || max_records == 0 || budget == 0 {
-            return failures(targets);
+        if targets.is_empty() || max_records == 0 || most == 0 {
+            return (failures(targets), None);
         }
-        let enough = usize::try_from(self.request.min_bytes).unwrap_or(0).min(budget);
+        let enough = usize::try_from(self.request.min_bytes).unwrap_or(0).min(most);
         loop {
+            let budget = most.min(fair(answers));
             let waiter = Waiter::new(1);
             let watching = Watching::new(&targets, &waiter);
-            let plans = self.plan(&mut targets, budget, max_records).await;
+            let mut plans = self.plan(&mut targets, budget, max_records).await;
             let bytes = plans.iter().flatten().fold(0usize, |sum, (_, look)| sum.saturating_add(look.len()));
             let failed = targets.iter().any(|target| target.led.is_err());
             let over = failed || self.context.stop.is_cancelled() || Instant::now() >= deadline;
-            if over || (bytes > 0 && bytes >= enough) {
+            if over || (bytes > 0 && bytes >= enough.min(budget)) {
+                // The plans hold slices of memory, and are made anew where that for the answer must be waited for.
+                let wanted = wanted(&plans, budget);
+                let mut permit = answers.try_take(wanted);
+                if permit.is_none() {
+                    plans.clear();
+                    let least = wanted.min(fair(answers));
+                    permit = timeout(PATIENCE, answers.take(least)).await.ok().flatten();
+                    let granted = permit.as_ref().map_or(0, |permit| permit.num_permits());
+                    plans = self.plan(&mut targets, granted.max(1), max_records).await;
+                    keep(&mut plans, granted);
+                }
                 let given = self.give(&mut targets, plans, max_records).await;
                 if over || given.iter().any(|(_, given)| given.is_err()) || !given.is_empty() {
-                    return given.into_iter().chain(failures(targets)).collect();
+                    return (given.into_iter().chain(failures(targets)).collect(), permit);
                 }
                 // Others were faster.
                 continue;
@@ -144,7 +162,7 @@ impl Acquiring<'_> {
             ShareReset::Earliest => led.partition.log_start(),
             ShareReset::ByDuration(back) => self.since(led, back).await?,
         };
-        let begun = led.log.share(id, ShareRequest::Begin(start)).map_err(|_| self.lost(id))?;
+        let begun = led.log.share(id, ShareRequest::Begin(start), None).map_err(|_| self.lost(id))?;
         begun.told().await.map(drop).map_err(|_| self.lost(id))
     }
 
@@ -152,7 +170,7 @@ impl Acquiring<'_> {
     async fn since(&self, led: &Led, back: i64) -> Result<i64, Failed> {
         let since = self.context.broker.clock().now_ms().saturating_sub(back);
         let end = led.partition.high_watermark();
-        match by_time::first(led, since).await {
+        match by_time::first(self.context.broker.unpacking(), led, since).await {
             Ok(found) => Ok(found.map_or(end, |found| found.offset)),
             Err(error) => {
                 let partition = led.partition.id();
@@ -163,12 +181,7 @@ impl Acquiring<'_> {
     }
 
     /// Reads what is planned, and acquires of it what the member may have.
-    async fn give(
-        &self,
-        targets: &mut [Target],
-        plans: Vec<Plan>,
-        max_records: u32,
-    ) -> Vec<(PartitionId, Result<Given, Failed>)> {
+    async fn give(&self, targets: &mut [Target], plans: Vec<Plan>, max_records: u32) -> Outcomes {
         let patience = Instant::now() + PATIENCE;
         let mut left = max_records;
         let mut given = Vec::new();
@@ -214,7 +227,9 @@ impl Acquiring<'_> {
             fetch_offset: bounds.offset,
             batches: batches.iter().map(|batch| (batch.first, batch.last)).collect(),
         };
-        let decided = led.log.share(id, ShareRequest::Acquire(wanted)).map_err(|_| self.lost(id))?;
+        let admitted = self.context.admitted.lock().take();
+        let decided =
+            led.log.share(id, ShareRequest::Acquire(wanted), admitted).map_err(|_| self.lost(id))?;
         let told = timeout(PATIENCE, decided.told()).await.unwrap_or(Err(NotLeader));
         let Ok(Reply::Acquired(acquired)) = told else { return Err(self.lost(id)) };
         let count: i64 = acquired.iter().map(|range| range.last - range.first + 1).sum();
@@ -242,13 +257,32 @@ impl Acquiring<'_> {
             tracing::warn!(%error, %partition, offset, "records could not be read; the client retries");
             return not_leader(self.view, partition);
         }
-        tracing::error!(%error, %partition, offset, "records can't be read");
+        if self.context.broker.unserved().is_news(error) {
+            tracing::error!(%error, %partition, offset, "records can't be read");
+        }
         Failed::of(ErrorCode::KafkaStorageError)
     }
 }
 
+/// The bytes that plans take at most. What an index object tells of counts as much as there may be.
+fn wanted(plans: &[Plan], budget: usize) -> usize {
+    plans.iter().flatten().map(|(bounds, look)| look.len().min(bounds.bytes.max(budget))).sum()
+}
+
+/// Keeps as many plans as `granted` bytes hold, and the first of them if there are any bytes.
+fn keep(plans: &mut [Plan], granted: usize) {
+    let mut left = granted;
+    for plan in plans {
+        let bytes = wanted(std::slice::from_ref(plan), 0);
+        if bytes > left && left < granted.max(1) {
+            *plan = None;
+        }
+        left = left.saturating_sub(bytes);
+    }
+}
+
 /// Why nothing was done with partitions.
-fn failures(targets: Vec<Target>) -> Vec<(PartitionId, Result<Given, Failed>)> {
+fn failures(targets: Vec<Target>) -> Outcomes {
     let failed = |target: Target| Some((target.id.partition, Err(target.led.err()?)));
     targets.into_iter().filter_map(failed).collect()
 }

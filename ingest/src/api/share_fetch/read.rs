@@ -97,7 +97,8 @@ impl Look {
                 bounded(take(listed[from..].iter(), bounds.bytes, true), bounds)
             }
         };
-        let chunks = led.log.reader().batches(&positions).await?;
+        let epochs = led.log.leader_epochs(&led.partition);
+        let chunks = led.log.reader().batches(&positions, &epochs).await?;
         Ok(apart(&positions, chunks))
     }
 }

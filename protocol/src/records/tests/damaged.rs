@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{altered, built};
-use crate::records::{Batch, BatchBuilder, Batches, Compression};
+use crate::records::{Batch, BatchBuilder, BatchError, Batches, Compression};
 
 /// Reads all there is to read; returns the number of records.
 fn read_all(bytes: Bytes, limit: usize) -> usize {
@@ -12,6 +12,12 @@ fn read_all(bytes: Bytes, limit: usize) -> usize {
     for batch in Batches::new(bytes).flatten() {
         drop((batch.verify_crc(), batch.header().check_produced()));
         let valid = batch.validate_records(limit, false);
+        match (batch.check_records(limit, |_| {}), &valid) {
+            (Ok(passed), valid) => assert_eq!(&Ok(passed), valid),
+            // A stream is bound by the window that it asked for.
+            (Err(error), Ok(_)) => assert!(matches!(error, BatchError::Compression { .. }), "{error}"),
+            (Err(_), Err(_)) => {}
+        }
         let Ok(records) = batch.records(limit) else {
             assert!(valid.is_err());
             continue;

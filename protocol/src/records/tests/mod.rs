@@ -4,6 +4,7 @@ mod codecs;
 mod damaged;
 mod format;
 mod golden;
+mod passes;
 
 use bytes::Bytes;
 

@@ -30,6 +30,11 @@ impl Actor {
         Ok(response)
     }
 
+    /// Whether a node may answer so because it could not do what it was asked, or does not know whether it did.
+    fn may_be(&self, code: ErrorCode) -> bool {
+        code.is_retriable() || self.damages && code == ErrorCode::UnknownServerError
+    }
+
     /// Asks for a topic, and does not ask again.
     pub(super) async fn create(&mut self, name: &Arc<str>, again: bool) {
         let partitions = self.client.rng.random_range(1..=4);
@@ -55,11 +60,11 @@ impl Actor {
                 let told = (&**name, made.topic_id, partitions);
                 self.yard.lock().learn(&self.client, told, true);
                 let mut tally = self.client.tally.lock();
-                tally.created += 1;
+                tally.made += 1;
                 tally.recreated += u64::from(again);
             }
             Some(ErrorCode::TopicAlreadyExists) => {}
-            Some(code) if code.is_retriable() => {}
+            Some(code) if self.may_be(code) => {}
             _ => self.client.wrong(format!("{name} was not created: {code:?}")),
         }
     }
@@ -89,7 +94,7 @@ impl Actor {
         self.client.trace.line(format_args!("deleted {} {topic} {code:?}", self.client.number));
         match code {
             Some(ErrorCode::None) => self.client.tally.lock().deleted += 1,
-            Some(code) if code.is_retriable() => {}
+            Some(code) if self.may_be(code) => {}
             _ => self.client.wrong(format!("{topic} was not deleted: {code:?}")),
         }
     }
@@ -112,7 +117,7 @@ impl Actor {
             }
             // Somebody was faster.
             Some(ErrorCode::InvalidPartitions) => {}
-            Some(code) if code.is_retriable() => {}
+            Some(code) if self.may_be(code) => {}
             _ => self.client.wrong(format!("{topic} did not get partitions: {code:?}")),
         }
         self.look(&lot.name).await;
@@ -146,7 +151,7 @@ impl Actor {
         self.client.trace.line(format_args!("alter {} {topic} {name} {value} {code:?}", self.client.number));
         match code {
             Some(ErrorCode::None) => self.client.tally.lock().altered += 1,
-            Some(code) if code.is_retriable() => {}
+            Some(code) if self.may_be(code) => {}
             _ => self.client.wrong(format!("{name} of {topic} was not changed: {code:?}")),
         }
     }

@@ -41,6 +41,7 @@ impl Actor {
                 idempotent: idempotent.zip(base),
                 first: self.next,
                 count,
+                padding: 0,
                 made_at: Some(self.client.long_ago()),
             };
             let Ok(bytes) = make(recipe) else { return };

@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta, Result};
 
 use super::staging::STAGING;
-use super::{Root, file_error, read};
+use super::{Root, file_error, read, run};
 
 /// Objects that one hop to the blocking pool looks at.
 const BATCH: usize = 1000;
@@ -26,11 +26,12 @@ pub(super) fn stream(
     let walk = Walk::begin(prefix, after);
     futures::stream::try_unfold((root, Some(walk)), |(root, walk)| async move {
         let Some(mut walk) = walk else { return Ok(None) };
-        let (root, walk, batch) = tokio::task::spawn_blocking(move || {
+        let disk = Arc::clone(&root.disk);
+        let look = async move {
             let batch: Vec<_> = std::iter::from_fn(|| walk.next(&root)).take(BATCH).collect();
-            (root, walk, batch)
-        })
-        .await?;
+            Ok((root, walk, batch))
+        };
+        let (root, walk, batch) = run(&*disk, look).await?;
         let walk = (batch.len() == BATCH).then_some(walk);
         Ok::<_, object_store::Error>(Some((batch, (root, walk))))
     })

@@ -2,12 +2,18 @@
 //! PUT is answered, which `object_store`'s own local store does not do.
 //!
 //! A key is a path below the root, letter for letter. An object appears whole or not at all: it is written
-//! under a staging name, synced, and then linked (create) or renamed (overwrite) to its key.
+//! under a staging name, synced, and then linked (create) or renamed (overwrite) to its key. A sync that fails is
+//! told as such, and never hidden by a repetition.
 //! Every operation is one hop to the blocking pool. Listings come in key order.
 
 mod directories;
+mod disk;
+mod doubts;
 mod list;
 mod read;
+mod settle;
+#[cfg(test)]
+mod small_world;
 mod staging;
 mod upload;
 mod write;
@@ -20,15 +26,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+pub(super) use self::disk::SyncFailed;
+pub(super) use self::settle::{settled, settled_from};
+
 use self::directories::Directories;
+use self::disk::{Disk, System};
+use self::doubts::Doubts;
 use self::staging::{STAGING, Staging};
 use super::error::OpenError;
 
@@ -44,15 +55,22 @@ pub struct FileStore {
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
+    disk: Arc<dyn Disk>,
     directories: Directories,
+    doubts: Doubts,
     staging: Staging,
 }
 
 impl FileStore {
     /// Opens a directory, creating it where it is missing, and removes what crashed processes left half-written.
     pub async fn open(path: PathBuf) -> Result<Self, OpenError> {
+        Self::open_on(path, Arc::new(System)).await
+    }
+
+    async fn open_on(path: PathBuf, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let named = path.clone();
-        let opened = tokio::task::spawn_blocking(move || {
+        let blocks = disk.blocks();
+        let open = move || {
             let path = std::path::absolute(&path).map_err(|source| OpenError::Directory {
                 path: path.clone(),
                 action: "is no path",
@@ -64,22 +82,36 @@ impl FileStore {
             };
             directories::create_root(&path).map_err(fail("cannot be created"))?;
             let staging = Staging::open(&path).map_err(fail("cannot be written to"))?;
-            let directories = Directories::new(path.clone());
-            Ok(Self { root: Arc::new(Root { path, directories, staging }) })
-        });
-        opened.await.unwrap_or_else(|error| {
+            let (directories, doubts) = (Directories::new(path.clone()), Doubts::new(&path));
+            Ok(Self { root: Arc::new(Root { path, disk, directories, doubts, staging }) })
+        };
+        if !blocks {
+            return open();
+        }
+        tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| {
             let source = std::io::Error::other(error);
             Err(OpenError::Directory { path: named, action: "opening it was interrupted", source })
         })
     }
 
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Root) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let root = Arc::clone(&self.root);
-        tokio::task::spawn_blocking(move || work(&root)).await?
+    async fn work<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Root>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        run(&*self.root.disk, work(Arc::clone(&self.root))).await
     }
+}
+
+/// Does work on the disk in one hop, to its end even if nobody waits for it any more.
+async fn run<T: Send + 'static>(
+    disk: &dyn Disk,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    if !disk.blocks() {
+        return tokio::spawn(work).await?;
+    }
+    let pending = || Err(file_error(std::io::Error::other("work on the disk was left unfinished")));
+    tokio::task::spawn_blocking(move || work.now_or_never().unwrap_or_else(pending)).await?
 }
 
 impl Root {
@@ -109,7 +141,7 @@ impl ObjectStore for FileStore {
             return Err(not_implemented("attributes"));
         }
         let key = at.clone();
-        self.blocking(move |root| root.put(&key, &payload, opts.mode == PutMode::Create)).await
+        self.work(|root| async move { root.put(&key, &payload, opts.mode == PutMode::Create).await }).await
     }
 
     async fn put_multipart_opts(
@@ -120,20 +152,19 @@ impl ObjectStore for FileStore {
         if !opts.attributes.is_empty() {
             return Err(not_implemented("attributes"));
         }
-        let root = Arc::clone(&self.root);
         let key = at.clone();
-        let upload = self.blocking(move |_| upload::Upload::begin(root, key)).await?;
+        let upload = self.work(|root| upload::Upload::begin(root, key)).await?;
         Ok(Box::new(upload))
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         let key = at.clone();
-        self.blocking(move |root| root.get(&key, &options)).await
+        self.work(|root| async move { root.get(&key, &options).await }).await
     }
 
     async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let (key, ranges) = (at.clone(), ranges.to_vec());
-        self.blocking(move |root| root.get_ranges(&key, &ranges)).await
+        self.work(|root| async move { root.get_ranges(&key, &ranges) }).await
     }
 
     fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -142,7 +173,7 @@ impl ObjectStore for FileStore {
             .then(move |keys| {
                 let store = store.clone();
                 async move {
-                    match store.blocking(move |root| Ok(root.delete(keys))).await {
+                    match store.work(|root| async move { Ok(root.delete(keys)) }).await {
                         Ok(deleted) => deleted,
                         Err(error) => vec![Err(error)],
                     }
@@ -167,12 +198,13 @@ impl ObjectStore for FileStore {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let prefix = prefix.cloned();
-        self.blocking(move |root| list::one_level(root, prefix.as_ref())).await
+        self.work(|root| async move { list::one_level(&root, prefix.as_ref()) }).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         let (from, to) = (from.clone(), to.clone());
-        self.blocking(move |root| root.copy(&from, &to, options.mode == CopyMode::Create)).await
+        let create = options.mode == CopyMode::Create;
+        self.work(|root| async move { root.copy(&from, &to, create).await }).await
     }
 }
 
@@ -202,5 +234,8 @@ fn object_error(key: &Path, source: std::io::Error) -> Error {
 
 /// What the system said about something that is no object.
 fn file_error(source: std::io::Error) -> Error {
-    Error::Generic { store: "file", source: source.into() }
+    match source.downcast::<SyncFailed>() {
+        Ok(failed) => Error::Generic { store: "file", source: failed.into() },
+        Err(source) => Error::Generic { store: "file", source: source.into() },
+    }
 }

@@ -14,6 +14,7 @@ use object_store::{
     Attributes, Error, GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, Result,
 };
 
+use super::settle::Settle;
 use super::{Root, file_error, object_error};
 
 /// Ranges up to this size are read in one piece.
@@ -23,7 +24,23 @@ const WHOLE: u64 = 16 << 20;
 const PIECE: u64 = 4 << 20;
 
 impl Root {
-    pub(super) fn get(&self, key: &Path, options: &GetOptions) -> Result<GetResult> {
+    pub(super) async fn get(&self, key: &Path, options: &GetOptions) -> Result<GetResult> {
+        match options.extensions.get() {
+            None => self.look(key, options),
+            Some(Settle::Object) => {
+                // What was seen to be there is what the sync after it settles.
+                let found = self.look(key, options)?;
+                self.settle(key).await?;
+                Ok(found)
+            }
+            Some(Settle::Following) => {
+                self.settle_from(key).await?;
+                self.look(key, options)
+            }
+        }
+    }
+
+    fn look(&self, key: &Path, options: &GetOptions) -> Result<GetResult> {
         let target = self.locate(key)?;
         let absent = |error| read_error(key, error);
         let (file, found) = if options.head {

@@ -9,6 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::disk::Disk;
+use super::doubts::DOUBT;
+
 /// The staging area's name below the root; no key may begin with it, and no listing shows it.
 pub(super) const STAGING: &str = ".tidelog-tmp";
 
@@ -43,9 +46,9 @@ impl Staging {
     }
 
     /// A new file that no listing shows.
-    pub(super) fn file(&self) -> io::Result<(File, Staged)> {
+    pub(super) async fn file(&self, disk: &dyn Disk) -> io::Result<(File, Staged)> {
         let staged = self.name();
-        let file = OpenOptions::new().write(true).create_new(true).open(&staged.path)?;
+        let file = disk.create(&staged.path).await?;
         Ok((file, staged))
     }
 
@@ -81,7 +84,7 @@ fn claim(area: &Path) -> io::Result<PathBuf> {
 fn sweep(area: &Path) -> io::Result<()> {
     for entry in fs::read_dir(area)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && is_abandoned(&entry.path()) {
+        if entry.file_type()?.is_dir() && entry.file_name() != DOUBT && is_abandoned(&entry.path()) {
             fs::remove_dir_all(entry.path())?;
         }
     }

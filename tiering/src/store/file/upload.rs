@@ -11,7 +11,7 @@ use object_store::path::Path;
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
 use super::staging::Staged;
-use super::{Root, file_error, read, write};
+use super::{Root, file_error, read, run};
 
 /// An upload that is under way; dropping it removes what was written.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) fn begin(root: Arc<Root>, key: Path) -> Result<Self> {
+    pub(super) async fn begin(root: Arc<Root>, key: Path) -> Result<Self> {
         let target = root.locate(&key)?;
-        let (file, staged) = root.staging.file().map_err(file_error)?;
+        let (file, staged) = root.staging.file(&*root.disk).await.map_err(file_error)?;
         Ok(Self { root, key, target, file: Arc::new(file), staged: Some(staged), length: 0 })
     }
 
@@ -57,12 +57,13 @@ impl MultipartUpload for Upload {
         let staged = self.take()?;
         let (root, key, target) = (Arc::clone(&self.root), self.key.clone(), self.target.clone());
         let file = Arc::clone(&self.file);
-        tokio::task::spawn_blocking(move || {
-            let found = write::finish(&file)?;
-            root.publish(staged, &key, &target, false)?;
+        let disk = Arc::clone(&root.disk);
+        let published = async move {
+            let found = root.finish(&file, &target).await?;
+            root.publish(staged, &key, &target, false).await?;
             Ok(PutResult { e_tag: Some(read::e_tag(&found)), version: None })
-        })
-        .await?
+        };
+        run(&*disk, published).await
     }
 
     async fn abort(&mut self) -> Result<()> {

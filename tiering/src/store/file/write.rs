@@ -1,65 +1,119 @@
 //! Writing: stage, sync, publish, sync the directory.
+//!
+//! A file whose sync failed never gets a name, so that what has one is whole on disk. A name whose directory could
+//! not be synced is in doubt ([`Doubts`](super::doubts::Doubts)).
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
-use std::io::{self, IoSlice, Write};
+use std::io;
 use std::path::Path as FilePath;
 
 use object_store::path::Path;
 use object_store::{PutPayload, PutResult, Result};
 
+use super::disk::{Directory, Duty, SyncFailed};
 use super::staging::Staged;
-use super::{Root, directories, file_error, object_error, read, refused};
+use super::{Root, file_error, object_error, read, refused};
 
 /// How often a directory may vanish between being made and being used, as others delete its last object.
 const ATTEMPTS: usize = 16;
 
 impl Root {
-    pub(super) fn put(&self, key: &Path, payload: &PutPayload, create: bool) -> Result<PutResult> {
+    pub(super) async fn put(&self, key: &Path, payload: &PutPayload, create: bool) -> Result<PutResult> {
         let target = self.locate(key)?;
-        let (file, staged) = self.staging.file().map_err(file_error)?;
-        write_all(&file, payload).map_err(file_error)?;
-        let found = finish(&file)?;
-        self.publish(staged, key, &target, create)?;
-        Ok(PutResult { e_tag: Some(read::e_tag(&found)), version: None })
+        let (file, staged) = self.staging.file(&*self.disk).await.map_err(file_error)?;
+        self.disk.write(&file, payload).await.map_err(file_error)?;
+        let found = self.finish(&file, &target).await?;
+        let e_tag = read::e_tag(&found);
+        self.publish(staged, key, &target, create).await?;
+        self.doubts.confirm(&target, e_tag.clone());
+        Ok(PutResult { e_tag: Some(e_tag), version: None })
     }
 
-    pub(super) fn copy(&self, from: &Path, to: &Path, create: bool) -> Result<()> {
+    pub(super) async fn copy(&self, from: &Path, to: &Path, create: bool) -> Result<()> {
         let (source, target) = (self.locate(from)?, self.locate(to)?);
         let staged = self.staging.name();
         // Objects are replaced, never changed in place, so two keys may share a file.
-        fs::hard_link(&source, &staged.path).map_err(|error| object_error(from, error))?;
-        self.publish(staged, to, &target, create)
+        self.disk.link(&source, &staged.path).await.map_err(|error| object_error(from, error))?;
+        self.publish(staged, to, &target, create).await
+    }
+
+    /// Syncs a staged file that is to become `target`.
+    pub(super) async fn finish(&self, file: &File, target: &FilePath) -> Result<Metadata> {
+        if !self.disk.neglects(Duty::SyncFile)
+            && let Err(error) = self.disk.sync_file(file).await
+        {
+            match self.disk.neglects(Duty::GiveUp) {
+                true => self.disk.sync_file(file).await.map_err(file_error)?,
+                false => return Err(file_error(SyncFailed::of(target, error))),
+            }
+        }
+        file.metadata().map_err(file_error)
     }
 
     /// Gives a synced file its key, durably. Where the key is taken, the winner's entry is durable too.
-    pub(super) fn publish(&self, staged: Staged, key: &Path, target: &FilePath, create: bool) -> Result<()> {
-        let failed = |error| object_error(key, error);
+    pub(super) async fn publish(
+        &self,
+        staged: Staged,
+        key: &Path,
+        target: &FilePath,
+        create: bool,
+    ) -> Result<()> {
         let directory = target.parent().unwrap_or(&self.path);
         let mut attempts = 0;
-        let taken = loop {
+        let (open, taken) = loop {
             attempts += 1;
-            let published = self.directories.ensure(directory).and_then(|()| match create {
-                true => fs::hard_link(&staged.path, target),
-                false => fs::rename(&staged.path, target),
-            });
-            match published {
-                Ok(()) => break None,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => break Some(error),
+            match self.give_name(&staged, directory, target, create).await {
+                Ok(named) => break named,
                 Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {
                     self.directories.forget(directory);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(file_error(error)),
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(object_error(key, error)),
             }
         };
         drop(staged);
-        directories::sync(directory).map_err(file_error)?;
+        if let Err(error) = self.sync(&open).await {
+            return Err(self.failed(key, target, error));
+        }
         match taken {
             Some(_) if target.is_dir() => Err(refused("the key is a folder of other keys")),
-            Some(error) => Err(failed(error)),
+            Some(error) => Err(object_error(key, error)),
             None => Ok(()),
         }
+    }
+
+    /// Gives a staged file its name, and returns the directory to be synced; with an error if the name is taken.
+    async fn give_name(
+        &self,
+        staged: &Staged,
+        directory: &FilePath,
+        target: &FilePath,
+        create: bool,
+    ) -> io::Result<(Directory, Option<io::Error>)> {
+        self.directories.ensure(&*self.disk, directory).await?;
+        let mut open = self.disk.open_directory(directory).await?;
+        if !self.directories.is_known(directory, &open.file.metadata()?) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let named = match create {
+            true => self.disk.link(&staged.path, target).await,
+            false => self.disk.rename(&staged.path, target).await,
+        };
+        let taken = match named {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Some(error),
+            named => named.map(|()| None)?,
+        };
+        // Another one may have taken its place meanwhile.
+        let is_known = self.directories.is_known(directory, &fs::metadata(directory)?);
+        if !is_known {
+            self.directories.forget(directory);
+            self.directories.ensure(&*self.disk, directory).await?;
+        }
+        if !is_known || self.disk.neglects(Duty::OpenFirst) {
+            open = self.disk.open_directory(directory).await?;
+        }
+        Ok((open, taken))
     }
 
     /// Deletes objects, and directories that are empty then. An object that is absent is deleted.
@@ -79,25 +133,4 @@ impl Root {
         }
         deleted
     }
-}
-
-/// Syncs a staged file.
-pub(super) fn finish(file: &File) -> Result<Metadata> {
-    file.sync_data().and_then(|()| file.metadata()).map_err(file_error)
-}
-
-/// Writes the slices as they are, in as few calls as the system allows.
-pub(super) fn write_all(mut file: &File, payload: &PutPayload) -> io::Result<()> {
-    let mut slices: Vec<_> =
-        payload.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
-    let mut rest = &mut slices[..];
-    while !rest.is_empty() {
-        match file.write_vectored(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut rest, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

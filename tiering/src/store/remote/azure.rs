@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::{Error, ObjectStore};
+use object_store::{ClientOptions, Error, ObjectStore};
 
 use super::Handles;
+use super::checksum::Checksums;
+use super::http::Connector;
 use crate::store::{OpenError, StoreKind, StoreOptions};
 
 const WANTED: &str = "AZURE_STORAGE_ACCOUNT_NAME and one of AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_KEY, \
@@ -20,10 +22,12 @@ pub(super) fn open(container: &str, options: &StoreOptions) -> Result<Handles, O
     if !has_credentials(&base) {
         return Err(OpenError::NoCredentials { url: url(), wanted: WANTED });
     }
-    let build = |(client, retry)| -> Result<Arc<dyn ObjectStore>, Error> {
-        Ok(Arc::new(base.clone().with_client_options(client).with_retry(retry).build()?))
+    let build = |(connector, retry): (Connector, _)| -> Result<Arc<dyn ObjectStore>, Error> {
+        // Not what the environment says of the client.
+        let client = base.clone().with_client_options(ClientOptions::new()).with_http_connector(connector);
+        Ok(Arc::new(client.with_retry(retry).build()?))
     };
-    let [data, conditional] = super::settings(options);
+    let [data, conditional] = super::settings(options, Checksums::None);
     let failed = |source| OpenError::Client { url: url(), source };
     Ok((build(data).map_err(failed)?, build(conditional).map_err(failed)?))
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::{Error, ObjectStore};
+use object_store::{ClientOptions, Error, ObjectStore};
 
 use super::Handles;
+use super::checksum::Checksums;
+use super::http::Connector;
 use crate::store::{OpenError, StoreKind, StoreOptions};
 
 const WANTED: &str = "GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT to the path of a key file, or \
@@ -20,10 +22,12 @@ pub(super) fn open(bucket: &str, options: &StoreOptions) -> Result<Handles, Open
     if !has_credentials(&base) {
         return Err(OpenError::NoCredentials { url: url(), wanted: WANTED });
     }
-    let build = |(client, retry)| -> Result<Arc<dyn ObjectStore>, Error> {
-        Ok(Arc::new(base.clone().with_client_options(client).with_retry(retry).build()?))
+    let build = |(connector, retry): (Connector, _)| -> Result<Arc<dyn ObjectStore>, Error> {
+        // Not what the environment says of the client.
+        let client = base.clone().with_client_options(ClientOptions::new()).with_http_connector(connector);
+        Ok(Arc::new(client.with_retry(retry).build()?))
     };
-    let [data, conditional] = super::settings(options);
+    let [data, conditional] = super::settings(options, Checksums::Google);
     let failed = |source| OpenError::Client { url: url(), source };
     Ok((build(data).map_err(failed)?, build(conditional).map_err(failed)?))
 }

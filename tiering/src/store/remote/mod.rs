@@ -1,21 +1,21 @@
 //! Stores behind a network.
 
 mod azure;
+mod checksum;
 mod credentials;
 mod gcs;
+mod http;
 mod s3;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ObjectStore, RetryConfig};
 
+use self::checksum::Checksums;
+use self::http::Connector;
 use super::{OpenError, StoreKind, StoreOptions};
-
-/// The longest that a conditional write may take, whatever its caller's policy allows.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(120);
 
 /// The data handle and the conditional handle of one bucket.
 pub(super) type Handles = (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>);
@@ -40,10 +40,11 @@ pub(super) async fn open(
 }
 
 /// How the two handles differ: the client's retries, and who decides when to stop waiting.
-fn settings(options: &StoreOptions) -> [(ClientOptions, RetryConfig); 2] {
-    let client = ClientOptions::new().with_connect_timeout(options.connect_timeout);
+fn settings(options: &StoreOptions, checksums: Checksums) -> [(Connector, RetryConfig); 2] {
+    let (connect_timeout, checksums) = (options.connect_timeout, Arc::new(checksums));
+    let connector = |timeout| Connector { connect_timeout, timeout, checksums: Arc::clone(&checksums) };
     [
-        (client.clone().with_timeout(options.request_timeout), RetryConfig::default()),
-        (client.with_timeout(LONGEST_ATTEMPT), RetryConfig { max_retries: 0, ..RetryConfig::default() }),
+        (connector(Some(options.request_timeout)), RetryConfig::default()),
+        (connector(None), RetryConfig { max_retries: 0, ..RetryConfig::default() }),
     ]
 }

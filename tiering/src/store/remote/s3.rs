@@ -15,7 +15,9 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut, re
 use object_store::{ClientOptions, Error, ObjectStore};
 
 use super::Handles;
+use super::checksum::Checksums;
 use super::credentials::Credentials;
+use super::http::Connector;
 use crate::store::{OpenError, StoreKind, StoreOptions};
 
 /// Where the region does not matter.
@@ -42,19 +44,27 @@ pub(super) async fn open(bucket: &str, options: &StoreOptions) -> Result<Handles
         },
     };
     let chain = DefaultCredentialsChain::builder().region(Region::new(region.clone())).build().await;
+    let credentials = Arc::new(Credentials::new(chain));
+    let express = bucket.ends_with("--x-s3");
+    let google = endpoint.as_deref().is_some_and(|endpoint| endpoint.contains(".googleapis.com"));
+    let checksums = match express || google {
+        true => Checksums::None,
+        false => Checksums::s3(Arc::clone(&credentials) as _, region.clone()),
+    };
     let base = addressed(base, bucket, endpoint.as_deref(), options.path_style)
         .with_bucket_name(bucket)
         .with_region(region)
-        .with_credentials(Arc::new(Credentials::new(chain)))
+        .with_credentials(credentials)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_unsigned_payload(true)
-        .with_s3_express(bucket.ends_with("--x-s3"));
+        .with_s3_express(express);
     let plain = endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-    let build = |(client, retry): (ClientOptions, _)| -> Result<Arc<dyn ObjectStore>, Error> {
-        let client = client.with_allow_http(plain);
-        Ok(Arc::new(base.clone().with_client_options(client).with_retry(retry).build()?))
+    let build = |(connector, retry): (Connector, _)| -> Result<Arc<dyn ObjectStore>, Error> {
+        let client = ClientOptions::new().with_allow_http(plain);
+        let client = base.clone().with_client_options(client).with_http_connector(connector);
+        Ok(Arc::new(client.with_retry(retry).build()?))
     };
-    let [data, conditional] = super::settings(options);
+    let [data, conditional] = super::settings(options, checksums);
     Ok((build(data).map_err(failed)?, build(conditional).map_err(failed)?))
 }
 

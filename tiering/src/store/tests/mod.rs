@@ -6,6 +6,7 @@ mod file;
 mod probe;
 mod remote;
 mod resolve;
+mod slow;
 
 use bytes::Bytes;
 use object_store::PutPayload;

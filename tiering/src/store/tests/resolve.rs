@@ -300,6 +300,7 @@ async fn one_attempt_says_what_it_saw() {
             Err(CreateError::AlreadyExists { .. }) => "exists",
             Err(CreateError::Unknown { .. }) => "unknown",
             Err(CreateError::NotApplied { .. }) => "not applied",
+            Err(CreateError::Unsynced { .. }) => "unsynced",
         };
         assert_eq!(said, says, "{put:?}");
     }

@@ -1,0 +1,148 @@
+use coordinator::partition;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tiering::seams::Entropy;
+use tiering::store::Store;
+use tokio::time::sleep;
+
+use super::*;
+use crate::log::LogConfig;
+use crate::log::tests::{PARTITION, append, begin, begin_with, config, opening};
+
+async fn world() -> (Store, Arc<MetadataLog>) {
+    let store = Store::memory();
+    let metadata = MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log");
+    (store, Arc::new(metadata))
+}
+
+fn decided(log: &Log) -> partition::Partition {
+    let partition = log.lead(PARTITION).expect("it leads");
+    let mut open = log.open.lock();
+    let (decided, _) = open.decided(&partition).expect("it is held");
+    decided.state.clone()
+}
+
+/// The answer to a PUT may be taken after the node has learned that somebody ended its session. Nothing is told then,
+/// and no checkpoint is written of what has been forgotten: the next owners find every record.
+#[tokio::test]
+async fn nothing_is_committed_of_a_session_that_has_ended() {
+    let (store, metadata) = world().await;
+    let (_, log) = begin(&store, &metadata, 1).await;
+    let outcomes: Vec<_> = (0..3).map(|_| append(&log)).collect();
+    log.checkpointing.want();
+    let put = log.freeze();
+    assert!(put.capture.is_some(), "a checkpoint is due after this slot");
+    let (put, landed) = log.put(put).await;
+    landed.expect("it landed");
+    let (_, second) = begin(&store, &metadata, 2).await;
+    assert_eq!(second.lead(PARTITION).expect("it leads").high_watermark(), 3);
+    log.fail();
+    assert!(!log.commit(put), "the session has ended");
+    for outcome in outcomes {
+        assert_eq!(outcome.after.expect("a slot").committed().await, Err(crate::log::NotLeader));
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let (_, third) = begin(&store, &metadata, 3).await;
+    assert_eq!(third.lead(PARTITION).expect("it leads").high_watermark(), 3);
+}
+
+/// Whatever waited in an outage goes out in slots of the size that was asked for, in order.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_cut_into_slots() {
+    let (store, metadata) = world().await;
+    let small = LogConfig { slot_bytes: 1000, window: 2, ..config() };
+    let (_, log) = begin_with(&store, &metadata, 1, small.clone()).await;
+    let outcomes: Vec<_> = (0..100).map(|_| append(&log)).collect();
+    assert!(log.slots() > 10, "{} slots", log.slots());
+    let waiting: Vec<_> = log.open.lock().cut.iter().map(|cut| cut.builder.weight()).collect();
+    assert!(waiting.iter().all(|weight| (500..=1000).contains(weight)), "{waiting:?}");
+    let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
+    for outcome in outcomes {
+        outcome.after.expect("a slot").committed().await.expect("committed");
+    }
+    assert_eq!(log.open_bytes(), 0);
+    run.abort();
+    let (_, second) = begin_with(&store, &metadata, 2, small).await;
+    assert_eq!(decided(&second), decided(&log));
+}
+
+/// A batch larger than a slot is to be gets a slot of its own.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_larger_than_a_slot_stands_alone() {
+    let (store, metadata) = world().await;
+    let (_, log) = begin_with(&store, &metadata, 1, LogConfig { slot_bytes: 10, ..config() }).await;
+    drop([append(&log), append(&log), append(&log)]);
+    let open = log.open.lock();
+    assert_eq!((open.cut.len(), open.pending.len()), (2, 1));
+}
+
+/// Small slots that wait, checkpoints in the middle of them and sessions that follow one another: whatever was
+/// acknowledged before a crash is there after it, and the state is one that was decided.
+#[tokio::test(start_paused = true)]
+async fn slots_that_wait_survive_checkpoints_rotations_and_crashes() {
+    for seed in 0..80 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (store, metadata) = world().await;
+        let config = LogConfig {
+            slot_bytes: rng.random_range(100..1500),
+            window: rng.random_range(1..4),
+            checkpoint_slots: rng.random_range(1..6),
+            rotate_after: Duration::from_millis(rng.random_range(2..20)),
+            rotate_slots: rng.random_range(2..12),
+            ..config()
+        };
+        let (_, mut log) = begin_with(&store, &metadata, 1, config.clone()).await;
+        let mut sure = 0;
+        for session in 2..7u8 {
+            let run = Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending());
+            let flusher = tokio::spawn(run);
+            for _ in 0..rng.random_range(1..12) {
+                let last = (0..rng.random_range(1..25)).map(|_| append(&log)).last();
+                match rng.random_range(0..4) {
+                    0 => log.checkpointing.want(),
+                    1 => sleep(Duration::from_millis(rng.random_range(0..8))).await,
+                    2 => {
+                        let last = last.expect("some").after.expect("a slot");
+                        last.committed().await.expect("committed");
+                        sure = decided(&log).log_end;
+                    }
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+            let before = decided(&log).log_end;
+            flusher.abort();
+            drop(flusher.await);
+            (_, log) = begin_with(&store, &metadata, session, config.clone()).await;
+            let after = decided(&log).log_end;
+            assert!(
+                (sure..=before).contains(&after),
+                "seed {seed}, session {session}: {sure} {after} {before}"
+            );
+            sure = after;
+            let positions = log.lead(PARTITION).expect("it leads").contents();
+            let first = positions.tenures.first().map(|t| t.first_offset);
+            let first = first.or(positions.positions.first().map(|p| p.base_offset));
+            assert_eq!(first, (after > 0).then_some(0), "seed {seed}, session {session}: {positions:?}");
+        }
+    }
+}
+
+/// A checkpoint that can't be put keeps no session from being followed by another.
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_on_its_way_does_not_block_rotation() {
+    let (store, metadata) = world().await;
+    let config = LogConfig { rotate_after: Duration::from_millis(10), ..config() };
+    let (_, log) = begin_with(&store, &metadata, 1, config).await;
+    let first = log.session();
+    // Somebody has claimed it, and never comes to an end.
+    assert!(log.checkpointing.claim(0, 0));
+    let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
+    append(&log).after.expect("a slot").committed().await.expect("committed");
+    sleep(Duration::from_secs(1)).await;
+    assert_ne!(log.session(), first);
+    run.abort();
+    let (_, second) = begin(&store, &metadata, 2).await;
+    assert_eq!(decided(&second).log_end, 1);
+}

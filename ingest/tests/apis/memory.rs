@@ -1,0 +1,222 @@
+//! Memory: what waits for it, what is given up, and what comes back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ingest::broker::BrokerConfig;
+use protocol::messages::fetch::{FetchPartition, FetchTopic};
+use protocol::messages::join_group::JoinGroupRequestProtocol;
+use protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use protocol::messages::{
+    FetchRequest, JoinGroupRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest,
+};
+use protocol::{ErrorCode, Request};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, batch, produce_request};
+use crate::node::{LISTENER, Node, config};
+use crate::store::Fault;
+
+const POOL: usize = 4 << 20;
+
+async fn node() -> Node {
+    Node::with(BrokerConfig { answer_memory: POOL, request_memory: 100_000, ..config() }).await
+}
+
+/// A connection whose buffers take next to nothing.
+fn connect(node: &Node) -> Client {
+    let (ours, theirs) = tokio::io::duplex(1024);
+    let (read, write) = tokio::io::split(theirs);
+    let (broker, stop) = (node.broker.clone(), CancellationToken::new());
+    let serving = ingest::connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop);
+    tokio::spawn(serving);
+    Client::new(ours)
+}
+
+/// A request for all that there is of a topic.
+fn everything(topic: &str, partitions: i32) -> FetchRequest {
+    let max = 50 << 20;
+    let partition = |partition| FetchPartition { partition, partition_max_bytes: max, ..Default::default() };
+    let partitions = (0..partitions).map(partition).collect();
+    let topics = vec![FetchTopic { topic: topic.into(), partitions, ..Default::default() }];
+    FetchRequest { topics, max_wait_ms: 0, min_bytes: 1, max_bytes: max, ..Default::default() }
+}
+
+fn records(response: &protocol::messages::FetchResponse) -> usize {
+    response.responses.iter().flat_map(|topic| &topic.partitions).map(|p| p.records.len()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn consumers_that_read_nothing_leave_memory_for_others() {
+    let node = node().await;
+    let mut client = node.with_topic("t", 4).await;
+    for n in 0..32 {
+        let large = batch(&[&"x".repeat(90_000)]);
+        assert_eq!(client.produce_to(9, "t", n % 4, large).await.error_code, 0);
+    }
+    let answers = node.broker.answers();
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        let mut client = connect(&node);
+        client.send(12, &everything("t", 4)).await;
+        // Nor do they ask for more while they have not read what they asked for.
+        client.send(12, &everything("t", 4)).await;
+        silent.push(client);
+    }
+    sleep(Duration::from_millis(100)).await;
+    assert!(answers.waiting() > 20, "{}", answers.waiting());
+    for _ in 0..3 {
+        let began = Instant::now();
+        let response = client.ask(12, &everything("t", 4)).await;
+        assert!(began.elapsed() <= Duration::from_secs(30), "{:?}", began.elapsed());
+        assert!((90_000..=POOL).contains(&records(&response)), "{}", records(&response));
+    }
+    drop(silent);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!((answers.available(), answers.waiting()), (POOL, 0));
+    // One may have a share of it.
+    let most = records(&client.ask(12, &everything("t", 4)).await);
+    assert!((900_000..=(1 << 20)).contains(&most), "{most}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_larger_than_all_memory_is_fetched_alone() {
+    let config = BrokerConfig { answer_memory: 1 << 20, ..config() };
+    let node = Node::with(config).await;
+    let mut client = node.with_configured("t", 1, &[("max.message.bytes", "8000000")]).await;
+    let large = batch(&[&"x".repeat(3_000_000)]);
+    for _ in 0..2 {
+        assert_eq!(client.produce("t", large.clone()).await.error_code, 0);
+    }
+    let fetched = records(&client.ask(12, &everything("t", 1)).await);
+    assert_eq!(fetched, large.len());
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.broker.answers().available(), 1 << 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_answer_takes_memory_until_it_is_read() {
+    let node = node().await;
+    drop(node.with_topic("t", 1000).await);
+    let mut client = connect(&node);
+    let sent = client.send(12, &MetadataRequest { topics: None, ..Default::default() }).await;
+    sleep(Duration::from_secs(1)).await;
+    let taken = POOL - node.broker.answers().available();
+    assert!(taken > 20_000, "{taken}");
+    let response = client.receive::<MetadataRequest>(12, sent).await;
+    assert_eq!(response.topics[0].partitions.len(), 1000);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.broker.answers().available(), POOL);
+}
+
+/// Produces to partition 0 with `acks`, while all memory for requests is taken, and leaves; answers how many records
+/// there are at last.
+async fn left_behind(acks: i16, length: usize) -> i64 {
+    let node = node().await;
+    let mut client = node.with_topic("t", 1).await;
+    node.store.set(Fault::SlotsHeld);
+    let first = produce_request("t", 0, Some(batch(&[&"x".repeat(99_000)])));
+    let sent = client.send(9, &first).await;
+    sleep(Duration::from_millis(100)).await;
+    let mut leaving = node.connect();
+    let mut request = produce_request("t", 0, Some(batch(&[&"y".repeat(length)])));
+    request.acks = acks;
+    leaving.send(9, &request).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.broker.memory().waiting(), 1);
+    drop(leaving);
+    sleep(Duration::from_secs(1)).await;
+    node.store.set(Fault::None);
+    let response = client.receive::<ProduceRequest>(9, sent).await;
+    assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+    sleep(Duration::from_secs(60)).await;
+    let memory = node.broker.memory();
+    assert_eq!((memory.available(), memory.waiting()), (memory.size(), 0));
+    client.produce("t", batch(&["last"])).await.base_offset
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_memory_is_not_appended_once_its_client_has_gone() {
+    assert_eq!(left_behind(-1, 1_000).await, 1);
+    assert_eq!(left_behind(1, 1_000).await, 1);
+    // Of this one only the beginning was read before.
+    assert_eq!(left_behind(-1, 70_000).await, 1);
+    assert_eq!(left_behind(0, 70_000).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expects_no_answer_and_was_read_is_appended() {
+    assert_eq!(left_behind(0, 1_000).await, 2);
+}
+
+/// Asks for something that a group remembers; answers how much memory it takes until that is durable.
+async fn taken_by<R: Request>(version: i16, request: &R) -> usize {
+    let node = node().await;
+    let mut client = node.with_topic("t", 1).await;
+    node.store.set(Fault::SlotsHeld);
+    let sent = client.send(version, request).await;
+    sleep(Duration::from_secs(5)).await;
+    let memory = node.broker.memory();
+    let taken = memory.size() - memory.available();
+    node.store.set(Fault::None);
+    client.receive::<R>(version, sent).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(memory.available(), memory.size());
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_groups_write_takes_memory_until_it_is_durable() {
+    let partition = OffsetCommitRequestPartition {
+        committed_offset: 5,
+        committed_metadata: Some("m".repeat(3_000).as_str().into()),
+        ..Default::default()
+    };
+    let topic =
+        OffsetCommitRequestTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
+    let commit = OffsetCommitRequest {
+        group_id: "g".into(),
+        generation_id_or_member_epoch: -1,
+        topics: vec![topic],
+        ..Default::default()
+    };
+    assert!(taken_by(9, &commit).await > 3_000);
+    // A member that only waits for others takes none.
+    let protocol =
+        JoinGroupRequestProtocol { name: "range".into(), metadata: Bytes::from_static(&[1; 3_000]) };
+    let join = JoinGroupRequest {
+        group_id: "g".into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        protocol_type: "consumer".into(),
+        protocols: vec![protocol],
+        ..Default::default()
+    };
+    assert_eq!(taken_by(3, &join).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_client_has_gone_does_not_wait_for_what_was_appended() {
+    let node = node().await;
+    let mut client = node.with_topic("t", 1).await;
+    node.store.set(Fault::SlotsHeld);
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let (read, write) = tokio::io::split(theirs);
+    let (broker, stop) = (node.broker.clone(), CancellationToken::new());
+    let serving = ingest::connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop);
+    let serving = tokio::spawn(serving);
+    let mut leaving = Client::new(ours);
+    let mut request = produce_request("t", 0, Some(batch(&["a"])));
+    request.timeout_ms = i32::MAX;
+    leaving.send(9, &request).await;
+    sleep(Duration::from_secs(1)).await;
+    drop(leaving);
+    let began = Instant::now();
+    serving.await.expect("the connection ends");
+    assert!(began.elapsed() <= Duration::from_secs(15), "{:?}", began.elapsed());
+    node.store.set(Fault::None);
+    // It had its place in the log.
+    let last = client.produce("t", batch(&["last"])).await;
+    assert_eq!((ErrorCode::from_code(last.error_code), last.base_offset), (Some(ErrorCode::None), 1));
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use coordinator::Epoch;
+
+use super::*;
+use crate::format::slot::Builder;
+
+const SESSION: SessionId = SessionId([5; 16]);
+const BY: ProcessId = ProcessId([6; 16]);
+
+/// A session of so many slots without records, the last one a CLOSE if it closed itself.
+async fn session(slots: u64, closed: bool) -> Store {
+    let (store, mut previous) = (Store::memory(), 0);
+    for n in 0..slots {
+        let mut builder = Builder::default();
+        if closed && n + 1 == slots {
+            builder.push(Record::Close);
+        }
+        let slot = builder.freeze(SESSION, n, previous, [n as u8; 16]);
+        previous = slot.header.hash();
+        let object: Bytes = slot.object.concat().into();
+        store.put(&keys::slot(SESSION, n), object.into()).await.expect("it is stored");
+    }
+    store
+}
+
+async fn checkpoint(store: &Store, n: u64) {
+    let previous = match n.checked_sub(1) {
+        None => 0,
+        Some(last) => {
+            let slot = store.get(&keys::slot(SESSION, last)).await.expect("a slot");
+            Header::decode(&slot).expect("a header").hash()
+        }
+    };
+    let checkpoint = Checkpoint { session: SESSION, n, as_of: Epoch(9), previous, shards: BTreeMap::new() };
+    let object = checkpoint.encode([1; 16]);
+    store.put(&keys::checkpoint(SESSION, n), object.into()).await.expect("it is stored");
+}
+
+/// Flips these bytes of an object.
+async fn damage(store: &Store, path: &object_store::path::Path, bytes: &[usize]) {
+    let mut object = store.get(path).await.expect("an object").to_vec();
+    for byte in bytes {
+        object[*byte] ^= 0x10;
+    }
+    store.put(path, object.into()).await.expect("it is stored");
+}
+
+async fn sealed(store: &Store) -> (u64, bool, Option<u64>, Option<usize>) {
+    let sealed = seal(store, SESSION, BY).await.expect("it can be ended");
+    let reference = sealed.end.checkpoint.map(|c| c.n);
+    (sealed.end.cut, sealed.closed, reference, sealed.footers.map(|footers| footers.len()))
+}
+
+#[tokio::test]
+async fn damage_does_not_keep_a_session_from_ending() {
+    let (head, index, tail) = (3, slot::HEADER + 1, slot::HEADER + 50);
+    let cases: [(&[usize], bool); 5] = [
+        (&[head], true),
+        (&[tail], true),
+        (&[index], false),
+        (&[head, index], false),
+        (&[head, tail], false),
+    ];
+    for (bytes, whole) in cases {
+        let store = session(6, false).await;
+        damage(&store, &keys::slot(SESSION, 2), bytes).await;
+        let footers = whole.then_some(6);
+        assert_eq!(sealed(&store).await, (6, false, None, footers), "bytes {bytes:?}");
+        assert_eq!(sealed(&store).await, (6, false, None, footers), "it was sealed, bytes {bytes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_end_is_an_end() {
+    for byte in [1, 40, 99, 101, 104, 150, 208] {
+        let store = session(4, true).await;
+        damage(&store, &keys::slot(SESSION, 3), &[byte]).await;
+        let (cut, closed, ..) = sealed(&store).await;
+        assert_eq!((cut, closed), (3, true), "byte {byte} of a CLOSE");
+    }
+    for byte in 0..slot::HEADER {
+        let store = session(4, false).await;
+        sealed(&store).await;
+        damage(&store, &keys::slot(SESSION, 4), &[byte]).await;
+        let (cut, closed, ..) = sealed(&store).await;
+        assert_eq!((cut, closed), (4, false), "byte {byte} of a seal");
+    }
+}
+
+#[tokio::test]
+async fn an_older_checkpoint_serves_where_the_newest_is_damaged() {
+    let store = session(6, false).await;
+    checkpoint(&store, 2).await;
+    checkpoint(&store, 4).await;
+    damage(&store, &keys::checkpoint(SESSION, 4), &[60]).await;
+    assert_eq!(sealed(&store).await, (6, false, Some(2), None));
+    let found = checkpoints(&store, SESSION).await.expect("they are listed");
+    assert_eq!((found.newest.map(|c| c.n), found.covered, found.damaged.len()), (Some(2), 4, 1));
+    let named = found.damaged[0].to_string();
+    assert!(named.contains("ckpt/0000000004"), "{named}");
+}
+
+/// What a checkpoint covers was there, whether the checkpoint can be read or not: a slot that is gone since then is
+/// no end.
+#[tokio::test]
+async fn no_seal_goes_where_a_damaged_checkpoint_covers_the_slot() {
+    let store = session(6, false).await;
+    checkpoint(&store, 4).await;
+    damage(&store, &keys::checkpoint(SESSION, 4), &[60]).await;
+    store.delete(&keys::slot(SESSION, 1)).await.expect("it can be deleted");
+    assert_eq!(sealed(&store).await, (6, false, None, None));
+}
