@@ -6,6 +6,7 @@
 
 pub mod duplicate;
 pub mod epoch_end;
+pub mod gap;
 pub mod group_exclusive;
 pub mod group_generation;
 pub mod group_membership;
@@ -13,8 +14,10 @@ pub mod group_offset;
 pub mod inconsistent_offset;
 pub mod leader_epoch;
 pub mod log_start;
+pub mod lost_topic;
 pub mod lost_write;
 pub mod moved_offset;
+pub mod phantom;
 pub mod poll;
 pub mod producer_id;
 pub mod record_epoch;
@@ -24,6 +27,7 @@ pub mod share_exclusive;
 pub mod share_final;
 pub mod share_lost;
 pub mod share_start;
+pub mod torn;
 pub mod unseen;
 
 use std::collections::BTreeMap;
@@ -95,6 +99,14 @@ pub enum Anomaly {
     LostDelivery,
     /// See [`share_start`].
     ShareStartWentBack,
+    /// See [`torn`].
+    TornBatch,
+    /// See [`gap`].
+    Gap,
+    /// See [`phantom`].
+    PhantomRecord,
+    /// See [`lost_topic`].
+    LostTopic,
 }
 
 impl fmt::Display for Anomaly {
@@ -129,6 +141,10 @@ impl fmt::Display for Anomaly {
             Self::DeliveryCount => "delivery count",
             Self::LostDelivery => "lost from delivery",
             Self::ShareStartWentBack => "share start went back",
+            Self::TornBatch => "torn batch",
+            Self::Gap => "gap",
+            Self::PhantomRecord => "phantom record",
+            Self::LostTopic => "lost topic",
         })
     }
 }
@@ -169,7 +185,7 @@ impl Findings {
 /// Everything that is wrong with a history.
 pub fn check(events: &[Event]) -> Vec<Violation> {
     type Checker = fn(&Partition, &mut Findings);
-    const CHECKERS: [Checker; 11] = [
+    const CHECKERS: [Checker; 13] = [
         lost_write::check,
         duplicate::check,
         reordered::check,
@@ -181,6 +197,8 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
         record_epoch::check,
         epoch_end::check,
         log_start::check,
+        torn::check,
+        gap::check,
     ];
     type GroupChecker = fn(&Group, &mut Findings);
     const GROUP_CHECKERS: [GroupChecker; 4] =
@@ -189,7 +207,10 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
     const SHARE_CHECKERS: [ShareChecker; 4] =
         [share_final::check, share_exclusive::check, share_count::check, share_lost::check];
     let mut violations = producer_id::check(events);
-    for (name, partition) in partitions(events) {
+    violations.extend(lost_topic::check(events));
+    let partitions = partitions(events);
+    violations.extend(phantom::check(events, &partitions));
+    for (name, partition) in partitions {
         let mut findings = Findings { place: shown(&name), ..Findings::default() };
         CHECKERS.iter().for_each(|checker| checker(&partition, &mut findings));
         violations.extend(findings.violations);

@@ -1,11 +1,15 @@
 //! Clients of a run. They speak Kafka's protocol over the simulated network, and behave as Kafka's own do.
 
 mod admin;
+mod careless;
+mod churn;
 mod connection;
 mod consumer;
 mod deleter;
 mod group;
 mod leaders;
+mod parcel;
+mod plain;
 mod producer;
 mod reader;
 mod records;
@@ -19,19 +23,23 @@ use rand::rngs::StdRng;
 use tiering::watch;
 use tokio::time::{Instant, sleep};
 
+use crate::cluster::EPOCH_MS;
 use crate::history::Event;
 use crate::network::{Host, Network};
 use crate::trace::Trace;
 
 pub use admin::{begin_early, create_topic};
+pub use careless::be_careless;
+pub use churn::{Churn, Shared as Yard, Survivor, churn, survey};
 pub use connection::Connection;
 pub use consumer::consume;
 pub use deleter::delete;
 pub use group::{GroupKind, GroupPlan, ShareRules, fetch_all as fetch_offsets, run as run_group};
 pub use leaders::{Leaders, Led};
+pub use plain::produce as produce_plainly;
 pub use producer::{PROGRESS, Pace, produce};
 pub use reader::{Whole, read_all};
-pub use records::{encode, encode_padded, read as read_records};
+pub use records::{encode, read as read_records};
 
 /// A topic that clients use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +75,29 @@ pub struct Tally {
     pub retries: u64,
     /// Polls that returned records.
     pub polls: u64,
+    /// Connections that have a number.
+    pub links: u64,
+    /// Batches sent without acknowledgement, with one of the leader, and with one of all, by those whose attempts stand
+    /// in the history.
+    pub sends: [u64; 3],
+    /// Topics created by clients that create and delete them.
+    pub made: u64,
+    /// Those of them whose names had been used before.
+    pub recreated: u64,
+    /// Topics created because somebody looked for them.
+    pub auto_created: u64,
+    /// Topics deleted.
+    pub deleted: u64,
+    /// Partitions added.
+    pub grown: u64,
+    /// Settings of topics changed.
+    pub altered: u64,
+    /// Producers that took another id because they might have been forgotten.
+    pub renewed: u64,
+    /// Connections closed with requests in flight.
+    pub abandoned: u64,
+    /// Answers that were not read for a while.
+    pub unread: u64,
     /// The topics that somebody was told were created, each time.
     pub created: Vec<Arc<str>>,
     /// What must not be, besides what checkers find.
@@ -115,6 +146,29 @@ impl Client {
     async fn pause(&mut self, range: std::ops::Range<u64>) {
         let time = self.ms(range);
         sleep(time).await;
+    }
+
+    /// A time in the past (ms since 1970), before what any node takes for the future.
+    fn long_ago(&self) -> i64 {
+        const HALF_A_DAY_MS: i64 = 43_200_000;
+        EPOCH_MS - HALF_A_DAY_MS + i64::try_from(self.now_ms()).unwrap_or(0)
+    }
+
+    /// A number for a connection.
+    fn new_link(&self) -> u64 {
+        let mut tally = self.tally.lock();
+        tally.links += 1;
+        tally.links
+    }
+
+    /// Counts a batch that is sent.
+    fn sends(&self, acks: i16) {
+        let kind = match acks {
+            0 => 0,
+            1 => 1,
+            _ => 2,
+        };
+        self.tally.lock().sends[kind] += 1;
     }
 
     fn is_running(&self) -> bool {

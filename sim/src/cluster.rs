@@ -9,6 +9,7 @@ use std::time::Duration;
 use coordinator::Epoch;
 use coordinator::cluster::Format;
 use ingest::broker::{Broker, BrokerConfig};
+use ingest::log::LogConfig;
 use object_store::{ObjectStore, ObjectStoreExt};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use crate::fault::{FaultKind, FaultPlan, Ledger};
 use crate::network::Network;
 use crate::trace::Trace;
-pub use node::Running;
+pub use node::{EPOCH_MS, Running};
 
 /// How far a clock goes astray: further than anything is kept.
 const ASTRAY_MS: i64 = 8 * 86_400_000;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub own_ids: bool,
     /// The most that a message takes on the network, in milliseconds.
     pub latency_ms: u64,
+    /// How each machine's nodes fill slots and put them, if not all do so alike.
+    pub logs: Vec<LogConfig>,
     /// What kind of store the nodes take theirs for: whether they read whole slots, and ask twice.
     pub kind: StoreKind,
     /// How many bytes a second a node can write; any number for none.

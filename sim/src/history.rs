@@ -3,7 +3,9 @@
 
 mod group;
 mod partition;
+mod sent;
 mod share;
+mod topic;
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -12,10 +14,12 @@ use serde::{Deserialize, Serialize};
 
 pub use group::{Exchange, Group, GroupAsked, GroupReply, GroupRequest, Moment, Place, Step, groups};
 pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Start, Stored, partitions};
+pub use sent::Sent;
 pub use share::{
     Delivered, Given, Owner, Said, SaidOf, Saying, ShareAnswered, ShareAsked, ShareExchange, ShareGroup,
     ShareRecord, ShareRecords, ShareStart, not_before, shares,
 };
+pub use topic::{Incarnation, named, topics};
 
 /// A partition's topic. A file about one topic need not name it.
 pub type Topic = Option<Arc<str>>;
@@ -157,6 +161,9 @@ pub enum Event {
         group: Arc<str>,
         /// How long a member is certain to be kept after a heartbeat (ms).
         patience_ms: u64,
+        /// How long an offset is certain to be kept after it was committed (ms), if not for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retention_ms: Option<u64>,
     },
     /// Something is asked of a group.
     GroupAsked(GroupAsked),
@@ -201,6 +208,31 @@ pub enum Event {
         asked: u64,
         /// The offset; −1 if the group never read the partition.
         offset: i64,
+    },
+    /// A batch is about to be sent, by a producer whose every attempt stands in the history: what it did not send
+    /// is nowhere.
+    Sent(Sent),
+    /// There is a topic, or was: one that has an id, of perhaps several that had its name one after the other.
+    TopicMade {
+        /// Its name.
+        name: Arc<str>,
+        /// Itself, as other events name it.
+        topic: Arc<str>,
+        /// Whether this is what CreateTopics said to who asked; otherwise somebody was told of it.
+        created: bool,
+    },
+    /// Somebody asks for a topic to be deleted, whatever comes of that.
+    TopicDeletion {
+        /// Its name.
+        name: Arc<str>,
+        /// Itself; nothing if whatever has the name is meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Topic,
+    },
+    /// Once nothing was created or deleted any more, a topic was not there.
+    TopicGone {
+        /// The topic.
+        topic: Arc<str>,
     },
 }
 

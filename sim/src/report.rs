@@ -7,6 +7,10 @@ use crate::chaos::Suffered;
 use crate::fault::{FaultKind, Late};
 use crate::moves::Moves;
 
+mod varied;
+
+pub use varied::Varied;
+
 /// What a run saw, or several.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -54,6 +58,8 @@ pub struct Report {
     pub hesitated: u64,
     /// How shards changed hands.
     pub moves: Moves,
+    /// What clients of other kinds did.
+    pub varied: Varied,
     /// What stores did, by fault.
     pub faults: BTreeMap<FaultKind, u64>,
     /// The hash of the trace; of several runs, of all of them together.
@@ -102,6 +108,7 @@ impl Report {
         self.moves.planned += other.moves.planned;
         self.moves.takeovers += other.moves.takeovers;
         self.moves.suspicions += other.moves.suspicions;
+        self.varied.add(&other.varied);
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
         }
@@ -178,6 +185,7 @@ impl fmt::Display for Report {
             moves.rotations,
             moves.suspicions,
         )?;
+        writeln!(f, "{}", self.varied)?;
         writeln!(f, "store faults: {:?}", self.faults)?;
         write!(f, "trace: {:016x} ({} lines)", self.hash, self.lines)
     }

@@ -21,7 +21,7 @@ use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Pla
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::{logs, moves, panics, stored, trial};
+use crate::{ending, forgotten, logs, moves, panics, stored, trial};
 
 /// The time between two races.
 const RACE: Duration = Duration::from_secs(9);
@@ -60,6 +60,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     let (stage, seen) = watch::channel(Stage::Running);
     let mut clients = Clients {
         next: 0,
+        yard: Arc::default(),
         seed: StdRng::seed_from_u64(rng.random()),
         model: Client {
             number: 0,
@@ -89,7 +90,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
         () = cluster.supervise(&scenario.fair) => Ok(()),
     };
     report.violations.extend(verdict.err());
-    let history = conclude(&mut report, &cluster, &clients.model, began).await?;
+    let history = conclude(scenario, &mut report, &cluster, &clients.model, began).await?;
     cluster.clear();
     Ok((report, if options.history { history } else { Vec::new() }))
 }
@@ -118,26 +119,11 @@ async fn finish(
             let read = timeout(PROGRESS, client::read_all(&mut reader, (at, index))).await;
             let whole = read.map_err(|_| no_progress("the log was not read"))?;
             ends.insert((at, index), whole.log.last().map_or(whole.log_start, |last| last.offset + 1));
-            let (topic, partition) = (Some(Arc::clone(&topic.name)), index);
-            let mut history = clients.model.history.lock();
-            let (offset, observer) = (whole.log_start, None);
-            history.push(Event::LogStart { topic: topic.clone(), partition, offset, observer });
-            history.extend(whole.log.into_iter().map(|stored| Event::Log {
-                topic: topic.clone(),
-                partition,
-                offset: stored.offset,
-                producer: stored.record.producer,
-                sequence: stored.record.sequence,
-                epoch: stored.epoch,
-            }));
-            history.extend(whole.ends.into_iter().map(|end| Event::EpochEnd {
-                topic: topic.clone(),
-                partition,
-                asked: end.asked,
-                epoch: end.epoch,
-                offset: end.offset,
-            }));
+            ending::note(&clients.model, &topic.name, index, whole);
         }
+    }
+    if scenario.variety.churn.is_some() {
+        ending::of_churn(&mut reader, &clients.yard).await?;
     }
     stage.send_replace(Stage::Draining(Arc::new(ends)));
     // There may be much to read.
@@ -159,6 +145,7 @@ fn committed(history: &[Event], plan: &GroupPlan) -> BTreeSet<Place> {
 }
 
 async fn conclude(
+    scenario: &Scenario,
     report: &mut Report,
     cluster: &Cluster,
     client: &Client,
@@ -204,6 +191,10 @@ async fn conclude(
     }
     report.dropped = partitions(&history).values().map(Partition::dropped).sum();
     let Tally { unknown, retries, wrong, mut created, .. } = client.tally.lock().clone();
+    report.varied.take(&client.tally.lock(), &history);
+    if scenario.variety.forgotten.is_some() {
+        report.varied.forgotten = forgotten::count(&cluster.objects).await?;
+    }
     created.sort();
     let twice = created.windows(2).filter(|two| two[0] == two[1]);
     report
@@ -235,6 +226,8 @@ async fn compete(mut client: Client) {
 /// Makes clients.
 struct Clients {
     next: usize,
+    /// What those know who create and delete topics.
+    yard: client::Yard,
     seed: StdRng,
     model: Client,
 }
@@ -287,11 +280,31 @@ impl Clients {
                 Some(_) => vec![all[number % all.len()]],
                 None => some(&mut client.rng),
             };
+            let plain = number < scenario.variety.plain;
             producers.push(tokio::spawn(async move {
-                if exist.wait_for(|exist| *exist).await.is_ok() {
-                    client::produce(client, partitions, pace).await;
+                if exist.wait_for(|exist| *exist).await.is_err() {
+                    return;
+                }
+                match plain {
+                    true => client::produce_plainly(client, partitions, pace).await,
+                    false => client::produce(client, partitions, pace).await,
                 }
             }));
+        }
+        for _ in 0..scenario.variety.careless {
+            let (mut client, mut exist) = (self.next(), exist.clone());
+            let partitions = some(&mut client.rng);
+            producers.push(tokio::spawn(async move {
+                if exist.wait_for(|exist| *exist).await.is_ok() {
+                    client::be_careless(client, partitions).await;
+                }
+            }));
+        }
+        if let Some(churn) = scenario.variety.churn {
+            for _ in 0..churn.clients {
+                let (client, yard) = (self.next(), Arc::clone(&self.yard));
+                producers.push(tokio::spawn(client::churn(client, yard, churn)));
+            }
         }
         if let Some(gap) = scenario.deletions {
             let (client, mut exist, all) = (self.next(), exist.clone(), all.clone());

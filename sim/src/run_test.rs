@@ -32,6 +32,17 @@ fn nothing_acknowledged_is_lost_doubled_moved_or_out_of_order() {
         total.moves.takeovers,
         total.moves.planned,
         total.moves.rotations,
+        total.varied.created,
+        total.varied.recreated,
+        total.varied.auto_created,
+        total.varied.deleted,
+        total.varied.grown,
+        total.varied.altered,
+        total.varied.sends[0],
+        total.varied.sends[1],
+        total.varied.sends[2],
+        total.varied.abandoned,
+        total.varied.unread,
     ];
     assert!(happened.iter().all(|count| *count > 0), "something never happened: {total}");
 }

@@ -65,6 +65,7 @@ impl Scale {
         let mut scenario = Scenario::of(0);
         scenario.setup.nodes = self.nodes + 1;
         scenario.setup.own_ids = true;
+        scenario.setup.logs = Vec::new();
         scenario.setup.latency_ms = 1;
         scenario.setup.format.shards = Shards::new(self.shards)
             .ok_or_else(|| anyhow::anyhow!("no cluster has {} shards", self.shards))?;

@@ -21,6 +21,7 @@ use crate::client::{GroupKind, GroupPlan, Pace, ShareRules, Topic};
 use crate::cluster::Setup;
 use crate::fault::{FaultPlan, Latency};
 use crate::trial::Trial;
+use crate::variety::Variety;
 
 /// A kind of misfortune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,6 +125,8 @@ pub struct Scenario {
     pub foul: FaultPlan,
     /// How many of a node's days are bad.
     pub foul_share: f64,
+    /// Clients of other kinds, and what concerns them.
+    pub variety: Variety,
     /// Whether two clients now and then create the same topic at the same time.
     pub rivals: bool,
     /// What the cluster must serve in spite of, in the end.
@@ -158,7 +161,12 @@ impl Scenario {
             topics: (0..count).map(topic).collect(),
             producers: rng.random_range(2..=4),
             consumers: rng.random_range(1..=3),
-            pace: Pace { pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300), astray: 0.03, padding: 0 },
+            pace: Pace {
+                pause_ms: *[50, 300, 1500].choose(rng).unwrap_or(&300),
+                astray: 0.03,
+                padding: 0,
+                forgotten: false,
+            },
             chaos: Duration::from_secs(rng.random_range(45..=90)),
             gap: Duration::from_millis(rng.random_range(500..6000)),
             blackout: None,
@@ -166,6 +174,7 @@ impl Scenario {
             fair: FaultPlan { latency, ..FaultPlan::calm() },
             foul: FaultPlan { latency, ..FaultPlan::storm().milder(severity) },
             foul_share: rng.random_range(0.0..1.0),
+            variety: Variety::default(),
             deletions: None,
             groups: Vec::new(),
             shares: Vec::new(),
@@ -181,9 +190,13 @@ impl Scenario {
         let (shares, share_settings) = shares(rng);
         scenario.shares = shares;
         settings.extend(share_settings);
+        scenario.surround(rng);
+        // A trial knows each producer's partition, and where uplinks are slow, producers are what fills them.
+        if scenario.trial.is_none() && scenario.setup.upload.is_none() {
+            settings.extend(scenario.vary(rng));
+        }
         // They are settings of Kafka's, with values that it takes.
         scenario.setup.config.settings = Statics::read(settings).unwrap_or_default();
-        scenario.surround(rng);
         scenario
     }
 
@@ -196,11 +209,11 @@ impl Scenario {
             *[StoreKind::S3, StoreKind::S3, StoreKind::File].choose(rng).unwrap_or(&StoreKind::S3);
         self.foul.reads.flip = *[0.0, 0.0, 0.002, 0.02].choose(rng).unwrap_or(&0.0);
         if rng.random_bool(0.12) {
-            // What waits in an outage takes longer to send than an attempt may take.
-            let padding = *[1000, 4000, 10_000].choose(rng).unwrap_or(&4000);
+            // What waits in an outage takes longer to send than an attempt may take, but what a node writes to learn
+            // whether it can use its store (32 KiB) does not.
+            let padding = *[3000, 4000, 10_000].choose(rng).unwrap_or(&4000);
             self.pace.padding = padding;
-            // Less, and not even a store that is only looked at gets in time what it is asked to take.
-            self.setup.upload = Some(((padding as f64 * rng.random_range(1.5..4.0)) as u64).max(8000));
+            self.setup.upload = Some((padding as f64 * rng.random_range(1.5..4.0_f64)) as u64);
             (self.producers, self.pace.pause_ms) = (4, 50);
             self.misfortunes.extend([Misfortune::StoreLoss, Misfortune::Outage]);
         }
@@ -208,7 +221,9 @@ impl Scenario {
             self.blackout = Some(Duration::from_secs(rng.random_range(600..3 * 3600)));
         }
         let trial = *[Trial::Denied, Trial::Damaged].choose(rng).unwrap_or(&Trial::Denied);
-        if self.setup.nodes >= trial.nodes() && rng.random_bool(0.15) {
+        // Where uplinks are slow, whoever waits need not wait for the cluster.
+        let is_quick = self.setup.upload.is_none();
+        if is_quick && self.setup.nodes >= trial.nodes() && rng.random_bool(0.15) {
             self.trial = Some(trial);
             self.producers = 6;
             self.pace.pause_ms = self.pace.pause_ms.max(300);
@@ -270,6 +285,7 @@ fn shares(rng: &mut StdRng) -> (Vec<GroupPlan>, Settings) {
         session,
         rebalance: session,
         restless: rng.random_bool(0.5),
+        retention: None,
     };
     ((0..count).map(plan).collect(), settings.into())
 }
@@ -291,6 +307,7 @@ fn groups(consumer_session: Duration, rng: &mut StdRng) -> Vec<GroupPlan> {
             session,
             rebalance: Duration::from_secs(rng.random_range(12..=25)),
             restless: rng.random_bool(0.5),
+            retention: None,
         }
     };
     (0..count).map(plan).collect()
@@ -305,7 +322,8 @@ fn setup(nodes: usize, rng: &mut StdRng) -> Setup {
     };
     let (own_ids, latency_ms) = (rng.random_bool(0.5), *[0, 1, 5].choose(rng).unwrap_or(&1));
     let (kind, upload, hesitation) = (StoreKind::S3, None, (0.0, 0.0));
-    Setup { nodes, format, config: config(rng), own_ids, latency_ms, kind, upload, hesitation }
+    let logs = Vec::new();
+    Setup { nodes, format, config: config(rng), own_ids, latency_ms, logs, kind, upload, hesitation }
 }
 
 fn config(rng: &mut StdRng) -> BrokerConfig {
@@ -336,6 +354,7 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
             producer_expiration: Duration::from_secs(86_400),
         },
         retention_check_interval: Duration::from_secs(1),
+        producer_check_interval: Duration::from_secs(600),
         read_cache_bytes: 1 << rng.random_range(10..17),
     }
 }

@@ -35,8 +35,8 @@ impl World {
     async fn new() -> Self {
         let mut scenario = Scenario::of(0);
         scenario.setup.nodes = 1;
-        (scenario.setup.kind, scenario.setup.upload) = (StoreKind::S3, None);
-        scenario.setup.hesitation = (0.0, 0.0);
+        (scenario.setup.logs, scenario.setup.upload) = (Vec::new(), None);
+        (scenario.setup.kind, scenario.setup.hesitation) = (StoreKind::S3, (0.0, 0.0));
         scenario.setup.config.log.rotate_after = Duration::from_secs(900);
         let trace = Arc::new(Trace::new(false));
         let cluster = Cluster::new(scenario.setup, 1, Arc::clone(&trace)).await.expect("an empty store");

@@ -201,7 +201,15 @@ impl MetadataLog {
         Ok(applied?)
     }
 
+    /// An entry. One that was damaged on its way, and not in the store, is read again.
     async fn read(&self, k: Epoch) -> Result<Option<Read>, MetadataError> {
+        match self.read_once(k).await {
+            Err(MetadataError::Format { .. }) => self.read_once(k).await,
+            read => read,
+        }
+    }
+
+    async fn read_once(&self, k: Epoch) -> Result<Option<Read>, MetadataError> {
         let path = keys::entry(k);
         let object = match self.store.get(&path).await {
             Ok(object) => object,

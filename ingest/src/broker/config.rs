@@ -45,6 +45,8 @@ pub struct BrokerConfig {
     /// How often records are looked for that need not be kept any longer (`log.retention.check.interval.ms`,
     /// default 5 min).
     pub retention_check_interval: Duration,
+    /// How often idle producers are looked for (`producer.id.expiration.check.interval.ms`, 10 min).
+    pub producer_check_interval: Duration,
     /// Bytes of slots and indexes kept in memory for readers behind the tail (default 64 MiB).
     pub read_cache_bytes: u64,
 }

@@ -17,9 +17,6 @@ use crate::log::{Ended, Log, Opening};
 /// How often the metadata log's end is read while nothing else does.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How often idle producers are looked for.
-const EXPIRY: Duration = Duration::from_secs(600);
-
 /// How long a node that starts waits for a store that does not answer or is full. After that, whoever runs it
 /// learns of it by its end.
 const STORE_PATIENCE: Duration = Duration::from_secs(120);
@@ -144,7 +141,7 @@ impl Broker {
     async fn tend(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Arc<Log>) {
         let moves = Moves::new(Arc::clone(self), Arc::clone(metadata), Arc::clone(log));
         tokio::join!(
-            keep_up(metadata, log),
+            keep_up(metadata, log, self.parts.config.producer_check_interval),
             moves.run(),
             self.watch(metadata, log),
             self.measure(log),
@@ -180,9 +177,9 @@ impl Broker {
 }
 
 /// Reads the metadata log on, and forgets idle producers.
-async fn keep_up(metadata: &MetadataLog, log: &Log) {
+async fn keep_up(metadata: &MetadataLog, log: &Log, expiry: Duration) {
     let mut poll = tokio::time::interval(POLL);
-    let mut expiry = tokio::time::interval(EXPIRY);
+    let mut expiry = tokio::time::interval(expiry);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -64,6 +64,7 @@ pub(crate) fn config() -> BrokerConfig {
             producer_expiration: Duration::from_secs(86_400),
         },
         retention_check_interval: Duration::from_secs(300),
+        producer_check_interval: Duration::from_secs(600),
         read_cache_bytes: 64 << 20,
     }
 }

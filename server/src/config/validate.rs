@@ -104,6 +104,9 @@ fn checkpoint_slots(kind: StoreKind) -> u64 {
 const ROTATE_SLOTS: u64 = 100_000;
 const ROTATE_BYTES: u64 = 64 << 30;
 
+/// How often idle producers are looked for.
+const PRODUCER_CHECK_INTERVAL: Duration = Duration::from_secs(600);
+
 /// The value that was configured, or the default from the table.
 pub(super) fn given<T: FromStr>(key: &str, value: Option<T>) -> Result<T, Usage> {
     let default = || definition(key).and_then(|definition| definition.default.parse().ok());
@@ -226,6 +229,7 @@ impl Settings {
                 MILLISECOND,
                 DAY,
             )?,
+            producer_check_interval: PRODUCER_CHECK_INTERVAL,
             read_cache_bytes: memory.cache as u64,
         };
         let listeners = listeners(given("listen", self.listen)?, self.advertise, self.inter_node_listener)?;

@@ -4,7 +4,8 @@
 //! Linearizability of a register (Herlihy and Wing, "Linearizability: a correctness condition for concurrent
 //! objects", 1990), by the rule that suffices where every written value is unique: none is read that was overwritten
 //! before, or that nobody wrote. Commits without an answer may be carried out at any time, and what was read was
-//! carried out by then. A consumer whose offset goes back reads records twice (KIP-447 names it of zombies).
+//! carried out by then. Where offsets expire, there may be none as soon as the last one could have; before that,
+//! none is lost. A consumer whose offset goes back reads records twice (KIP-447 names it of zombies).
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ use crate::history::{Group, GroupReply, GroupRequest, Place};
 /// One attempt to commit: when it began, and when it was over at the latest.
 struct Attempt {
     begun: usize,
+    /// When it began (ms).
+    begun_ms: u64,
     over: Option<usize>,
     refused: bool,
 }
@@ -30,16 +33,18 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
             _ => (None, false),
         };
         for (place, offset) in offsets {
-            let attempt = Attempt { begun: exchange.asked.order, over, refused };
+            let attempt = Attempt { begun: exchange.asked.order, begun_ms: exchange.asked.ms, over, refused };
             attempts.entry(place).or_default().insert(*offset, attempt);
         }
     }
     for (exchange, at, reply) in group.answered() {
         let GroupReply::Offsets(offsets) = reply else { continue };
         let (asked, answered) = (exchange.asked.order, at.order);
+        // Commits from then on have not expired.
+        let kept_ms = group.retention_ms.map_or(0, |retention| at.ms.saturating_sub(retention));
         for (place, offset) in offsets {
             let of = attempts.entry(place).or_default();
-            fetched(of, *offset, (asked, answered), &mut |anomaly, detail| {
+            fetched(of, *offset, (asked, answered, kept_ms), &mut |anomaly, detail| {
                 findings.add(anomaly, format_args!("{}-{}: {detail}", place.0, place.1));
             });
         }
@@ -49,12 +54,13 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
 fn fetched(
     attempts: &mut BTreeMap<i64, Attempt>,
     offset: i64,
-    (asked, answered): (usize, usize),
+    (asked, answered, kept_ms): (usize, usize, u64),
     add: &mut dyn FnMut(Anomaly, String),
 ) {
     let over_before = |attempt: &Attempt| attempt.over.is_some_and(|over| over < asked);
     if offset < 0 {
-        if let Some((lost, _)) = attempts.iter().find(|(_, attempt)| over_before(attempt)) {
+        let kept = |attempt: &Attempt| over_before(attempt) && attempt.begun_ms >= kept_ms;
+        if let Some((lost, _)) = attempts.iter().find(|(_, attempt)| kept(attempt)) {
             add(Anomaly::LostOffset, format!("{lost} was committed, and there was none"));
         }
         return;

@@ -24,7 +24,7 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
     }
     let told = partition.starts.iter().map(|start| start.offset).max().unwrap_or(0);
     // Where anything may go at any time, it may have gone since the end of the log was read.
-    if told > partition.log_start && asked != i64::MAX {
+    if !partition.gone && told > partition.log_start && asked != i64::MAX {
         let log_start = partition.log_start;
         findings.add(Anomaly::LogStartWentBack, format_args!("it was {told}, and is {log_start}"));
     }

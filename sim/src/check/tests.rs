@@ -4,6 +4,7 @@ use super::*;
 
 mod groups;
 mod shares;
+mod topics;
 
 /// One event in a line, as tests of real processes write them.
 const GOOD: &str = r#"

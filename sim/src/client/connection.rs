@@ -13,6 +13,9 @@ use crate::network::{Host, Network, Socket};
 /// How long it takes a client to give up connecting.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long it takes a client to give up sending, where the node does not read on.
+const SEND: Duration = Duration::from_secs(20);
+
 /// A request that is not answered yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Due {
@@ -40,12 +43,18 @@ impl Connection {
 
     /// Sends a request.
     pub async fn send<R: Request>(&mut self, version: i16, request: &R) -> io::Result<Due> {
+        self.send_part(version, request, usize::MAX).await
+    }
+
+    /// Sends at most the first `most` bytes of a request.
+    pub async fn send_part<R: Request>(&mut self, version: i16, request: &R, most: usize) -> io::Result<Due> {
         self.next += 1;
         let chunks = frame::encode_request(self.next, Some("simulated"), version, request);
         let chunks = chunks.map_err(io::Error::other)?;
         let mut bytes = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
         chunks.iter().for_each(|chunk| bytes.put_slice(chunk));
-        self.socket.write_all(&bytes).await?;
+        bytes.truncate(most);
+        timeout(SEND, self.socket.write_all(&bytes)).await??;
         Ok(Due { correlation: self.next, version })
     }
 

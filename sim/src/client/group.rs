@@ -55,6 +55,8 @@ pub struct GroupPlan {
     pub rebalance: Duration,
     /// Whether members come and go of their own accord.
     pub restless: bool,
+    /// How long offsets are kept, if they may expire in the run. Then hardly anybody commits in its middle.
+    pub retention: Option<Duration>,
 }
 
 /// What the clients of a group share.
@@ -71,7 +73,8 @@ pub async fn run(plan: GroupPlan, clients: Vec<Client>) {
     let Some(first) = clients.first() else { return };
     let patience = group.plan.session.min(group.plan.rebalance) / 2;
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    first.note(Event::GroupMade { group: Arc::clone(&group.plan.name), patience_ms });
+    let retention_ms = group.plan.retention.and_then(|kept| u64::try_from(kept.as_millis()).ok());
+    first.note(Event::GroupMade { group: Arc::clone(&group.plan.name), patience_ms, retention_ms });
     if let GroupKind::Share(ShareRules { lock, deliveries }) = group.plan.kind {
         let lock_ms = u64::try_from(lock.as_millis()).unwrap_or(u64::MAX);
         first.note(Event::ShareMade { group: Arc::clone(&group.plan.name), lock_ms, deliveries });

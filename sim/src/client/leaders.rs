@@ -72,7 +72,8 @@ impl Leaders {
             .topics
             .iter()
             .map(|topic| MetadataRequestTopic { name: Some((*topic.name).into()), ..Default::default() });
-        let request = MetadataRequest { topics: Some(topics.collect()), ..Default::default() };
+        let topics = Some(topics.collect());
+        let request = MetadataRequest { topics, allow_auto_topic_creation: false, ..Default::default() };
         let patience = client.ms(200..4000).max(Duration::from_millis(500));
         let response = connection.ask(METADATA, &request, patience).await?;
         self.learn(client, &response, connection.peer());

@@ -1,5 +1,6 @@
 //! An idempotent producer. It pipelines batches, and sends what is not acknowledged again until it is: the same
-//! batches, in the same order, with the same sequence numbers.
+//! batches, in the same order, with the same sequence numbers. Where producers are forgotten soon, what it sends may
+//! be there twice, and it goes on under another id if it finds itself forgotten, as Kafka's own producer does.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -11,8 +12,9 @@ use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use rand::Rng;
 
-use super::{Client, Leaders, PartitionIndex, admin, encode_padded};
-use crate::history::Event;
+use super::records::{Recipe, make};
+use super::{Client, Leaders, PartitionIndex, admin};
+use crate::history::{Event, Sent};
 
 /// How many batches of a partition a producer may have in flight (`max.in.flight.requests.per.connection`).
 const IN_FLIGHT: usize = 5;
@@ -24,6 +26,8 @@ pub struct Pace {
     pub pause_ms: u64,
     /// How often it asks another node than the leader.
     pub astray: f64,
+    /// Whether a producer may be forgotten while it is there.
+    pub forgotten: bool,
     /// The bytes that each record has besides those that mean something.
     pub padding: usize,
 }
@@ -44,22 +48,17 @@ struct Producer {
     leaders: Leaders,
     id: i64,
     next: BTreeMap<PartitionIndex, i32>,
+    /// What its first record with this id was, where that is not 0.
+    first: BTreeMap<PartitionIndex, i32>,
     pace: Pace,
 }
 
 /// Produces into `partitions` until the run says otherwise, and returns when everything is acknowledged.
 pub async fn produce(mut client: Client, partitions: Vec<PartitionIndex>, pace: Pace) {
-    let id = loop {
-        match admin::producer_id(&mut client).await {
-            Ok(id) => break id,
-            Err(_) if !client.is_running() => return,
-            Err(_) => client.pause(50..500).await,
-        }
-    };
-    client.note(Event::ProducerId { producer: client.number as i64, id });
-    client.trace.line(format_args!("producer {} has id {id}", client.number));
+    let Some(id) = identify(&mut client).await else { return };
     let next = partitions.iter().map(|partition| (*partition, 0)).collect();
-    let mut producer = Producer { client, leaders: Leaders::default(), id, next, pace };
+    let (leaders, first) = (Leaders::default(), BTreeMap::new());
+    let mut producer = Producer { client, leaders, id, next, first, pace };
     while producer.client.is_running() {
         let Some(queues) = producer.round() else { return };
         if !producer.deliver(queues).await {
@@ -69,28 +68,64 @@ pub async fn produce(mut client: Client, partitions: Vec<PartitionIndex>, pace: 
     }
 }
 
+/// An id, unless the run ends before one is given.
+async fn identify(client: &mut Client) -> Option<i64> {
+    let id = loop {
+        match admin::producer_id(client).await {
+            Ok(id) => break id,
+            Err(_) if !client.is_running() => return None,
+            Err(_) => client.pause(50..500).await,
+        }
+    };
+    client.note(Event::ProducerId { producer: client.number as i64, id });
+    client.trace.line(format_args!("producer {} has id {id}", client.number));
+    Some(id)
+}
+
 impl Producer {
+    fn recipe(&self, partition: PartitionIndex, base: i32, count: i32) -> Recipe {
+        let first = self.first.get(&partition).copied().unwrap_or(0);
+        let idempotent = Some((self.id, base - first));
+        let (producer, padding) = (self.client.number as i64, self.pace.padding);
+        Recipe { producer, idempotent, first: base, count, padding, made_at: None }
+    }
+
+    /// Takes another id, and begins with it at what is not acknowledged.
+    async fn renew(&mut self, queues: &mut Queues) -> Option<()> {
+        self.id = identify(&mut self.client).await?;
+        self.client.tally.lock().renewed += 1;
+        self.first = self.next.clone();
+        for (partition, queue) in queues {
+            if let Some(oldest) = queue.front() {
+                self.first.insert(*partition, oldest.base);
+            }
+            for batch in queue {
+                batch.bytes = make(self.recipe(*partition, batch.base, batch.count)).ok()?;
+            }
+        }
+        Some(())
+    }
+
     /// Batches for some of the partitions.
     fn round(&mut self) -> Option<Queues> {
-        let rng = &mut self.client.rng;
         let mut queues = Queues::new();
-        let most = 1 + usize::from(rng.random_bool(0.3));
-        let depth = if rng.random_bool(0.5) { 1 } else { IN_FLIGHT };
+        let most = 1 + usize::from(self.client.rng.random_bool(0.3));
+        let depth = if self.client.rng.random_bool(0.5) { 1 } else { IN_FLIGHT };
         for _ in 0..most {
-            let at = rng.random_range(0..self.next.len());
-            let (&partition, next) = self.next.iter_mut().nth(at)?;
+            let at = self.client.rng.random_range(0..self.next.len());
+            let (&partition, &next) = self.next.iter().nth(at)?;
             if queues.contains_key(&partition) {
                 continue;
             }
-            let batches = (0..rng.random_range(1..=depth)).map(|_| {
-                let count = rng.random_range(1..4);
-                let base = *next;
-                *next += count;
-                let (number, padding) = (self.client.number as i64, self.pace.padding);
-                let bytes = encode_padded(number, self.id, base, count, padding).ok()?;
-                Some(Batch { base, count, bytes, sent: false })
-            });
-            queues.insert(partition, batches.collect::<Option<_>>()?);
+            let (mut base, mut queue) = (next, VecDeque::new());
+            for _ in 0..self.client.rng.random_range(1..=depth) {
+                let count = self.client.rng.random_range(1..4);
+                let bytes = make(self.recipe(partition, base, count)).ok()?;
+                queue.push_back(Batch { base, count, bytes, sent: false });
+                base += count;
+            }
+            self.next.insert(partition, base);
+            queues.insert(partition, queue);
         }
         Some(queues)
     }
@@ -113,6 +148,12 @@ impl Producer {
             match self.attempt(target, &group, &mut queues).await {
                 Ok(Verdict::Done) => {}
                 Ok(Verdict::Refused) => return false,
+                Ok(Verdict::Forgotten) => {
+                    queues.retain(|_, queue| !queue.is_empty());
+                    if self.renew(&mut queues).await.is_none() {
+                        return false;
+                    }
+                }
                 outcome => {
                     if outcome.is_err() {
                         self.client.tally.lock().unknown += 1;
@@ -147,8 +188,12 @@ impl Producer {
         let timeout_ms = self.client.rng.random_range(500..30_000);
         let depth = group.iter().filter_map(|p| queues.get(p)).map(VecDeque::len).max().unwrap_or(0);
         let mut due = Vec::with_capacity(depth);
+        let link = self.pace.forgotten.then(|| self.client.new_link());
         for at in 0..depth {
             let request = self.request(at, group, queues, timeout_ms);
+            if let Some(link) = link {
+                self.sent(at, group, queues, link);
+            }
             due.push(connection.send(9, &request).await?);
         }
         // By partition: whether every batch so far is acknowledged.
@@ -177,6 +222,23 @@ impl Producer {
                 self.leaders.keep(node, connection);
                 Ok(verdict)
             }
+        }
+    }
+
+    /// Notes that the `at`-th batches are sent: they may be taken more than once.
+    fn sent(&self, at: usize, group: &[PartitionIndex], queues: &Queues, link: u64) {
+        for partition in group {
+            let Some(batch) = queues.get(partition).and_then(|queue| queue.get(at)) else { continue };
+            self.client.note(Event::Sent(Sent {
+                topic: self.client.topic(*partition),
+                partition: partition.1,
+                producer: self.client.number as i64,
+                sequence: batch.base.into(),
+                count: batch.count.into(),
+                link,
+                plain: true,
+                by_name: false,
+            }));
         }
     }
 
@@ -238,6 +300,11 @@ impl Producer {
                         *whole = false;
                         verdict = verdict.max(Verdict::Retry);
                     }
+                    // What it sent long ago may have come after it was forgotten.
+                    Some(ErrorCode::OutOfOrderSequenceNumber) if self.pace.forgotten => {
+                        *whole = false;
+                        verdict = verdict.max(Verdict::Forgotten);
+                    }
                     _ => {
                         self.client
                             .wrong(format!("a batch {base}+{count} of {partition:?} was refused: {code:?}"));
@@ -268,6 +335,8 @@ impl Producer {
 enum Verdict {
     Done,
     Retry,
+    /// It goes on under another id.
+    Forgotten,
     Refused,
 }
 

@@ -9,19 +9,40 @@ use crate::history::{Record, Stored};
 /// The most bytes that a batch of a run unpacks to.
 const LIMIT: usize = 1 << 20;
 
-/// A batch of `count` records from `base` on.
-pub fn encode(producer: i64, id: i64, base: i32, count: i32) -> anyhow::Result<Bytes> {
-    encode_padded(producer, id, base, count, 0)
+/// What a batch is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recipe {
+    /// The producer's number.
+    pub(super) producer: i64,
+    /// Its id and the batch's sequence number, if it is idempotent.
+    pub(super) idempotent: Option<(i64, i32)>,
+    /// The producer's number for the first record.
+    pub(super) first: i32,
+    /// How many records there are.
+    pub(super) count: i32,
+    /// The bytes that each has besides those that mean something.
+    pub(super) padding: usize,
+    /// When they were made (ms since 1970); if not told, it is of no meaning.
+    pub(super) made_at: Option<i64>,
 }
 
-/// As [`encode`], each record with so many more bytes.
-pub fn encode_padded(producer: i64, id: i64, base: i32, count: i32, padding: usize) -> anyhow::Result<Bytes> {
-    let mut builder = BatchBuilder::new().producer(id, 0, base);
+/// A batch of an idempotent producer: `count` records from `base` on.
+pub fn encode(producer: i64, id: i64, base: i32, count: i32) -> anyhow::Result<Bytes> {
+    make(Recipe { producer, idempotent: Some((id, base)), first: base, count, padding: 0, made_at: None })
+}
+
+/// A batch.
+pub(super) fn make(recipe: Recipe) -> anyhow::Result<Bytes> {
+    let Recipe { producer, idempotent, first, count, padding, made_at } = recipe;
+    let mut builder = BatchBuilder::new();
+    if let Some((id, base)) = idempotent {
+        builder = builder.producer(id, 0, base);
+    }
     let mut value = vec![0; 12 + padding];
-    for sequence in base..base + count {
+    for sequence in first..first + count {
         value[..8].copy_from_slice(&producer.to_be_bytes());
         value[8..12].copy_from_slice(&sequence.to_be_bytes());
-        builder.push(i64::from(sequence), None, Some(&value), &[]);
+        builder.push(made_at.unwrap_or(sequence.into()), None, Some(&value), &[]);
     }
     Ok(builder.build()?)
 }

@@ -23,7 +23,7 @@ use crate::process::Process;
 use crate::trace::Trace;
 
 /// When simulated time begins (ms since 1970).
-const EPOCH_MS: i64 = 1_750_000_000_000;
+pub const EPOCH_MS: i64 = 1_750_000_000_000;
 
 /// How long a node waits before it tries to start again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -64,6 +64,9 @@ impl Running {
         let clock = move || EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed);
         let mut config = cluster.setup.config.clone();
         config.addresses = vec![address(node)];
+        if let Some(log) = cluster.setup.logs.get(node) {
+            config.log = log.clone();
+        }
         config.node_id = cluster.setup.own_ids.then_some(NodeId(node as i32 + 1));
         let (stop, broker) = (CancellationToken::new(), Arc::default());
         let (ended, replaced) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();

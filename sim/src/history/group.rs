@@ -130,6 +130,8 @@ pub enum Step {
 pub struct Group {
     /// How long a member is certain to be kept after a heartbeat (ms).
     pub patience_ms: u64,
+    /// How long an offset is certain to be kept after it was committed (ms), if not for ever.
+    pub retention_ms: Option<u64>,
     /// Requests, in the order in which they were sent.
     pub exchanges: Vec<Exchange>,
     /// Everything, in order.
@@ -154,8 +156,9 @@ pub fn groups(events: &[Event]) -> BTreeMap<Arc<str>, Group> {
     let mut open: BTreeMap<u64, (Arc<str>, usize)> = BTreeMap::new();
     for (order, event) in events.iter().enumerate() {
         match event {
-            Event::GroupMade { group, patience_ms } => {
-                groups.entry(Arc::clone(group)).or_default().patience_ms = *patience_ms;
+            Event::GroupMade { group, patience_ms, retention_ms } => {
+                let of = groups.entry(Arc::clone(group)).or_default();
+                (of.patience_ms, of.retention_ms) = (*patience_ms, *retention_ms);
             }
             Event::GroupAsked(GroupAsked { ask, group, member, at_ms, request }) => {
                 let asked = Moment { order, ms: *at_ms };

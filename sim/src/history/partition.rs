@@ -1,8 +1,9 @@
 //! A history, sorted by partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::{Event, Topic};
+use super::{Event, Sent, Topic};
 
 /// A record, as its producer numbered it in one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +106,15 @@ pub struct Partition {
     pub leaders: Vec<Leader>,
     /// Where epochs were said to end.
     pub epoch_ends: Vec<EpochEnd>,
+    /// What was sent by producers whose attempts stand in the history, in order. What was sent by name may have come
+    /// to any topic that had it.
+    pub sent: Vec<Sent>,
+    /// The records that may be there as often as they were sent.
+    pub plain: BTreeSet<Record>,
+    /// Whether the topic is one of those that were created and deleted.
+    pub made: bool,
+    /// Whether the topic was deleted, so that there is no final log.
+    pub gone: bool,
 }
 
 impl Partition {
@@ -116,6 +126,11 @@ impl Partition {
     /// How many acknowledged records lie below where the log begins.
     pub fn dropped(&self) -> u64 {
         self.acks.iter().filter(|ack| ack.offset < self.log_start).count() as u64
+    }
+
+    /// Whether a record may be there as often as it was sent.
+    pub fn is_plain(&self, record: Record) -> bool {
+        self.plain.contains(&record)
     }
 
     /// The place of an offset among the records of the final log.
@@ -135,7 +150,10 @@ pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
     let mut of = |topic: &Topic, partition: i32, add: &dyn Fn(&mut Partition)| {
         add(partitions.entry((topic.clone(), partition)).or_default());
     };
-    for event in events {
+    let (mut made, mut gone) = (BTreeMap::new(), BTreeSet::new());
+    let mut attempts: BTreeMap<(Topic, i32), Vec<(usize, &Sent)>> = BTreeMap::new();
+    let mut strays: Vec<(usize, &Sent)> = Vec::new();
+    for (order, event) in events.iter().enumerate() {
         match event {
             Event::Ack { topic, partition, producer, sequence, offset } => {
                 let record = Record { producer: *producer, sequence: *sequence };
@@ -176,7 +194,22 @@ pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
             Event::Trim { topic, partition, offset } => {
                 of(topic, *partition, &|p| p.trims.push(*offset));
             }
+            Event::Sent(sent) if sent.by_name => {
+                of(&sent.topic, sent.partition, &|_| ());
+                strays.push((order, sent));
+            }
+            Event::Sent(sent) => {
+                of(&sent.topic, sent.partition, &|_| ());
+                attempts.entry((sent.topic.clone(), sent.partition)).or_default().push((order, sent));
+            }
+            Event::TopicMade { name, topic, .. } => {
+                made.insert(Arc::clone(topic), Arc::clone(name));
+            }
+            Event::TopicGone { topic } => {
+                gone.insert(Arc::clone(topic));
+            }
             Event::ProducerId { .. }
+            | Event::TopicDeletion { .. }
             | Event::GroupMade { .. }
             | Event::GroupAsked(_)
             | Event::GroupAnswered { .. }
@@ -187,8 +220,20 @@ pub fn partitions(events: &[Event]) -> BTreeMap<(Topic, i32), Partition> {
             | Event::ShareStart { .. } => {}
         }
     }
-    for partition in partitions.values_mut() {
+    for (key, partition) in &mut partitions {
         partition.log.sort_by_key(|stored| stored.offset);
+        let name = key.0.as_ref().and_then(|topic| made.get(topic));
+        partition.made = name.is_some();
+        partition.gone = key.0.as_ref().is_some_and(|topic| gone.contains(topic));
+        let mut sent = attempts.remove(key).unwrap_or_default();
+        let has_name = |of: &Sent| of.topic.as_ref().and_then(|topic| made.get(topic)) == name;
+        sent.extend(strays.iter().filter(|(_, of)| of.partition == key.1 && has_name(of)).copied());
+        sent.sort_by_key(|(order, _)| *order);
+        for (_, batch) in &sent {
+            let records = batch.records().filter(|_| batch.plain);
+            partition.plain.extend(records);
+        }
+        partition.sent = sent.into_iter().map(|(_, sent)| sent.clone()).collect();
     }
     partitions
 }

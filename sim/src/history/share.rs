@@ -185,6 +185,11 @@ pub fn shares(events: &[Event]) -> BTreeMap<Arc<str>, ShareGroup> {
     }
     for event in events {
         let (topic, partition, start) = match event {
+            // No share group reads topics that come and go.
+            Event::TopicMade { topic, .. } => {
+                log.retain(|(of, _), _| of != topic);
+                continue;
+            }
             Event::LogStart { topic: Some(topic), partition, offset, .. } => (topic, *partition, *offset),
             // Of a topic that keeps only so many bytes, anything may go at any time.
             Event::Trim { topic: Some(topic), partition, offset: i64::MAX } => (topic, *partition, i64::MAX),

@@ -1,7 +1,7 @@
 //! One direction of a connection.
 
 use std::collections::VecDeque;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -9,6 +9,10 @@ use tokio::time::Instant;
 
 use super::Host;
 use crate::process::Process;
+
+/// How many bytes may be on their way, or wait for the reader, before the writer waits for it, too: what sockets hold,
+/// and small as everything is here.
+const CAPACITY: usize = 16 << 10;
 
 /// Bytes on their way.
 pub(super) struct Pipe {
@@ -23,12 +27,16 @@ pub(super) struct Pipe {
 struct State {
     /// What was written, and when it arrives.
     queue: VecDeque<(Instant, Bytes)>,
+    /// How many bytes that is.
+    length: usize,
     /// When the writer closed its side arrives.
     end: Option<Instant>,
     is_reset: bool,
     /// Nobody reads any more.
     abandoned: bool,
     reader: Option<Waker>,
+    /// Who waits for the reader.
+    writer: Option<Waker>,
 }
 
 /// What a reader finds.
@@ -54,16 +62,22 @@ impl Pipe {
         self.ends.iter().flatten().any(|end| end.is(process))
     }
 
-    /// Sends bytes that arrive at `at`, or after what was sent before; false if nobody will read them.
-    pub(super) fn push(&self, at: Instant, bytes: Bytes) -> bool {
+    /// Sends bytes that arrive at `at`, or after what was sent before; false if nobody will read them. Waits while much
+    /// is unread.
+    pub(super) fn push(&self, at: Instant, bytes: Bytes, writer: &Waker) -> Poll<bool> {
         let mut state = self.state.lock();
         if state.is_reset || state.abandoned {
-            return false;
+            return Poll::Ready(false);
+        }
+        if state.length >= CAPACITY {
+            state.writer = Some(writer.clone());
+            return Poll::Pending;
         }
         let at = state.queue.back().map_or(at, |(last, _)| at.max(*last));
+        state.length += bytes.len();
         state.queue.push_back((at, bytes));
         state.wake();
-        true
+        Poll::Ready(true)
     }
 
     /// At most `most` bytes, if there are any.
@@ -76,8 +90,15 @@ impl Pipe {
         let now = Instant::now();
         match state.queue.front_mut() {
             Some((at, _)) if *at > now => Found::At(*at),
-            Some((_, bytes)) if bytes.len() > most => Found::Bytes(bytes.split_to(most)),
-            Some(_) => state.queue.pop_front().map_or(Found::Nothing, |(_, bytes)| Found::Bytes(bytes)),
+            Some((_, bytes)) if bytes.len() > most => {
+                let some = bytes.split_to(most);
+                state.took(most);
+                Found::Bytes(some)
+            }
+            Some(_) => state.queue.pop_front().map_or(Found::Nothing, |(_, bytes)| {
+                state.took(bytes.len());
+                Found::Bytes(bytes)
+            }),
             None => match state.end {
                 Some(at) if at > now => Found::At(at),
                 Some(_) => Found::End,
@@ -95,21 +116,54 @@ impl Pipe {
     pub(super) fn abandon(&self) {
         let mut state = self.state.lock();
         state.abandoned = true;
-        state.queue.clear();
+        state.clear();
     }
 
     pub(super) fn reset(&self) {
         let mut state = self.state.lock();
         state.is_reset = true;
-        state.queue.clear();
+        state.clear();
         state.wake();
     }
 }
 
 impl State {
+    /// Bytes are gone from the queue.
+    fn took(&mut self, length: usize) {
+        self.length -= length;
+        if self.length < CAPACITY
+            && let Some(writer) = self.writer.take()
+        {
+            writer.wake();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.took(self.length);
+    }
+
     fn wake(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_writes_waits_for_who_reads() {
+        let pipe = Pipe::new(Host::Client(0), Host::Node(0), None, None);
+        let waker = Waker::noop();
+        let push = || pipe.push(Instant::now(), Bytes::from(vec![0; CAPACITY]), waker);
+        assert_eq!((push(), push()), (Poll::Ready(true), Poll::Pending));
+        assert!(matches!(pipe.take(1, waker), Found::Bytes(bytes) if bytes.len() == 1));
+        assert_eq!((push(), push()), (Poll::Ready(true), Poll::Pending));
+        // Nobody will read it: then nobody waits.
+        pipe.abandon();
+        assert_eq!(push(), Poll::Ready(false));
     }
 }

@@ -105,7 +105,7 @@ impl Writer {
             ready!(process.poll_running(cx));
         }
         let length = bytes.len();
-        match self.pipe.push(Instant::now() + self.network.delay(), bytes) {
+        match ready!(self.pipe.push(Instant::now() + self.network.delay(), bytes, cx.waker())) {
             true => Poll::Ready(Ok(length)),
             false => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }

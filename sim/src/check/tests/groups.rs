@@ -64,6 +64,26 @@ fn an_acknowledged_offset_stays() {
     assert_eq!(run(r#"{"refused":22}"#, 2), [Anomaly::PhantomOffset]);
 }
 
+/// Of two commits, one at 1 s and one at 50 s, what is kept for a minute.
+#[test]
+fn an_offset_expires_no_sooner_than_it_may() {
+    let run = |at: u64, read: i64| {
+        let lines = [
+            r#"{"type":"group_made","group":"g","patience_ms":10000,"retention_ms":60000}"#.to_owned(),
+            asked(0, 1, "", &commit(1)),
+            answered(0, 1, DONE),
+            asked(1, 50, "", &commit(2)),
+            answered(1, 50, DONE),
+            asked(2, at, "", FETCH),
+            answered(2, at, &offsets(read)),
+        ];
+        found(&lines.join("\n"))
+    };
+    assert_eq!((run(109, -1), run(111, -1)), (vec![Anomaly::LostOffset], vec![]));
+    // The older one does not come back.
+    assert_eq!((run(111, 2), run(111, 1)), (vec![], vec![Anomaly::LostOffset]));
+}
+
 #[test]
 fn what_was_read_does_not_go_back() {
     let (one, two) = (commit(1), commit(2));

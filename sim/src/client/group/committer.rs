@@ -8,13 +8,18 @@ use super::offsets::{commit, fetch, nobody};
 use super::seat::Seat;
 use crate::history::{GroupReply, Place};
 
+/// When there is hardly a commit, where offsets may expire (ms since the run began).
+const QUIET_MS: std::ops::Range<u64> = 15_000..100_000;
+
 /// Commits and reads until the run says otherwise, and once more after that.
 pub(super) async fn run(mut seat: Seat) {
     let topics = Arc::clone(&seat.client.topics);
     loop {
         seat.client.pause(50..2500).await;
         let ends = !seat.client.is_running();
-        if !ends && seat.client.rng.random_bool(0.4) {
+        let quiet = seat.group.plan.retention.is_some() && QUIET_MS.contains(&seat.client.now_ms());
+        let fetches = if quiet { 0.97 } else { 0.4 };
+        if !ends && seat.client.rng.random_bool(fetches) {
             fetch(&mut seat, &nobody()).await;
             continue;
         }

@@ -1,0 +1,101 @@
+//! What else a seed draws: clients of other kinds, in the place of some, and nodes that differ.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ingest::log::LogConfig;
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+
+use crate::client::{Churn, GroupKind};
+use crate::scenario::{Misfortune, Scenario};
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Variety {
+    /// The clients that create and delete topics.
+    pub churn: Option<Churn>,
+    /// How many of the producers are not idempotent.
+    pub plain: usize,
+    /// How many clients treat their connections badly.
+    pub careless: usize,
+    /// After how long idle producers are forgotten, if that is soon.
+    pub forgotten: Option<Duration>,
+    /// How long groups' offsets are kept, if not for long.
+    pub retention: Option<Duration>,
+}
+
+impl Scenario {
+    /// Draws them. Returns settings of the cluster.
+    pub(crate) fn vary(&mut self, rng: &mut StdRng) -> BTreeMap<String, String> {
+        if rng.random_bool(0.45) {
+            let pause_ms = *[100, 400, 1200].choose(rng).unwrap_or(&400);
+            let damages = self.damages();
+            self.variety.churn = Some(Churn { clients: rng.random_range(2..=4), pause_ms, damages });
+            self.setup.config.auto_create_topics = true;
+            self.setup.config.default_partitions = rng.random_range(1..=3);
+            self.producers = (self.producers - 1).max(1);
+            self.consumers = (self.consumers - 1).max(1);
+            self.groups.truncate(2);
+        }
+        if rng.random_bool(0.4) {
+            self.variety.plain = rng.random_range(1..=self.producers);
+        }
+        if rng.random_bool(0.3) {
+            self.variety.careless = 1;
+            self.consumers = (self.consumers - 1).max(1);
+        }
+        if rng.random_bool(0.4) {
+            let common = self.setup.config.log.clone();
+            self.setup.logs = (0..self.setup.nodes).map(|_| own(&common, rng)).collect();
+        }
+        self.forget(rng);
+        self.expire(rng)
+    }
+
+    /// Whether idle producers are forgotten soon. Clocks that are set would have them forgotten at once.
+    fn forget(&mut self, rng: &mut StdRng) {
+        if rng.random_bool(0.2) {
+            let after = Duration::from_secs(*[10, 20, 45].choose(rng).unwrap_or(&20));
+            self.variety.forgotten = Some(after);
+            self.setup.config.log.producer_expiration = after;
+            self.setup.logs.iter_mut().for_each(|log| log.producer_expiration = after);
+            self.setup.config.producer_check_interval = Duration::from_secs(rng.random_range(1..10));
+            self.pace.forgotten = true;
+            self.misfortunes.remove(&Misfortune::Clock);
+        }
+    }
+
+    /// Whether the offsets of groups expire soon. Groups that have had members would begin at generation 1 again.
+    fn expire(&mut self, rng: &mut StdRng) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::new();
+        if rng.random_bool(0.1) && !self.groups.is_empty() {
+            let retention = Duration::from_secs(60);
+            self.variety.retention = Some(retention);
+            for plan in &mut self.groups {
+                (plan.kind, plan.retention) = (GroupKind::Simple, Some(retention));
+            }
+            self.misfortunes.remove(&Misfortune::Clock);
+            self.chaos = Duration::from_secs(rng.random_range(85..=110));
+            let check = rng.random_range(500..5000);
+            settings.insert("offsets.retention.minutes".to_owned(), "1".to_owned());
+            settings.insert("offsets.retention.check.interval.ms".to_owned(), check.to_string());
+        }
+        settings
+    }
+}
+
+/// A node's own settings: another machine, or another build's defaults.
+fn own(common: &LogConfig, rng: &mut StdRng) -> LogConfig {
+    LogConfig {
+        slot_bytes: *[1 << 10, 1 << 13, 1 << 16].choose(rng).unwrap_or(&(1 << 16)),
+        linger: Duration::from_millis(*[0, 5, 30, 100].choose(rng).unwrap_or(&5)),
+        window: rng.random_range(1..8),
+        tail_bytes: 1 << rng.random_range(8..16),
+        checkpoint_slots: rng.random_range(2..40),
+        rotate_after: Duration::from_secs(*[5, 20, 900].choose(rng).unwrap_or(&20)),
+        rotate_slots: 1 << rng.random_range(3..12),
+        ..common.clone()
+    }
+}
