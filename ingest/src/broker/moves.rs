@@ -179,6 +179,8 @@ impl Moves {
         if !stranded.is_empty() {
             wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
         }
+        // What was granted anew, and could not be rebuilt so far, is held as it was before that.
+        wanted.retain(|(shard, _)| cluster.assigned(*shard).map(|g| g.epoch) == held.get(shard).copied());
         if wanted.is_empty() {
             return;
         }
@@ -300,7 +302,7 @@ async fn release(
     if let Some(committed) = log.freeze_shards(&shards)? {
         committed.committed().await?;
     }
-    let Release { session, end, committed } = log.release_shards(&shards)?;
+    let Release { session, end, released, committed } = log.release_shards(&shards)?;
     if !mutant::is(Mutant::MoveBeforeRelease) {
         committed.committed().await?;
     }
@@ -311,7 +313,10 @@ async fn release(
         let placement: BTreeMap<_, _> = cluster.placement().into_iter().collect();
         let is_taker = |to: &SessionId| cluster.takers().iter().any(|s| s.id == *to);
         // Whoever should have had them may have gone. It may be that they come back here.
-        let to = wanted.iter().filter_map(|(shard, to)| {
+        // Only what was released as it is assigned now: a shard may have been granted anew meanwhile.
+        let is_released =
+            |shard: &ShardId| cluster.assigned(*shard).map(|g| g.epoch) == released.get(shard).copied();
+        let to = wanted.iter().filter(|(shard, _)| is_released(shard)).filter_map(|(shard, to)| {
             let to = if is_taker(to) { Some(to) } else { placement.get(shard) };
             to.map(|to| (*shard, *to))
         });

@@ -21,6 +21,8 @@ pub struct Release {
     pub session: SessionId,
     /// The slot after the one that holds the RELEASEs.
     pub end: u64,
+    /// The shards that it releases, and the epochs at which they were held.
+    pub released: BTreeMap<ShardId, Epoch>,
     /// The slot's commit.
     pub committed: Ticket,
 }
@@ -165,8 +167,10 @@ impl Log {
             }
             partitions.insert(decided.partition.id(), OwnedPartition { state, positions });
         }
+        let mut epochs = BTreeMap::new();
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
+            epochs.insert(shard, epoch);
             let mut shares = groups.shares.durable_of(shard);
             if mutant::is(Mutant::ForgetShares) {
                 shares.clear();
@@ -184,7 +188,7 @@ impl Log {
         open.urgent = true;
         drop(open);
         self.changed.notify_one();
-        Ok(Release { session, end, committed })
+        Ok(Release { session, end, released: epochs, committed })
     }
 
     /// Forgets shards that another session holds now.
