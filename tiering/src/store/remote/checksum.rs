@@ -1,10 +1,9 @@
-//! A CRC-32C with each upload, which the server compares with what it got: TLS ends before the store's disks do, and
-//! an `http://` endpoint has none.
+//! A CRC-32C with each upload, which the server compares with what it got: TLS ends before the store's disks do.
 //!
 //! S3 takes it as a header that must be signed, and `object_store` can add only SHA-256 to what it signs, at many
 //! times the cost: so the finished request is signed again. Servers that do not know the header either ignore it or
 //! refuse it, and are then spared it. S3 Express (whose sessions have keys of their own), Azure (which wants another
-//! polynomial) and Google behind S3's protocol get none.
+//! polynomial), Google behind S3's protocol and endpoints without TLS get none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
