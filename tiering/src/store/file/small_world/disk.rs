@@ -321,7 +321,6 @@ impl Disk for Process {
     async fn sync_directory(&self, directory: &Directory) -> io::Result<()> {
         let began = self.machine.state.lock().changes;
         let (slow, fails) = self.sync_weather(false);
-        let fails = fails && keeps_objects(&directory.path);
         self.takes(slow).await;
         let failure = self.failure();
         let mut state = self.machine.state.lock();
@@ -391,12 +390,4 @@ impl Disk for Process {
     fn neglects(&self, duty: Duty) -> bool {
         self.neglects == Some(duty)
     }
-}
-
-/// Whether objects lie in a directory, and not only other directories. Only the syncs of such directories fail here.
-/// It is an open hole that of two processes one may rely on the name of a new directory that the other made and could
-/// not sync, and that a later sync does not bring back: after a power loss it is gone with all that is in it.
-fn keeps_objects(directory: &Path) -> bool {
-    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.len() == 26 || matches!(name, "log" | "snap" | "ckpt" | "idx")
 }
