@@ -287,9 +287,11 @@ async fn records_that_are_too_old_are_dropped() {
         client.create_topic("compacted", 1, &[("retention.ms", "1"), ("cleanup.policy", "compact")]).await;
         client.create_topic("forever", 1, &[("retention.ms", "-1")]).await;
         for topic in ["t", "compacted", "forever"] {
-            client.produce(topic, batch(&["a", "b"])).await;
-            client.produce(topic, stamped(&[NOW + 5000])).await;
-            client.produce(topic, stamped(&[NOW])).await;
+            for batch in [batch(&["a", "b"]), stamped(&[NOW + 5000]), stamped(&[NOW])] {
+                client.produce(topic, batch).await;
+                // Each is to be in a checkpoint of its own, where there is one.
+                sleep(Duration::from_millis(100)).await;
+            }
         }
         pass(&node, 1).await;
         sleep(Duration::from_secs(2)).await;

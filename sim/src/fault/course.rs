@@ -32,6 +32,18 @@ impl FaultStore {
         at: &Path,
         apply: impl FnOnce(Arc<dyn ObjectStore>) -> BoxFuture<'static, Result<T>>,
     ) -> Result<T> {
+        self.follow_body(operation, course, at, apply, &|_| ()).await
+    }
+
+    /// As [`FaultStore::follow`]; `told` is called with the bytes of each piece of the body that is on its way.
+    pub(super) async fn follow_body<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        course: Course,
+        at: &Path,
+        apply: impl FnOnce(Arc<dyn ObjectStore>) -> BoxFuture<'static, Result<T>>,
+        told: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<T> {
         let process = &self.view.process;
         process.running().await;
         let (strike, forgiven) = (course.strike, self.forgiven());
@@ -40,7 +52,7 @@ impl FaultStore {
         }
         let apply = apply(Arc::clone(&self.inner));
         let fault = course.fault;
-        let answer = self.suffer(course, at, apply).await;
+        let answer = self.suffer(course, at, apply, told).await;
         if let Some(strike) = strike.filter(|s| s.moment == Moment::After && self.forgiven() == forgiven) {
             self.view.strike(strike.blow).await;
         }
@@ -56,10 +68,9 @@ impl FaultStore {
     }
 
     /// Takes as long as a body of so many bytes does on its way to the store.
-    pub(super) async fn send(&self, bytes: u64) {
-        // Whoever sends it is told of each piece.
-        self.links.up.carry(bytes, |_| ()).await;
-        self.view.ledger.up.carry(bytes, |_| ()).await;
+    pub(super) async fn send(&self, bytes: u64, told: &(dyn Fn(u64) + Send + Sync)) {
+        self.links.up.carry(bytes, told).await;
+        self.view.ledger.up.carry(bytes, told).await;
     }
 
     /// As [`FaultStore::send`], on the way back.
@@ -73,12 +84,13 @@ impl FaultStore {
         course: Course,
         at: &Path,
         apply: BoxFuture<'static, Result<T>>,
+        told: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<T> {
         let Course { fault, there, back, survives, body, .. } = course;
         let (ledger, key) = (Arc::clone(&self.view.ledger), at.clone());
         // Whatever becomes of it then, a body of which a part is missing is never applied.
         if !matches!(fault, Some(Fault::DropBefore | Fault::Refuse(_) | Fault::Stall | Fault::Lock(_))) {
-            self.send(body).await;
+            self.send(body, told).await;
         }
         let apply = async move {
             sleep(there).await;

@@ -15,6 +15,8 @@ use object_store::{
     Result,
 };
 
+use tiering::store::Progress;
+
 use super::upload::FaultUpload;
 use super::{Fault, FaultStore, Operation, injected};
 
@@ -31,9 +33,16 @@ impl ObjectStore for FaultStore {
         let key = at.clone();
         let mut course = self.draw(Operation::Put, at);
         course.body = payload.content_length() as u64;
+        // Whoever sends it is told of each piece.
+        let progress = Progress::of(&opts).cloned();
+        let told = move |bytes| {
+            if let Some(progress) = &progress {
+                progress.advance(bytes);
+            }
+        };
         let apply =
             |inner: Arc<dyn ObjectStore>| async move { inner.put_opts(&key, payload, opts).await }.boxed();
-        self.follow(Operation::Put, course, at, apply).await
+        self.follow_body(Operation::Put, course, at, apply, &told).await
     }
 
     async fn put_multipart_opts(

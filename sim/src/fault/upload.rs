@@ -25,7 +25,7 @@ impl MultipartUpload for FaultUpload {
                 let (store, bytes) = (self.store.clone(), data.content_length() as u64);
                 let part = upload.put_part(data);
                 async move {
-                    store.send(bytes).await;
+                    store.send(bytes, &|_| ()).await;
                     part.await
                 }
                 .boxed()
