@@ -146,3 +146,21 @@ async fn a_checkpoint_on_its_way_does_not_block_rotation() {
     let (_, second) = begin(&store, &metadata, 2).await;
     assert_eq!(decided(&second).log_end, 1);
 }
+
+/// Where a checkpoint is due after each slot, each slot's batches are listed by an index object of their own.
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_after_each_slot_lists_its_batches_alone() {
+    let (store, metadata) = world().await;
+    let (_, log) = begin_with(&store, &metadata, 1, LogConfig { checkpoint_slots: 1, ..config() }).await;
+    let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
+    // The one of what was inherited is written first.
+    sleep(Duration::from_millis(1)).await;
+    for batches in 1..5 {
+        append(&log).after.expect("a slot").committed().await.expect("committed");
+        sleep(Duration::from_millis(1)).await;
+        let contents = log.lead(PARTITION).expect("it leads").contents();
+        let first: Vec<_> = contents.tenures.iter().map(|tenure| tenure.first_offset).collect();
+        assert_eq!((first, contents.positions.len()), ((0..batches).collect(), 0));
+    }
+    run.abort();
+}
