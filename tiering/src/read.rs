@@ -297,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn each_flipped_bit_of_a_batch_is_noticed() {
         let (session, batch, epochs) = (SessionId([1; 16]), batch(80), epochs(3));
-        let (object, positions) = slot_of(session, &[batch.clone()]);
+        let (object, positions) = slot_of(session, std::slice::from_ref(&batch));
         for bit in 0..batch.len() * 8 {
             let mut object = object.to_vec();
             object[slot::HEADER + bit / 8] ^= 1 << (bit % 8);

@@ -99,13 +99,15 @@ async fn slots_that_wait_survive_checkpoints_rotations_and_crashes() {
             let run = Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending());
             let flusher = tokio::spawn(run);
             for _ in 0..rng.random_range(1..12) {
-                let last = (0..rng.random_range(1..25)).map(|_| append(&log)).last();
+                let mut last = append(&log);
+                for _ in 1..rng.random_range(1..25) {
+                    last = append(&log);
+                }
                 match rng.random_range(0..4) {
                     0 => log.checkpointing.want(),
                     1 => sleep(Duration::from_millis(rng.random_range(0..8))).await,
                     2 => {
-                        let last = last.expect("some").after.expect("a slot");
-                        last.committed().await.expect("committed");
+                        last.after.expect("a slot").committed().await.expect("committed");
                         sure = decided(&log).log_end;
                     }
                     _ => tokio::task::yield_now().await,

@@ -174,7 +174,7 @@ impl Open {
 
     /// Cuts the open slot. What comes now goes into another one.
     pub(super) fn cut(&mut self) {
-        let stub = std::mem::replace(&mut self.stub, Stub::new());
+        let stub = std::mem::take(&mut self.stub);
         self.newest = Some(stub.ticket());
         self.n += 1;
         (self.awaited, self.urgent) = (false, false);
