@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::client::{self, Client, PROGRESS, Survivor, Whole, Yard};
@@ -39,7 +40,7 @@ pub(crate) async fn of_churn(reader: &mut Client, yard: &Yard) -> Result<(), Str
             survey.map_err(|_| no_progress("nobody told which topics there are"))
         };
         let (before, gone) = survey(reader).await?;
-        let read = timeout(PROGRESS, logs(reader, &before)).await;
+        let read = logs(reader, &before).await;
         let (after, _) = survey(reader).await?;
         if before != after {
             continue;
@@ -53,15 +54,18 @@ pub(crate) async fn of_churn(reader: &mut Client, yard: &Yard) -> Result<(), Str
     }
 }
 
-async fn logs(reader: &mut Client, survivors: &[Survivor]) -> Vec<(Arc<str>, i32, Whole)> {
+async fn logs(
+    reader: &mut Client,
+    survivors: &[Survivor],
+) -> Result<Vec<(Arc<str>, i32, Whole)>, Elapsed> {
     let mut logs = Vec::new();
     let topics = survivors.iter().map(|survivor| survivor.named.clone()).collect();
     let mut reader = Client { topics: Arc::new(topics), history: Arc::default(), ..reader.clone() };
     for (index, survivor) in survivors.iter().enumerate() {
         for partition in 0..survivor.named.partitions {
-            let whole = client::read_all(&mut reader, (index, partition)).await;
+            let whole = client::read_all(&mut reader, (index, partition)).await?;
             logs.push((Arc::clone(&survivor.topic), partition, whole));
         }
     }
-    logs
+    Ok(logs)
 }

@@ -4,6 +4,7 @@
 //! thread runs it all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::watch;
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::chaos::Chaos;
@@ -22,6 +24,9 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::{ending, forgotten, logs, moves, panics, stored, trial};
+
+/// The time that readers may take in the end, though they are given records. There may be much to read.
+const LONGEST: Duration = Duration::from_secs(1800);
 
 /// The time between two races.
 const RACE: Duration = Duration::from_secs(9);
@@ -116,7 +121,7 @@ async fn finish(
     let mut ends: BTreeMap<PartitionIndex, i64> = BTreeMap::new();
     for (at, topic) in scenario.topics.iter().enumerate() {
         for index in 0..topic.partitions {
-            let read = timeout(PROGRESS, client::read_all(&mut reader, (at, index))).await;
+            let read = client::read_all(&mut reader, (at, index)).await;
             let whole = read.map_err(|_| no_progress("the log was not read"))?;
             ends.insert((at, index), whole.log.last().map_or(whole.log_start, |last| last.offset + 1));
             ending::note(&clients.model, &topic.name, index, whole);
@@ -126,9 +131,24 @@ async fn finish(
         ending::of_churn(&mut reader, &clients.yard).await?;
     }
     stage.send_replace(Stage::Draining(Arc::new(ends)));
-    // There may be much to read.
-    let finished = timeout(PROGRESS * 3, futures::future::join_all(consumers)).await;
-    finished.map(drop).map_err(|_| no_progress("not everything was read"))
+    drained(consumers, &clients.model).await.map_err(|_| no_progress("not everything was read"))
+}
+
+/// Waits for those who read, for as long as any of them is given records.
+async fn drained(consumers: Vec<JoinHandle<()>>, client: &Client) -> Result<(), Elapsed> {
+    let polls = || client.tally.lock().polls;
+    let mut all = pin!(futures::future::join_all(consumers));
+    let all = async {
+        loop {
+            let before = polls();
+            match timeout(PROGRESS, &mut all).await {
+                Err(elapsed) if polls() == before => return Err(elapsed),
+                Err(_) => {}
+                Ok(_) => return Ok(()),
+            }
+        }
+    };
+    timeout(LONGEST, all).await?
 }
 
 /// The partitions that somebody committed for, or tried to.

@@ -36,6 +36,8 @@ pub struct Churn {
     pub pause_ms: u64,
     /// Whether nodes may read something damaged, and answer that they don't know what is wrong.
     pub damages: bool,
+    /// See [`Pace::forgotten`](super::Pace::forgotten).
+    pub forgotten: bool,
 }
 
 /// One client.
@@ -47,6 +49,8 @@ struct Actor {
     id: Option<i64>,
     /// See [`Churn::damages`].
     damages: bool,
+    /// See [`Churn::forgotten`].
+    forgotten: bool,
     /// The number of its next record.
     next: i32,
     /// Sequence numbers, where it is idempotent.
@@ -76,8 +80,9 @@ fn twin(client: &mut Client) -> Client {
 impl Actor {
     fn new(client: Client, yard: &Shared, plan: Churn, next: i32) -> Self {
         let (bases, doubtful) = <(BTreeMap<_, _>, BTreeSet<_>)>::default();
-        let (yard, atlas, damages) = (Arc::clone(yard), Atlas::default(), plan.damages);
-        Self { client, yard, atlas, id: None, damages, next, bases, doubtful }
+        let (yard, atlas) = (Arc::clone(yard), Atlas::default());
+        let Churn { damages, forgotten, .. } = plan;
+        Self { client, yard, atlas, id: None, damages, forgotten, next, bases, doubtful }
     }
 
     async fn identify(&mut self) {

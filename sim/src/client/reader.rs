@@ -10,8 +10,10 @@ use protocol::messages::list_offsets::{
 };
 use protocol::messages::offset_for_leader_epoch::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use protocol::messages::{FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
-use super::{Client, Connection, Leaders, PartitionIndex, read_records};
+use super::{Client, Connection, Leaders, PROGRESS, PartitionIndex, read_records};
 use crate::history::{EpochEnd, Stored};
 
 /// How long a node may take beyond what it was allowed.
@@ -169,16 +171,32 @@ pub struct Whole {
 }
 
 /// A whole partition, read from its leader once nothing goes wrong any more: its records, and what the leader
-/// says of where it begins and of its epochs.
-pub async fn read_all(client: &mut Client, partition: PartitionIndex) -> Whole {
+/// says of where it begins and of its epochs. Gives up when nothing more of it was read for [`PROGRESS`].
+pub async fn read_all(client: &mut Client, partition: PartitionIndex) -> Result<Whole, Elapsed> {
+    let mut whole = None;
+    loop {
+        let before = end(&whole);
+        match timeout(PROGRESS, read_whole(client, partition, &mut whole)).await {
+            Err(elapsed) if end(&whole) <= before => return Err(elapsed),
+            Err(_) => {}
+            read => return read,
+        }
+    }
+}
+
+/// The offset of the last record that was read.
+fn end(whole: &Option<Whole>) -> Option<i64> {
+    whole.as_ref().and_then(|whole| whole.log.last()).map(|last| last.offset)
+}
+
+async fn read_whole(client: &mut Client, partition: PartitionIndex, whole: &mut Option<Whole>) -> Whole {
     let mut leaders = Leaders::default();
-    let mut whole: Option<Whole> = None;
     loop {
         if leaders.refresh(client).await.is_ok()
             && let Some(led) = leaders.of(partition)
             && let Ok(mut connection) = leaders.connection(client, led.node).await
         {
-            match read_on(client, &mut connection, partition, led.epoch, &mut whole).await {
+            match read_on(client, &mut connection, partition, led.epoch, whole).await {
                 Ok(()) => {
                     let ends = ends(client, &mut connection, partition, led.epoch).await;
                     let start = earliest(client, &mut connection, partition, led.epoch).await;
@@ -189,7 +207,7 @@ pub async fn read_all(client: &mut Client, partition: PartitionIndex) -> Whole {
                         return Whole { ends, ..whole };
                     }
                 }
-                Err(Failure::Code(ErrorCode::OffsetOutOfRange)) => whole = None,
+                Err(Failure::Code(ErrorCode::OffsetOutOfRange)) => *whole = None,
                 Err(_) => {}
             }
         }

@@ -47,7 +47,8 @@ impl Actor {
             let Ok(bytes) = make(recipe) else { return };
             let sequence = self.next;
             self.next += count;
-            let parcel = Parcel { target, partition, sequence, count, bytes, plain: base.is_none() };
+            let plain = base.is_none() || self.forgotten;
+            let parcel = Parcel { target, partition, sequence, count, bytes, plain };
             self.deliver(&parcel, Way { acks, base }).await;
         }
     }
@@ -106,6 +107,8 @@ impl Actor {
                     sent = attempt > 0;
                     break;
                 }
+                // What it sent long ago may have come after it was forgotten.
+                ErrorCode::OutOfOrderSequenceNumber if self.forgotten && way.base.is_some() => break,
                 code if code.is_retriable() => self.look(&parcel.target.name).await,
                 code => {
                     self.client.wrong(format!("a batch of {key:?} was refused: {code:?}"));

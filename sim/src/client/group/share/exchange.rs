@@ -127,6 +127,7 @@ impl Member {
         };
         let mut elsewhere = false;
         self.got = told.iter().any(|told| !told.acquired.is_empty());
+        self.seat.client.tally.lock().polls += u64::from(self.got);
         for told in told {
             elsewhere |= self.told(node, &ask, told, &mut answered);
         }
