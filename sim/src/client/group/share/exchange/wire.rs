@@ -65,7 +65,7 @@ impl Member {
             share_session_epoch: ask.epoch,
             max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(0),
             min_bytes: 1,
-            max_bytes: 1 << 16,
+            max_bytes: 0,
             max_records: 0,
             batch_size: 0,
             share_acquire_mode: 0,
@@ -75,6 +75,7 @@ impl Member {
         };
         let end = self.ends().is_some();
         let rng = &mut self.seat.client.rng;
+        request.max_bytes = 1 << rng.random_range(9..=16);
         request.batch_size = rng.random_range(1..50);
         request.share_acquire_mode = rng.random_range(0..2);
         match ask.renews {
