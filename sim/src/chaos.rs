@@ -193,7 +193,7 @@ impl<'a> Chaos<'a> {
                 }
                 Mend::Speed(node) => self.cluster.limit(node, None),
                 Mend::Service => self.cluster.ledger.set_outage(None),
-                Mend::Rebuild(damage) => damage.undo(&self.cluster.objects).await,
+                Mend::Rebuild(damage) => damage.undo(&self.cluster.objects, &self.cluster.ledger).await,
             }
         }
     }
@@ -346,13 +346,13 @@ impl<'a> Chaos<'a> {
         self.due.push((at, Mend::Service));
     }
 
-    /// A bit of some stored object is another one, until it is restored.
+    /// Some stored object is not what was written, or can't be read, until it is restored.
     async fn damage(&mut self) {
         let at = Instant::now() + self.around(300, 30_000);
         let objects = &self.cluster.objects;
-        if let Some(damage) = Damage::anywhere(objects, &mut self.rng).await {
+        if let Some(damage) = Damage::anywhere(objects, &self.cluster.ledger, &mut self.rng).await {
             self.suffered.damages += 1;
-            self.cluster.trace.line(format_args!("damage {}", damage.key()));
+            self.cluster.trace.line(format_args!("{damage}"));
             self.due.push((at, Mend::Rebuild(damage)));
         }
     }
@@ -412,7 +412,7 @@ impl<'a> Chaos<'a> {
         self.cluster.trace.line(format_args!("heal"));
         for (_, mend) in std::mem::take(&mut self.due) {
             if let Mend::Rebuild(damage) = mend {
-                damage.undo(&self.cluster.objects).await;
+                damage.undo(&self.cluster.objects, &self.cluster.ledger).await;
             }
         }
         self.cluster.ledger.set_outage(None);

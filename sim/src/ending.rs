@@ -54,10 +54,7 @@ pub(crate) async fn of_churn(reader: &mut Client, yard: &Yard) -> Result<(), Str
     }
 }
 
-async fn logs(
-    reader: &mut Client,
-    survivors: &[Survivor],
-) -> Result<Vec<(Arc<str>, i32, Whole)>, Elapsed> {
+async fn logs(reader: &mut Client, survivors: &[Survivor]) -> Result<Vec<(Arc<str>, i32, Whole)>, Elapsed> {
     let mut logs = Vec::new();
     let topics = survivors.iter().map(|survivor| survivor.named.clone()).collect();
     let mut reader = Client { topics: Arc::new(topics), history: Arc::default(), ..reader.clone() };

@@ -81,7 +81,7 @@ pub async fn run(
                     let topic = topic.as_deref().and_then(|topic| state.topic_named(topic));
                     topic.is_some_and(|topic| !held(&state, session, topic.id, *partition))
                 });
-                let what = format!("{} is damaged", harmed.key());
+                let what = harmed.to_string();
                 damage = Some(harmed);
                 restart(cluster, scenario, suffered);
                 Some(what)
@@ -104,7 +104,7 @@ pub async fn run(
     }
     if let Some(damage) = damage {
         suffered.damages += 1;
-        damage.undo(&cluster.objects).await;
+        damage.undo(&cluster.objects, &cluster.ledger).await;
     }
     cluster.trace.line(format_args!("the trial is over"));
     let idle = working.keys().filter(|place| !after.contains_key(place));
@@ -145,7 +145,7 @@ async fn harm(cluster: &Cluster, rng: &mut StdRng) -> Option<(Damage, SessionId,
         return None;
     }
     let session = *owners.choose(rng)?;
-    let objects = &cluster.objects;
+    let (objects, ledger) = (&cluster.objects, &cluster.ledger);
     let prefix: Path = keys::session(session).into();
     let listed: Vec<_> = objects.list(Some(&prefix)).try_collect().await.ok()?;
     let of = |depth: usize| {
@@ -156,7 +156,7 @@ async fn harm(cluster: &Cluster, rng: &mut StdRng) -> Option<(Damage, SessionId,
     let covered = of(5).max().unwrap_or(0);
     let last = of(4).max().filter(|last| *last >= covered)?;
     let n = rng.random_range(covered..=last);
-    let damage = Damage::to(objects, &keys::slot(session, n), WITHIN, rng).await?;
+    let damage = Damage::to(objects, ledger, &keys::slot(session, n), WITHIN, rng).await?;
     Some((damage, session, state))
 }
 

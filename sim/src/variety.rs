@@ -32,7 +32,8 @@ impl Scenario {
         if rng.random_bool(0.45) {
             let pause_ms = *[100, 400, 1200].choose(rng).unwrap_or(&400);
             let damages = self.damages();
-            self.variety.churn = Some(Churn { clients: rng.random_range(2..=4), pause_ms, damages, forgotten: false });
+            self.variety.churn =
+                Some(Churn { clients: rng.random_range(2..=4), pause_ms, damages, forgotten: false });
             self.setup.config.auto_create_topics = true;
             self.setup.config.default_partitions = rng.random_range(1..=3);
             self.producers = (self.producers - 1).max(1);

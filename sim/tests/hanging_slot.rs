@@ -111,7 +111,7 @@ async fn a_batch_sent_again_while_its_slot_hangs_and_is_then_sealed() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert_eq!(answer, 1);
-    let log = read_all(&mut world.client, (0, 0)).await.log;
+    let log = read_all(&mut world.client, (0, 0)).await.expect("it is read").log;
     let record = |sequence| Record { producer: PRODUCER, sequence };
     let log: Vec<_> = log.iter().map(|stored| (stored.offset, stored.record)).collect();
     assert_eq!(log, [(0, record(0)), (1, record(1)), (2, record(2))]);

@@ -292,6 +292,10 @@ async fn latest_snapshot(store: &Store) -> Result<Option<Cluster>, MetadataError
         let object = match store.get(&path).await {
             Ok(object) => object,
             Err(error) if error.is_not_found() => continue,
+            Err(error) if store.head(&path).await.is_ok() => {
+                tracing::warn!(%error, "a metadata snapshot that can't be read is passed over");
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         match snapshot::decode(next, &object) {

@@ -1,6 +1,7 @@
 //! A session of the write-ahead log: writing its slots, walking them, sealing it.
 
 mod checkpoints;
+mod insist;
 mod presence;
 mod seal;
 mod walk;
@@ -35,6 +36,12 @@ pub enum SessionError {
         /// What is wrong with it.
         source: FormatError,
     },
+    /// The store says that an object is there, and does not give it: a disk's bad sector, or an archive.
+    #[error("{source}; the object is there, and can't be read")]
+    Unreadable {
+        /// The last answer; it names the object.
+        source: ReadError,
+    },
     /// A slot names another predecessor than the one before it.
     #[error("{path}: the slot does not follow the one before it: the hash chain is broken")]
     Chain {
@@ -55,7 +62,9 @@ impl SessionError {
         match self {
             Self::Read(e) => e.kind(),
             Self::Create(e) => e.kind(),
-            Self::Format { .. } | Self::Chain { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
+            Self::Format { .. } | Self::Unreadable { .. } | Self::Chain { .. } | Self::Missing { .. } => {
+                ErrorKind::Corrupt
+            }
         }
     }
 
@@ -64,7 +73,7 @@ impl SessionError {
         match self {
             Self::Read(error) => error.is_not_found(),
             Self::Create(_) => false,
-            Self::Format { .. } | Self::Chain { .. } | Self::Missing { .. } => true,
+            Self::Format { .. } | Self::Unreadable { .. } | Self::Chain { .. } | Self::Missing { .. } => true,
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Ledger {
     locked: Mutex<BTreeMap<Path, Instant>>,
     deleted: Mutex<BTreeSet<Path>>,
     late: Mutex<Late>,
+    /// Keys that can't be read, and how often each was hidden.
+    hidden: Mutex<BTreeMap<Path, usize>>,
     /// What every operation meets.
     outage: Mutex<Option<Fault>>,
     /// What all bodies that are written share.
@@ -65,6 +67,25 @@ impl Ledger {
         let mut late = self.late.lock();
         late.landed += 1;
         late.resurrected += u64::from(resurrected);
+    }
+
+    /// Lets no read of this key succeed, until it is shown again as often as it was hidden.
+    pub(super) fn hide(&self, key: &Path) {
+        *self.hidden.lock().entry(key.clone()).or_default() += 1;
+    }
+
+    pub(super) fn show(&self, key: &Path) {
+        let mut hidden = self.hidden.lock();
+        if let Some(times) = hidden.get_mut(key) {
+            *times -= 1;
+            if *times == 0 {
+                hidden.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn is_hidden(&self, key: &Path) -> bool {
+        self.hidden.lock().contains_key(key)
     }
 
     /// Lets every operation of every view meet this fault from now on, or none.

@@ -65,6 +65,9 @@ impl ObjectStore for FaultStore {
         let key = at.clone();
         let read = |inner: Arc<dyn ObjectStore>| async move { inner.get_opts(&key, options).await }.boxed();
         let result = self.follow(operation, course, at, read).await?;
+        if operation == Operation::Get {
+            self.check(at)?;
+        }
         let length = result.range.end - result.range.start;
         if operation == Operation::Get {
             self.receive(length).await;
@@ -85,6 +88,7 @@ impl ObjectStore for FaultStore {
         let fault = course.fault;
         let read = |inner: Arc<dyn ObjectStore>| async move { inner.get_ranges(&key, &ranges).await }.boxed();
         let mut parts = self.follow(Operation::Get, course, at, read).await?;
+        self.check(at)?;
         self.receive(parts.iter().map(|part| part.len() as u64).sum()).await;
         match fault {
             Some(Fault::Truncate) => return Err(injected("the body ended early")),
@@ -154,6 +158,14 @@ impl ObjectStore for FaultStore {
 }
 
 impl FaultStore {
+    /// Fails if an object can't be read.
+    fn check(&self, at: &Path) -> Result<()> {
+        match self.view.ledger.is_hidden(at) {
+            true => Err(injected("input/output error")),
+            false => Ok(()),
+        }
+    }
+
     /// A listing shows one moment: the one at which the request arrives. Cut short, it ends in an error.
     fn listing(&self, prefix: Option<Path>, after: Option<Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let store = self.clone();

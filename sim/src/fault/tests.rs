@@ -148,37 +148,45 @@ async fn a_flipped_bit_is_read_once() {
 
 #[tokio::test(start_paused = true)]
 async fn damage_is_read_by_everybody_until_it_is_undone() {
-    let truth = MemoryStore::new();
+    /// What counts as the difference to an object that can't be read.
+    const UNREADABLE: u32 = 99;
+    let (truth, store) = faulty(FaultPlan::calm(), 1);
+    let ledger = Arc::clone(&store.view.ledger);
     let mut rng = StdRng::seed_from_u64(1);
-    assert!(Damage::anywhere(&truth, &mut rng).await.is_none());
+    assert!(Damage::anywhere(&truth, &ledger, &mut rng).await.is_none());
     let keys = ["wal/a", "meta/a"];
     for key in keys {
         truth.put(&path(key), "0123456789".into()).await.expect("written");
     }
-    let differ = async || {
-        let mut differ = Vec::new();
-        for key in keys {
-            differ.push(difference(&holds(&truth, key).await.expect("there"), b"0123456789"));
+    let read = async |key: &str| match store.get(&path(key)).await {
+        Ok(found) => difference(&found.bytes().await.expect("all of it"), b"0123456789"),
+        Err(_) => {
+            let ranges = store.get_ranges(&path(key), &[0..1]).await;
+            assert!(ranges.is_err() && store.head(&path(key)).await.is_ok(), "it is there");
+            UNREADABLE
         }
-        differ
     };
-    let mut both = [false; 2];
+    let differ = async || [read(keys[0]).await, read(keys[1]).await];
+    let (mut both, mut kinds) = ([false; 2], std::collections::BTreeSet::new());
     for _ in 0..100 {
-        let damage = Damage::anywhere(&truth, &mut rng).await.expect("an object");
+        let damage = Damage::anywhere(&truth, &ledger, &mut rng).await.expect("an object");
         let damaged = differ().await;
-        assert_eq!(damaged.iter().sum::<u32>(), 1);
-        both[damaged[1] as usize] = true;
-        let other = Damage::to(&truth, &path("wal/a"), 2, &mut rng).await.expect("that object");
-        damage.undo(&truth).await;
-        assert_eq!(differ().await, [1, 0], "other damage remains");
+        let kind = damaged[0] + damaged[1];
+        assert!(damaged.contains(&0) && [1, UNREADABLE].contains(&kind), "{damaged:?}");
+        kinds.insert(kind);
+        both[usize::from(damaged[1] > 0)] = true;
+        let other = Damage::to(&truth, &ledger, &path("wal/a"), 2, &mut rng).await.expect("that object");
+        damage.undo(&truth, &ledger).await;
+        let left = differ().await;
+        assert!([1, UNREADABLE].contains(&left[0]) && left[1] == 0, "other damage remains: {left:?}");
         assert_eq!(holds(&truth, "wal/a").await.expect("there")[..8], b"01234567"[..]);
-        other.undo(&truth).await;
+        other.undo(&truth, &ledger).await;
         assert_eq!(differ().await, [0, 0]);
     }
-    assert_eq!(both, [true; 2]);
-    let damage = Damage::to(&truth, &path("wal/a"), 10, &mut rng).await.expect("that object");
+    assert_eq!((both, kinds.len()), ([true; 2], 2));
+    let damage = Damage::to(&truth, &ledger, &path("wal/a"), 10, &mut rng).await.expect("that object");
     truth.delete(&path("wal/a")).await.expect("deleted");
-    damage.undo(&truth).await;
+    damage.undo(&truth, &ledger).await;
     assert_eq!(holds(&truth, "wal/a").await, None, "what was deleted meanwhile stays so");
 }
 

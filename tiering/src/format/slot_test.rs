@@ -1,12 +1,19 @@
-use coordinator::group::{ClassicGroup, ClassicMember, ClassicState, Committed, Member, Membership};
+use std::collections::BTreeMap;
+
+use coordinator::group::{Change, ClassicGroup, ClassicMember, ClassicState, Committed, Member, Membership};
 use coordinator::partition::{Appended, BatchSummary, ProducerBatch, Trimmed};
+use coordinator::share::{self as shares, SharePartitionId};
+use coordinator::{Epoch, PartitionId, ShardId, TopicId};
 use proptest::prelude::*;
 
-use super::super::checkpoint::PartitionState;
+use super::super::checkpoint::{OwnedPartition, PartitionState};
+use super::super::group;
 use super::super::group::tests::{group_changes, groups};
 use super::super::index::Position;
 use super::super::share::tests::{share_changes, share_ids, shares as some_shares};
+use super::super::share::{self, Shares};
 use super::super::testing::*;
+use super::record::{PRODUCERS_EXPIRED, TRIM, encode as encode_record};
 use super::*;
 
 const SESSION: SessionId = SessionId(*b"session-of-tests");

@@ -1,20 +1,16 @@
 //! Reading on while an entry does not get through, and what a read may be trusted with.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use coordinator::{NodeId, ProcessId, SessionId};
-use futures::stream::BoxStream;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{Error, GetOptions, GetResult, ObjectStore, PutOptions, PutPayload, PutResult, Result};
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::store::testing::{Way, by};
 use crate::store::{MemoryStore, StoreKind};
 
 /// What happens to requests for metadata entries.
@@ -45,20 +41,18 @@ impl Gated {
     }
 
     async fn log(self: &Arc<Self>, seed: u64) -> Arc<MetadataLog> {
-        let store = Store::new(StoreKind::Memory, Arc::clone(self) as _, Arc::clone(self) as _);
+        let store = by(self, StoreKind::Memory);
         Arc::new(MetadataLog::open(store, Entropy::from_seed(seed)).await.expect("a log"))
     }
 }
 
-impl fmt::Display for Gated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("gated")
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Gated {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+impl Way for Gated {
+    fn objects(&self) -> &MemoryStore {
+        &self.inner
+    }
+
+    async fn put(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         let gate = *self.gate.borrow();
         match gate {
             Gate::Denies => Err(Error::PermissionDenied { path: at.to_string(), source: "403".into() }),
@@ -70,15 +64,7 @@ impl ObjectStore for Gated {
         }
     }
 
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(at, opts).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+    async fn get(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         if self.failures.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Err(Error::Generic { store: "test", source: "made up".into() });
         }
@@ -86,22 +72,6 @@ impl ObjectStore for Gated {
         let mut gate = self.gate.subscribe();
         drop(gate.wait_for(|gate| *gate != Gate::AnswersLate).await);
         answer
-    }
-
-    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
     }
 }
 

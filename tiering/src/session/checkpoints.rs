@@ -3,6 +3,7 @@
 use coordinator::SessionId;
 
 use super::SessionError;
+use super::insist::insist;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::{FormatError, keys};
 use crate::store::{ReadError, Store};
@@ -57,7 +58,7 @@ pub async fn checkpoints(store: &Store, session: SessionId) -> Result<Checkpoint
 /// A checkpoint that is listed.
 async fn read(store: &Store, session: SessionId, n: u64) -> Result<Checkpoint, SessionError> {
     let path = keys::checkpoint(session, n);
-    let object = store.get(&path).await?;
+    let object = insist(store, &path, || async { Ok(store.get(&path).await?) }).await?;
     let source = match Checkpoint::decode(&object) {
         Ok(checkpoint) if (checkpoint.session, checkpoint.n) == (session, n) => return Ok(checkpoint),
         Ok(_) => FormatError::Invalid("the checkpoint says that it belongs under another key"),

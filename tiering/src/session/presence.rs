@@ -9,6 +9,7 @@
 use coordinator::{ProcessId, SessionId};
 
 use super::SessionError;
+use super::insist::insist;
 use crate::format::envelope::nonce_of;
 use crate::format::slot::{self, HEADER, Header};
 use crate::format::{FormatError, Kind, keys};
@@ -38,8 +39,14 @@ pub(super) async fn presence(store: &Store, session: SessionId, n: u64) -> Resul
     if size < HEADER as u64 {
         return Ok(Presence::Data(None));
     }
-    let tail = store.get_suffix(&path, HEADER as u64).await?;
-    let head = store.get_range(&path, 0..HEADER as u64).await?;
+    let ends = || async {
+        let tail = store.get_suffix(&path, HEADER as u64).await?;
+        Ok((store.get_range(&path, 0..HEADER as u64).await?, tail))
+    };
+    let (head, tail) = match insist(store, &path, ends).await {
+        Err(SessionError::Unreadable { .. }) => return Ok(Presence::Data(None)),
+        ends => ends?,
+    };
     match classify(session, n, &head, &tail.bytes, tail.size) {
         Ok(presence) => Ok(presence),
         Err(source) => Err(SessionError::Format { path, source }),

@@ -1,17 +1,28 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use coordinator::Epoch;
+use object_store::path::Path;
+use object_store::{Error, GetOptions, GetResult, ObjectStore};
+use parking_lot::Mutex;
 
 use super::*;
 use crate::format::slot::Builder;
+use crate::store::testing::{Way, by};
+use crate::store::{MemoryStore, StoreKind};
 
 const SESSION: SessionId = SessionId([5; 16]);
 const BY: ProcessId = ProcessId([6; 16]);
 
 /// A session of so many slots without records, the last one a CLOSE if it closed itself.
 async fn session(slots: u64, closed: bool) -> Store {
-    let (store, mut previous) = (Store::memory(), 0);
+    session_in(Store::memory(), slots, closed).await
+}
+
+async fn session_in(store: Store, slots: u64, closed: bool) -> Store {
+    let mut previous = 0;
     for n in 0..slots {
         let mut builder = Builder::default();
         if closed && n + 1 == slots {
@@ -39,7 +50,7 @@ async fn checkpoint(store: &Store, n: u64) {
 }
 
 /// Flips these bytes of an object.
-async fn damage(store: &Store, path: &object_store::path::Path, bytes: &[usize]) {
+async fn damage(store: &Store, path: &Path, bytes: &[usize]) {
     let mut object = store.get(path).await.expect("an object").to_vec();
     for byte in bytes {
         object[*byte] ^= 0x10;
@@ -111,4 +122,56 @@ async fn no_seal_goes_where_a_damaged_checkpoint_covers_the_slot() {
     damage(&store, &keys::checkpoint(SESSION, 4), &[60]).await;
     store.delete(&keys::slot(SESSION, 1)).await.expect("it can be deleted");
     assert_eq!(sealed(&store).await, (6, false, None, None));
+}
+
+/// Objects of which some can't be read, though they are there.
+#[derive(Debug, Default)]
+struct Sectors {
+    objects: MemoryStore,
+    bad: Mutex<Vec<Path>>,
+    /// Whether the store does not answer for any object.
+    away: Mutex<bool>,
+}
+
+#[async_trait]
+impl Way for Sectors {
+    fn objects(&self) -> &MemoryStore {
+        &self.objects
+    }
+
+    async fn get(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        if *self.away.lock() || !options.head && self.bad.lock().contains(at) {
+            return Err(Error::Generic { store: "test", source: "Input/output error".into() });
+        }
+        self.objects.get_opts(at, options).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_be_read_keeps_no_session_from_ending() {
+    for unreadable in [keys::slot(SESSION, 4), keys::slot(SESSION, 5), keys::checkpoint(SESSION, 4)] {
+        let sectors: Arc<Sectors> = Arc::default();
+        let store = session_in(by(&sectors, StoreKind::Memory), 6, false).await;
+        checkpoint(&store, 2).await;
+        checkpoint(&store, 4).await;
+        sectors.bad.lock().push(unreadable.clone());
+        let reference = if unreadable == keys::checkpoint(SESSION, 4) { 2 } else { 4 };
+        assert_eq!(sealed(&store).await, (6, false, Some(reference), None), "{unreadable}");
+        let found = checkpoints(&store, SESSION).await.expect("they are listed");
+        assert_eq!((found.newest.map(|c| c.n), found.covered), (Some(reference), 4), "{unreadable}");
+        let mut walk = Footers::new(store, SESSION, found.covered);
+        let read = walk.next().await.and(walk.next().await);
+        let damage = read.err().or(found.damaged.into_iter().next()).expect("it is damage").to_string();
+        assert!(damage.contains(unreadable.as_ref()) && damage.contains("can't be read"), "{damage}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_is_no_damage() {
+    let sectors: Arc<Sectors> = Arc::default();
+    let store = session_in(by(&sectors, StoreKind::Memory), 6, false).await;
+    sectors.bad.lock().push(keys::slot(SESSION, 4));
+    *sectors.away.lock() = true;
+    let error = seal(&store, SESSION, BY).await.expect_err("it can't be ended");
+    assert!(!error.is_damage() && error.kind() == crate::store::ErrorKind::Retry, "{error}");
 }

@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 use object_store::path::Path;
 
 use super::SessionError;
+use super::insist::insist;
 use crate::format::slot::{self, Footer, HEADER, Header};
 use crate::format::{FormatError, Kind, keys};
 use crate::store::{self, Store};
@@ -88,16 +89,24 @@ impl Footers {
 
 async fn read_footer(store: &Store, session: SessionId, n: u64) -> Result<Option<Footer>, SessionError> {
     let path = keys::slot(session, n);
+    insist(store, &path, || read_footer_once(store, &path, (session, n))).await
+}
+
+async fn read_footer_once(
+    store: &Store,
+    path: &Path,
+    (session, n): (SessionId, u64),
+) -> Result<Option<Footer>, SessionError> {
     let mut len = TAIL;
     loop {
-        let tail = match store.get_suffix(&path, len).await {
+        let tail = match store.get_suffix(path, len).await {
             Ok(tail) => tail,
             Err(error) if error.is_not_found() => return Ok(None),
             // Stores refuse to read from an object of no bytes.
-            Err(error) => match store.head(&path).await {
+            Err(error) => match store.head(path).await {
                 Ok(meta) if meta.size == 0 => {
                     let source = FormatError::Truncated { what: "slot", missing: HEADER };
-                    return Err(SessionError::Format { path, source });
+                    return Err(SessionError::Format { path: path.clone(), source });
                 }
                 _ => return Err(error.into()),
             },
@@ -113,12 +122,12 @@ async fn read_footer(store: &Store, session: SessionId, n: u64) -> Result<Option
             }
             Err(source) => source,
         };
-        return match by_first_header(store, &path, (session, n), &tail).await? {
+        return match by_first_header(store, path, (session, n), &tail).await? {
             Some(footer) => {
                 tracing::warn!(%path, error = %source, "a slot's second header is damaged; the first one serves");
                 Ok(Some(footer))
             }
-            None => Err(SessionError::Format { path, source }),
+            None => Err(SessionError::Format { path: path.clone(), source }),
         };
     }
 }

@@ -219,6 +219,11 @@ impl ReadError {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// Whether no answer came in time.
+    pub fn is_no_answer(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if is_no_answer(source))
+    }
+
     pub(super) fn of(path: &Path, source: object_store::Error) -> Self {
         let path = path.clone();
         match Class::of(&source) {

@@ -22,6 +22,8 @@ mod remote;
 mod url;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -1,21 +1,17 @@
 //! How soon a write is tried again, and how a store's silence is told from its refusal.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{Error, GetOptions, GetResult, ObjectStore, PutOptions, PutPayload, PutResult, Result};
 use tokio::time::Instant;
 
-use crate::store::{CreateOutcome, MemoryStore, NONCE_BYTES, Store, StoreKind};
+use crate::store::testing::{Way, by};
+use crate::store::{CreateOutcome, MemoryStore, NONCE_BYTES, StoreKind};
 
 /// A store whose first requests, writes and reads alike, fail in this way.
 #[derive(Debug)]
@@ -37,54 +33,27 @@ impl Failing {
     }
 }
 
-impl fmt::Display for Failing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.kind)
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Failing {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+impl Way for Failing {
+    fn objects(&self) -> &MemoryStore {
+        &self.inner
+    }
+
+    async fn put(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.check()?;
         self.inner.put_opts(at, payload, opts).await
     }
 
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(at, opts).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+    async fn get(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         self.check()?;
         self.inner.get_opts(at, options).await
-    }
-
-    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
     }
 }
 
 /// How long a write takes if so many requests fail.
 async fn taken(kind: HttpErrorKind, failures: usize) -> Duration {
-    let objects: Arc<dyn ObjectStore> =
-        Arc::new(Failing { inner: MemoryStore::new(), kind, left: AtomicUsize::new(failures) });
-    let store = Store::new(StoreKind::Memory, Arc::clone(&objects), objects);
+    let failing = Arc::new(Failing { inner: MemoryStore::new(), kind, left: AtomicUsize::new(failures) });
+    let store = by(&failing, StoreKind::Memory);
     let nonce = [7; NONCE_BYTES];
     let began = Instant::now();
     let path = Path::from("wal/0");

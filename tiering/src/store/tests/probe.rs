@@ -1,6 +1,5 @@
 //! The probe passes honest stores quickly, and finds out the others.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -10,12 +9,13 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    Error, GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    PutResult, Result,
 };
 use tokio::time::Instant;
 use ulid::Ulid;
 
+use crate::store::testing::{Way, by};
 use crate::store::{MemoryStore, Outcome, ProbeError, Store, StoreKind, StoreOptions, admit, probe};
 
 /// What a bad store gets wrong.
@@ -62,15 +62,13 @@ impl Liar {
     }
 }
 
-impl fmt::Display for Liar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.lie)
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Liar {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, mut opts: PutOptions) -> Result<PutResult> {
+impl Way for Liar {
+    fn objects(&self) -> &MemoryStore {
+        &self.inner
+    }
+
+    async fn put(&self, at: &Path, payload: PutPayload, mut opts: PutOptions) -> Result<PutResult> {
         match self.lie {
             Lie::Full(first) | Lie::Away(first) => self.fail(first)?,
             Lie::IgnoresConditions => opts.mode = PutMode::Overwrite,
@@ -89,15 +87,7 @@ impl ObjectStore for Liar {
         self.inner.put_opts(at, payload, opts).await
     }
 
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(at, opts).await
-    }
-
-    async fn get_opts(&self, at: &Path, mut options: GetOptions) -> Result<GetResult> {
+    async fn get(&self, at: &Path, mut options: GetOptions) -> Result<GetResult> {
         match self.lie {
             Lie::Away(first) => self.fail(first)?,
             Lie::StaleReads if self.reads.fetch_add(1, Relaxed) < 5 => {
@@ -112,7 +102,7 @@ impl ObjectStore for Liar {
         self.inner.get_opts(at, options).await
     }
 
-    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         if self.lie == Lie::Keeps { at } else { self.inner.delete_stream(at) }
     }
 
@@ -120,24 +110,16 @@ impl ObjectStore for Liar {
         let skip = usize::from(self.lie == Lie::StaleLists);
         self.inner.list(prefix).skip(skip).boxed()
     }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
 }
 
 fn liar(lie: Lie) -> Store {
-    let objects: Arc<dyn ObjectStore> = Arc::new(Liar {
+    let liar = Arc::new(Liar {
         inner: MemoryStore::new(),
         lie,
         reads: Default::default(),
         requests: Default::default(),
     });
-    Store::new(StoreKind::Memory, Arc::clone(&objects), objects)
+    by(&liar, StoreKind::Memory)
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Whatever a store answers to a conditional write, the writer learns whose object it is.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -9,15 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    Error, GetOptions, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload, PutResult, Result,
 };
 use parking_lot::Mutex;
 
 use super::{nonce_of, path, signed};
+use crate::store::testing::{Way, by};
 use crate::store::{CreateError, CreateOutcome, CreatePolicy, ErrorKind, MemoryStore, Store, StoreKind};
 
 /// Long enough for a busy machine to answer in.
@@ -66,19 +65,17 @@ struct Scripted {
     put_count: AtomicUsize,
 }
 
-impl fmt::Display for Scripted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("scripted")
-    }
-}
-
 fn error(what: &str) -> Error {
     Error::Generic { store: "scripted", source: what.to_string().into() }
 }
 
 #[async_trait]
-impl ObjectStore for Scripted {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+impl Way for Scripted {
+    fn objects(&self) -> &MemoryStore {
+        &self.inner
+    }
+
+    async fn put(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.put_count.fetch_add(1, Relaxed);
         let (path, source) = (at.to_string(), "scripted".into());
         let then = self.puts.lock().pop_front().unwrap_or(Put::Works);
@@ -109,7 +106,7 @@ impl ObjectStore for Scripted {
         }
     }
 
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+    async fn get(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         let then = self.gets.lock().pop_front();
         match then {
             None => self.inner.get_opts(at, options).await,
@@ -121,30 +118,6 @@ impl ObjectStore for Scripted {
                 Ok(GetResult { payload, ..whole })
             }
         }
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(at, opts).await
-    }
-
-    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
     }
 }
 
@@ -162,7 +135,7 @@ async fn run(puts: &[Put], gets: &[Get], policy: impl FnOnce(CreatePolicy) -> Cr
         gets: Mutex::new(gets.iter().copied().collect()),
         ..Scripted::default()
     });
-    let store = Store::new(StoreKind::Memory, Arc::clone(&scripted) as _, Arc::clone(&scripted) as _);
+    let store = by(&scripted, StoreKind::Memory);
     let policy = policy(store.policy().with_attempt_timeout(ATTEMPT));
     let key = path("wal/00/session/0");
     let outcome = store.create_nonce(&key, signed(MINE), MINE, nonce_of, policy).await;
@@ -294,7 +267,7 @@ async fn one_attempt_says_what_it_saw() {
         (IsInvalid, "not applied"),
     ] {
         let scripted = Arc::new(Scripted { puts: Mutex::new([put].into()), ..Scripted::default() });
-        let store = Store::new(StoreKind::S3, Arc::clone(&scripted) as _, scripted);
+        let store = by(&scripted, StoreKind::S3);
         let said = match store.create(&path("k"), signed(MINE), ATTEMPT).await {
             Ok(()) => "ok",
             Err(CreateError::AlreadyExists { .. }) => "exists",
@@ -310,7 +283,7 @@ async fn one_attempt_says_what_it_saw() {
 #[tokio::test(start_paused = true)]
 async fn a_read_without_an_answer_is_asked_again() {
     let objects = Arc::new(Scripted::default());
-    let store = Store::new(StoreKind::S3, objects.clone(), objects.clone());
+    let store = by(&objects, StoreKind::S3);
     let path = path("read");
     store.create(&path, signed(MINE), ATTEMPT).await.expect("it is free");
     let began = tokio::time::Instant::now();

@@ -1,7 +1,6 @@
 //! Stores behind a thin link: whatever it carries, every body goes through, few of them are sent again, and a slow
 //! store is told from one that takes nothing.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -9,16 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
-use futures::stream::BoxStream;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{Error, ObjectStore, PutOptions, PutPayload, PutResult, Result};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{nonce_of, path, signed};
+use crate::store::testing::{Way, by};
 use crate::store::{CreateOutcome, CreatePolicy, MemoryStore, Progress, Store, StoreKind};
 
 const BODY: usize = 8 << 20;
@@ -67,19 +63,17 @@ impl Link {
     }
 
     fn store(self: &Arc<Self>) -> Store {
-        Store::new(StoreKind::S3, Arc::clone(self) as _, Arc::clone(self) as _)
-    }
-}
-
-impl fmt::Display for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("link")
+        by(self, StoreKind::S3)
     }
 }
 
 #[async_trait]
-impl ObjectStore for Link {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+impl Way for Link {
+    fn objects(&self) -> &MemoryStore {
+        &self.inner
+    }
+
+    async fn put(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.puts.fetch_add(1, Relaxed);
         let mut left = payload.content_length();
         while left > 0 {
@@ -101,34 +95,6 @@ impl ObjectStore for Link {
             return Err(Error::PermissionDenied { path: at.to_string(), source: "403 AccessDenied".into() });
         }
         self.inner.put_opts(at, payload, opts).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(at, opts).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(at, options).await
-    }
-
-    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
     }
 }
 
