@@ -186,7 +186,7 @@ async fn requests(mut frames: Frames<impl Inbound>, context: &Context, queue: Qu
     }
 }
 
-/// Waits for something. Nobody else would notice that the client has gone.
+/// Waits for something. Nothing else would notice that the client has gone.
 async fn unless_closed<T>(
     frames: &mut Frames<impl Inbound>,
     wait: impl Future<Output = T>,

@@ -218,10 +218,10 @@ pub enum Event {
         name: Arc<str>,
         /// Itself, as other events name it.
         topic: Arc<str>,
-        /// Whether this is what CreateTopics said to who asked; otherwise somebody was told of it.
+        /// Whether this is what CreateTopics said to who asked; otherwise another answer reported it.
         created: bool,
     },
-    /// Somebody asks for a topic to be deleted, whatever comes of that.
+    /// A client asks for a topic to be deleted, whatever comes of that.
     TopicDeletion {
         /// Its name.
         name: Arc<str>,

@@ -1,8 +1,8 @@
 //! A network in memory: hosts that listen, connections with latency, and links that fall silent.
 //!
-//! A link is silent in one direction only; what was sent meanwhile arrives when it speaks again, as TCP
-//! does; who writes waits while much is unread. A dead process resets its connections, unless its machine went down with it: then nobody hears
-//! anything until another process listens there.
+//! A link is silent in one direction only; what was sent meanwhile arrives when it speaks again, as TCP does;
+//! who writes waits while much is unread. A dead process resets its connections, unless its machine went down
+//! with it: then its peers hear nothing until another process listens there.
 
 mod pipe;
 mod socket;

@@ -72,7 +72,7 @@ pub(crate) enum Act {
     Learn,
     /// A step of replaying a shard that was granted. The last checkpoint may be damaged.
     Replay { shard: Shard, damaged: bool },
-    /// The session's end, read before, is seen by whoever puts its slots.
+    /// The session's end, read before, is seen by the task that puts its slots.
     Stop,
     /// An idempotent producer asks for its id.
     HandOut,

@@ -224,7 +224,7 @@ fn checkpoints_hold_what_they_say(_: &Protocol, w: &World) -> bool {
     })
 }
 
-/// Whoever ends a session names a checkpoint of that session, and nothing takes it away but deletion.
+/// A process that ends a session names a checkpoint of that session, and nothing takes it away but deletion.
 fn named_checkpoints_are_there(_: &Protocol, w: &World) -> bool {
     let ledger = judge(w);
     (0..).zip(&w.sessions).all(|(sid, session)| {

@@ -49,7 +49,7 @@ pub(super) async fn looked_into<T: Send + 'static>(
     match looked.await {
         Ok(looked) => looked,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The runtime ends, and whoever asked with it.
+        // The runtime ends, and the caller with it.
         Err(_) => std::future::pending().await,
     }
 }

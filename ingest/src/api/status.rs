@@ -15,7 +15,7 @@ use super::{Context, Errors, text};
 
 const MICRODOLLARS: f64 = 1e6;
 
-/// So many shards that are not served are told by name.
+/// So many shards that are not served are reported by name.
 const NAMED: usize = 1024;
 
 pub(super) fn status(context: &Context) -> PeerStatusResponse {

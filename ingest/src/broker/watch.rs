@@ -91,7 +91,7 @@ impl Broker {
             let cluster = metadata.current();
             let watched = successors(&cluster, log.session()).contains(&session);
             let Some(suspect) = cluster.session(session).filter(|_| watched) else { return };
-            // Whoever has lost the store can't end anybody's session, and may be the one at fault.
+            // A node that has lost the store can't end any session, and may be the one at fault.
             let lost = self.store_age().is_none_or(|age| age >= ALIVE);
             if lost {
                 (refusals, heard) = (0, Instant::now());
@@ -147,7 +147,7 @@ impl Broker {
     async fn end(&self, metadata: &MetadataLog, session: SessionId, alarm: Alarm) -> Result<bool, OpenError> {
         let mut down = self.confirm(metadata, session).await;
         if down && alarm == Alarm::NoStore && !self.writes() {
-            // Perhaps nobody can write, and this node has not had anything to notice it by.
+            // Perhaps no node can write, and this one has not had anything to notice it by.
             down = self.is_silent(metadata, session).await;
         }
         if !down {

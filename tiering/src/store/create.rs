@@ -242,7 +242,7 @@ impl Store {
         }
     }
 
-    /// What is there counts, whoever put it: it is durable by the time that it is answered.
+    /// What is there counts, whichever process put it: it is durable by the time that it is answered.
     async fn head_bytes(&self, path: &Path, within: Duration) -> Found {
         let options = file::settled(GetOptions::new().with_range(Some(0..HEAD_BYTES)));
         let read =

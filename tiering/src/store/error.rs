@@ -16,8 +16,8 @@ pub enum ErrorKind {
     Fenced,
     /// Stored bytes are not what was written.
     Corrupt,
-    /// The disk failed to make durable what was written: it may be read now, and be gone after a power loss. Whoever
-    /// wrote it must not go on as if it were there, nor write it again; whoever reads it makes it durable first
+    /// The disk failed to make durable what was written: it may be read now, and be gone after a power loss.
+    /// Its writer must not go on as if it were there, nor write it again; a reader makes it durable first
     /// ([`super::Store::settle`]).
     Unsynced,
     /// The request or the configuration is wrong; repeating it changes nothing.
