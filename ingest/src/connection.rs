@@ -65,7 +65,7 @@ enum End {
 }
 
 impl End {
-    /// Whether somebody should hear of it.
+    /// Whether operators should hear of it.
     fn is_fault(&self) -> bool {
         match self {
             Self::Closed | Self::Stopped | Self::Frame(FrameError::Left) => false,

@@ -28,7 +28,7 @@ pub struct Suffered {
     pub clocks: u64,
     /// Nodes stopped as they should be.
     pub shutdowns: u64,
-    /// Nodes told to give their shards away.
+    /// Nodes asked to give their shards away.
     pub drains: u64,
     /// Processes that went on while another took their address.
     pub zombies: u64,

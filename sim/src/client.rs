@@ -115,7 +115,7 @@ pub struct Client {
     pub nodes: usize,
     /// The topics.
     pub topics: Arc<Vec<Topic>>,
-    /// What clients are told and see.
+    /// What clients are answered and see.
     pub history: Arc<Mutex<Vec<Event>>>,
     /// What they count.
     pub tally: Arc<Mutex<Tally>>,

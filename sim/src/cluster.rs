@@ -117,8 +117,8 @@ impl Cluster {
         self.machines.is_empty()
     }
 
-    /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but nobody
-    /// new finds it.
+    /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but no new
+    /// connection finds it.
     pub fn start(&mut self, node: usize, weather: FaultPlan) {
         // No process can know that its clock was wrong from the start.
         self.set_right(node);

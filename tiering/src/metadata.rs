@@ -1,6 +1,6 @@
 //! The metadata log: numbered entries, created with put-if-absent, never deleted (I9).
 //!
-//! Whoever wants a change decides on the state before entry k and puts entry k. If somebody else's entry is
+//! A process that wants a change decides on the state before entry k and puts entry k. If another entry is
 //! there, it is applied and the change is decided again; the same entry is never sent at k+1 (I11).
 
 use std::sync::Arc;

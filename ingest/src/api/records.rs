@@ -63,7 +63,8 @@ pub(super) fn turn(unpacking: &Pool, memory: usize) -> usize {
 
 /// The first record from offset `from` on with a timestamp of at least `least`, in a batch whose header says
 /// that there is one. If its records don't say so, too, the answer is the batch's first record: nothing is
-/// skipped by whoever reads on from there. `None` if the one that the header speaks of may lie before `from`.
+/// skipped by a client that reads on from there. `None` if the one that the header speaks of may lie before
+/// `from`.
 pub(super) async fn first_since(
     unpacking: &Pool,
     batch: Bytes,

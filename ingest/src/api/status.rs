@@ -1,5 +1,5 @@
 //! How this node is, and the cluster as it knows it, for operators; and what they want of a node. The status is
-//! told before the node is ready, too.
+//! reported before the node is ready, too.
 
 use std::collections::BTreeMap;
 

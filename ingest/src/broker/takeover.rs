@@ -1,4 +1,4 @@
-//! Ending a session that nobody serves, and giving its shards to the survivors.
+//! Ending a session that no process serves, and giving its shards to the survivors.
 
 use coordinator::SessionId;
 use coordinator::cluster::{Cluster, Op, SessionState};

@@ -40,7 +40,7 @@ pub enum EndReason {
 /// How a session's log came to its end.
 #[derive(Debug)]
 pub enum Ended {
-    /// Somebody else ended it: nothing pending was acknowledged.
+    /// Another process ended it: nothing pending was acknowledged.
     Fenced(EndReason),
     /// It was closed: this many slots precede its CLOSE.
     Closed {

@@ -64,7 +64,7 @@ pub struct GroupPlan {
 #[derive(Clone)]
 struct Group {
     plan: Arc<GroupPlan>,
-    /// Partitions that somebody has tried to commit for, and the offset that comes next.
+    /// Partitions that a member has tried to commit for, and the offset that comes next.
     next: Arc<Mutex<BTreeMap<Place, i64>>>,
 }
 

@@ -32,7 +32,7 @@ struct State {
     /// When the writer closed its side arrives.
     end: Option<Instant>,
     is_reset: bool,
-    /// Nobody reads any more.
+    /// It is not read any more.
     abandoned: bool,
     reader: Option<Waker>,
     /// Who waits for the reader.

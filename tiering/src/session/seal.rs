@@ -1,4 +1,4 @@
-//! Ending somebody's session for good: a small object in its first free slot.
+//! Ending a session for good: a small object in its first free slot.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use super::file::SyncFailed;
 pub enum ErrorKind {
     /// Transient or of unknown outcome: the same request, with the same bytes, may be sent again.
     Retry,
-    /// Somebody else holds the key or the right to write: read what is there and decide again.
+    /// Another process holds the key or the right to write: read what is there and decide again.
     Fenced,
     /// Stored bytes are not what was written.
     Corrupt,

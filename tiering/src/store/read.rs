@@ -95,7 +95,7 @@ impl Store {
         }
     }
 
-    /// Writes an object under a name that nobody else uses, with the client's own retries.
+    /// Writes an object under a name that no other writer uses, with the client's own retries.
     pub async fn put(&self, path: &Path, payload: PutPayload) -> Result<(), CreateError> {
         self.shared.data.put(path, payload).await.map(drop).map_err(|error| CreateError::of(path, error))
     }

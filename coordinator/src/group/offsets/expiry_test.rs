@@ -127,7 +127,7 @@ fn offsets_of_a_deleted_topic_are_forgotten() {
     assert_eq!(d.group().offsets_in(&d.cluster).map(|(p, _)| p).collect::<Vec<_>>(), [&two]);
     d.step(|shard, now, world, effects| shard.forget_topics(now, world, &[one.topic], effects));
     assert_eq!(d.written[GROUP].offsets.keys().collect::<Vec<_>>(), [&two]);
-    // Should nobody say so, they go in time.
+    // If that is not reported, they go in time.
     d.delete_topic(two.topic);
     d.pass(CHECK);
     assert!(d.shard.group(GROUP).is_none());
