@@ -1,7 +1,7 @@
 //! Whether the wall clock may be believed where what is old is deleted for good.
 //!
 //! A clock that is days ahead for some seconds makes everything old. So it is compared with the monotonic clock,
-//! which nobody can set: a wall clock that has gone further than that one is in doubt until both have gone at
+//! which can't be set: a wall clock that has gone further than that one is in doubt until both have gone at
 //! the same pace for [`SETTLING`]. A clock that is behind only keeps things for longer, and is believed at once.
 //!
 //! What neither clock can tell is whether the first reading was right; [`Steady::compare`] takes another's word.
@@ -80,8 +80,8 @@ impl Steady {
         Err(Doubt { ahead_ms: gone })
     }
 
-    /// Takes a time for known (ms since 1970) that somebody wrote down before now. A wall clock that is more than
-    /// [`SETTLING`] after it may be wrong, or nobody has written anything for as long: it is in doubt either way.
+    /// Takes a time for known (ms since 1970) that was written down before now. A wall clock more than
+    /// [`SETTLING`] after it may be wrong, or nothing was written for as long: it is in doubt either way.
     pub fn compare(&mut self, monotonic: Duration, wall: i64, known: i64) {
         if wall.saturating_sub(known) > millis(SETTLING) {
             let at = millis(monotonic);

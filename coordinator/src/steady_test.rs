@@ -25,7 +25,7 @@ impl Machine {
         self.steady.look(Duration::from_millis(self.monotonic as u64), self.wall)
     }
 
-    /// Time passes, the wall clock is set by so much, and somebody looks.
+    /// Time passes, the wall clock is set by so much, and the clocks are compared.
     fn pass(&mut self, ms: i64, step: i64) -> Result<(), Doubt> {
         self.monotonic += ms;
         self.wall += ms + step;
@@ -67,7 +67,7 @@ fn a_clock_that_was_set_forward_for_good_is_believed_after_an_hour() {
     assert_eq!(machine.an_hour(), [true; 12]);
 }
 
-/// A suspended machine: its monotonic clock stood still, and nobody can tell that from a step.
+/// A suspended machine: its monotonic clock stood still, which can't be distinguished from a step.
 #[test]
 fn a_machine_that_slept_waits_for_an_hour() {
     let mut machine = Machine::new();
@@ -151,7 +151,7 @@ fn readings_of_no_meaning_are_survived() {
     }
 }
 
-/// What happens until somebody looks again: time passes, the clock slews, and is this much ahead of the truth from
+/// What happens until the next look: time passes, the clock slews, and is this much ahead of the truth from
 /// then on, if that changes.
 fn story() -> impl Strategy<Value = Vec<(i64, i64, Option<i64>)>> {
     let gap = prop_oneof![0..10i64, 0..MINUTE, 4 * MINUTE..6 * MINUTE, 0..20 * MINUTE];

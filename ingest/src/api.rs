@@ -94,11 +94,11 @@ const BROAD: usize = 64 << 10;
 pub(crate) struct Served {
     /// The API.
     pub(crate) key: ApiKey,
-    /// The lowest version that clients are told of.
+    /// The lowest version that is advertised.
     pub(crate) advertised: i16,
     /// The lowest version that is served.
     pub(crate) lowest: i16,
-    /// The highest version that is served, and that clients are told of.
+    /// The highest version that is served, and advertised.
     pub(crate) highest: i16,
 }
 
@@ -106,7 +106,7 @@ const fn served(key: ApiKey, lowest: i16, highest: i16) -> Served {
     Served { key, advertised: lowest, lowest, highest }
 }
 
-/// Every API that clients are told of.
+/// Every API that is advertised.
 pub(crate) const SERVED: &[Served] = &[
     // Old librdkafka compresses only for brokers that advertise Produce 0, which none serves any more.
     Served { key: ApiKey::Produce, advertised: 0, lowest: 3, highest: 13 },
@@ -169,7 +169,7 @@ pub(crate) struct Context {
     pub(crate) broker: Arc<Broker>,
     /// The client.
     pub(crate) remote: Remote,
-    /// The name of the listener that the client came by: it is told of nodes' addresses of that name.
+    /// The name of the listener that the client came by: it gets nodes' addresses of that name.
     pub(crate) listener: Arc<str>,
     /// Done when the node is about to stop: nothing should wait any more.
     pub(crate) stop: CancellationToken,
@@ -249,7 +249,7 @@ pub(crate) enum Reply {
 /// Why a request has no answer, and its connection is closed.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
-    /// The header is malformed, or of an API that nobody knows.
+    /// The header is malformed, or of an unknown API.
     #[error("request header: {0}")]
     Header(DecodeError),
     /// The API or its version is not served.

@@ -1,5 +1,5 @@
-//! A node: it opens a session, serves its shards, watches other nodes, and opens another session when somebody
-//! ended this one.
+//! A node: it opens a session, serves its shards, watches other nodes, and opens another session when another
+//! process ended this one.
 
 mod config;
 mod load;

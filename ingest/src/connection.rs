@@ -65,7 +65,7 @@ enum End {
 }
 
 impl End {
-    /// Whether somebody should hear of it.
+    /// Whether operators should hear of it.
     fn is_fault(&self) -> bool {
         match self {
             Self::Closed | Self::Stopped | Self::Frame(FrameError::Left) => false,
@@ -186,7 +186,7 @@ async fn requests(mut frames: Frames<impl Inbound>, context: &Context, queue: Qu
     }
 }
 
-/// Waits for something. Nobody else would notice that the client has gone.
+/// Waits for something. Nothing else would notice that the client has gone.
 async fn unless_closed<T>(
     frames: &mut Frames<impl Inbound>,
     wait: impl Future<Output = T>,

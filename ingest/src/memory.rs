@@ -4,7 +4,8 @@
 //! the order of the parts: requests, then unpacking, then answers. Who holds memory of one part waits at most for
 //! a later one; who holds memory for an answer waits for no more of it, but for a client that takes bytes, and
 //! only so long (see [`crate::connection`]). A part is never too small for one request, batch or answer: what is
-//! larger than the part takes all of it. Tail and read cache never make anybody wait: they let go of what is oldest.
+//! larger than the part takes all of it. Tail and read cache never make others wait: they let go of what is
+//! oldest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,13 +49,13 @@ impl Pool {
         u32::try_from(bytes.min(self.size)).unwrap_or(u32::MAX)
     }
 
-    /// Takes so many bytes, or all there are if that is less, if they are free and nobody waits for them.
+    /// Takes so many bytes, or all there are if that is less, if they are free and nothing waits for them.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
         Arc::clone(&self.free).try_acquire_many_owned(self.permits(bytes)).ok()
     }
 
     /// Waits for so many bytes, or for all there are if that is less, behind those who wait already. `None` is
-    /// never answered: nobody closes a pool.
+    /// never answered: a pool is never closed.
     pub async fn take(&self, bytes: usize) -> Option<Permit> {
         if let Some(permit) = self.try_take(bytes) {
             return Some(permit);

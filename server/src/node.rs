@@ -162,7 +162,7 @@ fn described(node: &Node) -> Value {
 
 async fn drain(arguments: Drain) -> anyhow::Result<()> {
     let (client, node) = (arguments.target.client(), arguments.node);
-    // Whoever is asked may be the one that is stopped once it is drained: know others, too.
+    // The node that is asked may be the one that is stopped once it is drained: know others, too.
     client.metadata(Some(&[]), false).await?;
     if arguments.undo {
         client.control(node, UNDRAIN).await?;

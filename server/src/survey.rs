@@ -1,4 +1,4 @@
-//! A cluster and its nodes, each asked how it is. Whoever does not answer is part of the answer.
+//! A cluster and its nodes, each asked how it is. A node that does not answer is part of the answer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::client::{Client, Error, Metadata};
 /// A node whose store has not answered for this long, or has not confirmed a write, counts as down.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
-/// What the nodes told.
+/// What the nodes reported.
 pub(crate) struct Survey {
     /// What keeps the node that was asked first from serving anything.
     serves_nothing: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Node {
     pub(crate) address: String,
     /// Partitions that it leads.
     pub(crate) leads: usize,
-    /// What it told, or why it did not.
+    /// What it reported, or why it did not.
     pub(crate) told: Result<PeerStatusResponse, String>,
 }
 
@@ -116,7 +116,7 @@ impl Survey {
         Ok(Self { serves_nothing, newest, metadata, nodes })
     }
 
-    /// Partitions that nobody leads.
+    /// Partitions that no node leads.
     pub(crate) fn leaderless(&self) -> usize {
         let topics = self.metadata.topics.values();
         topics.flat_map(|topic| topic.partitions.values()).filter(|p| p.replicas.is_empty()).count()
@@ -155,7 +155,7 @@ impl Survey {
     }
 }
 
-/// By node: the partitions that it leads. A leader that we are not told the address of is still the only replica.
+/// By node: the partitions that it leads. A leader whose address is not reported is still the only replica.
 fn leads(metadata: &Metadata) -> BTreeMap<i32, usize> {
     let mut leads = BTreeMap::new();
     for partition in metadata.topics.values().flat_map(|topic| topic.partitions.values()) {
@@ -255,7 +255,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// What a node told.
+    /// What a node reported.
     pub(crate) fn of(told: &PeerStatusResponse) -> Self {
         let seconds = (told.window_ms.max(1) as f64) / 1000.0;
         let used = told.store_requests.iter().filter(|requests| requests.count > 0);

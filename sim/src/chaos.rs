@@ -28,7 +28,7 @@ pub struct Suffered {
     pub clocks: u64,
     /// Nodes stopped as they should be.
     pub shutdowns: u64,
-    /// Nodes told to give their shards away.
+    /// Nodes asked to give their shards away.
     pub drains: u64,
     /// Processes that went on while another took their address.
     pub zombies: u64,
@@ -38,7 +38,7 @@ pub struct Suffered {
     pub denials: u64,
     /// Sessions that were ended though nothing was wrong with them.
     pub deposed: u64,
-    /// Times that the store did nothing for anybody.
+    /// Times that the store did nothing for any node.
     pub outages: u64,
     /// Objects that were damaged, and restored later.
     pub damages: u64,
@@ -134,7 +134,7 @@ impl<'a> Chaos<'a> {
         self.suffered
     }
 
-    /// The store does nothing for anybody, for long. What ends meanwhile is started again.
+    /// The store does nothing for any node, for long. What ends meanwhile is started again.
     async fn blackout(&mut self, time: Duration) {
         let until = Instant::now() + time;
         self.suffered.outages += 1;
@@ -336,7 +336,7 @@ impl<'a> Chaos<'a> {
         self.due.push((at, Mend::Speed(node)));
     }
 
-    /// The store does nothing for anybody.
+    /// The store does nothing for any node.
     fn outage(&mut self) {
         let faults = [Fault::Stall, Fault::DropBefore, Fault::Refuse(Status::Unavailable)];
         let fault = faults.choose(&mut self.rng).copied();
@@ -461,7 +461,7 @@ fn take_over(running: &Running, session: SessionId, after: Duration) {
     }));
 }
 
-/// Writes that a store does not do for somebody: all, or some; refused, or without an answer.
+/// Writes that a store does not do for a node: all, or some; refused, or without an answer.
 pub(crate) fn denial(rng: &mut StdRng) -> Denial {
     let targets = [Target::Writes, Target::Wal, Target::Metadata];
     let forbidden = Fault::Refuse(Status::Forbidden);

@@ -35,7 +35,7 @@ use std::fmt;
 
 use crate::history::{Event, Group, Partition, ShareGroup, ShareRecords, Topic, groups, partitions, shares};
 
-/// How many violations of one kind are told of each partition or group.
+/// How many violations of one kind are reported of each partition or group.
 const TOLD: usize = 5;
 
 /// What is wrong.

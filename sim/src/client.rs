@@ -84,7 +84,7 @@ pub struct Tally {
     pub made: u64,
     /// Those of them whose names had been used before.
     pub recreated: u64,
-    /// Topics created because somebody looked for them.
+    /// Topics created because a client looked for them.
     pub auto_created: u64,
     /// Topics deleted.
     pub deleted: u64,
@@ -98,7 +98,7 @@ pub struct Tally {
     pub abandoned: u64,
     /// Answers that were not read for a while.
     pub unread: u64,
-    /// The topics that somebody was told were created, each time.
+    /// The topics whose creation was acknowledged, each time.
     pub created: Vec<Arc<str>>,
     /// What must not be, besides what checkers find.
     pub wrong: Vec<String>,
@@ -115,7 +115,7 @@ pub struct Client {
     pub nodes: usize,
     /// The topics.
     pub topics: Arc<Vec<Topic>>,
-    /// What clients are told and see.
+    /// What clients are answered and see.
     pub history: Arc<Mutex<Vec<Event>>>,
     /// What they count.
     pub tally: Arc<Mutex<Tally>>,

@@ -117,10 +117,10 @@ impl Cluster {
         self.machines.is_empty()
     }
 
-    /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but nobody
-    /// new finds it.
+    /// Starts a process on a machine. If one runs there already, it becomes a zombie: it goes on, but no new
+    /// connection finds it.
     pub fn start(&mut self, node: usize, weather: FaultPlan) {
-        // Nobody can tell that a clock was wrong from the start.
+        // No process can know that its clock was wrong from the start.
         self.set_right(node);
         self.processes += 1;
         let running = Running::start(self, node, weather);

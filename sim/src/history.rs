@@ -1,5 +1,5 @@
-//! What producers were told, what readers saw, who was said to lead, and what the log holds in the end: one
-//! event after another, as they happened. As JSON lines, tests of real processes write the same.
+//! What producers were answered, what readers saw, who was said to lead, and what the log holds in the end:
+//! one event after another, as they happened. As JSON lines, tests of real processes write the same.
 
 mod group;
 mod partition;
@@ -28,7 +28,7 @@ pub type Topic = Option<Arc<str>>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// A producer was told that its record is at an offset.
+    /// It was acknowledged to a producer that its record is at an offset.
     Ack {
         /// The topic.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ pub enum Event {
         epoch: i32,
         /// The node.
         leader: i32,
-        /// Who was told; the events of one observer stand in the order in which it was told.
+        /// To whom it was reported; the events of one observer stand in the order in which it got them.
         #[serde(default)]
         observer: i64,
         /// Which process said so.
@@ -118,13 +118,13 @@ pub enum Event {
         partition: i32,
         /// The epoch that was asked for.
         asked: i32,
-        /// The epoch that was told of: the highest that is not above it.
+        /// The epoch that was reported: the highest that is not above it.
         epoch: i32,
         /// Where that ends.
         offset: i64,
     },
-    /// Somebody was told where a log begins. Nobody in particular: once nothing was written any more, before the
-    /// log was read.
+    /// It was reported where a log begins. To no observer in particular: once nothing was written any more,
+    /// before the log was read.
     LogStart {
         /// The topic.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,12 +133,12 @@ pub enum Event {
         partition: i32,
         /// The first offset that may be read.
         offset: i64,
-        /// Who was told.
+        /// To whom it was reported.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         observer: Option<i64>,
     },
-    /// Somebody asks for a log to begin at an offset, whatever comes of that. Of a topic that keeps only so many
-    /// bytes, the largest offset there is: anything may go.
+    /// A client asks for a log to begin at an offset, whatever comes of that. Of a topic that keeps only so
+    /// many bytes, the largest offset there is: anything may go.
     Trim {
         /// The topic.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,7 +198,7 @@ pub enum Event {
     ShareAsked(ShareAsked),
     /// The answer came.
     ShareAnswered(ShareAnswered),
-    /// Somebody was told where a share partition starts (DescribeShareGroupOffsets).
+    /// It was reported where a share partition starts (DescribeShareGroupOffsets).
     ShareStart {
         /// The group.
         group: Arc<str>,
@@ -218,10 +218,10 @@ pub enum Event {
         name: Arc<str>,
         /// Itself, as other events name it.
         topic: Arc<str>,
-        /// Whether this is what CreateTopics said to who asked; otherwise somebody was told of it.
+        /// Whether this is what CreateTopics said to who asked; otherwise another answer reported it.
         created: bool,
     },
-    /// Somebody asks for a topic to be deleted, whatever comes of that.
+    /// A client asks for a topic to be deleted, whatever comes of that.
     TopicDeletion {
         /// Its name.
         name: Arc<str>,

@@ -42,7 +42,7 @@ struct Current {
 /// Begins to collect what this thread logs. What must never be said may be said where objects are `damaged`.
 pub(crate) fn collect(trace: &Arc<Trace>, damaged: bool) {
     static ONCE: Once = Once::new();
-    // Whoever has another subscriber looks at the logs there.
+    // A program that has another subscriber looks at the logs there.
     ONCE.call_once(|| drop(tracing::subscriber::set_global_default(Logs)));
     let current = Current { trace: Arc::clone(trace), damaged, never: Vec::new() };
     CURRENT.with_borrow_mut(|it| *it = Some(current));

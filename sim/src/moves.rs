@@ -16,7 +16,7 @@ pub struct Moves {
     pub entries: u64,
     /// Sessions opened.
     pub opened: u64,
-    /// Sessions sealed by somebody.
+    /// Sessions that were sealed.
     pub dead: u64,
     /// Sessions that closed themselves.
     pub closed: u64,

@@ -1,8 +1,8 @@
 //! A network in memory: hosts that listen, connections with latency, and links that fall silent.
 //!
-//! A link is silent in one direction only; what was sent meanwhile arrives when it speaks again, as TCP
-//! does; who writes waits while much is unread. A dead process resets its connections, unless its machine went down with it: then nobody hears
-//! anything until another process listens there.
+//! A link is silent in one direction only; what was sent meanwhile arrives when it speaks again, as TCP does;
+//! who writes waits while much is unread. A dead process resets its connections, unless its machine went down
+//! with it: then its peers hear nothing until another process listens there.
 
 mod pipe;
 mod socket;
@@ -118,18 +118,18 @@ impl Network {
         }
     }
 
-    /// Nobody answers anywhere any more.
+    /// No process answers anywhere any more.
     pub fn clear(&self) {
         let listeners = std::mem::take(&mut self.0.lock().listeners);
         drop(listeners);
     }
 
-    /// A process of a node is dead. If its machine is `off`, nobody is told.
+    /// A process of a node is dead. If its machine is `off`, no peer hears of it.
     pub fn died(&self, node: usize, process: &Process, off: bool) {
         let mut state = self.0.lock();
         if state.listeners.get(&node).is_some_and(|l| l.process.is(process)) {
             match off {
-                // Until somebody listens again.
+                // Until a process listens again.
                 true => drop(state.off.insert(node)),
                 false => drop(state.listeners.remove(&node)),
             }

@@ -79,7 +79,7 @@ struct Wakers {
     next: u64,
     /// Of tasks, for as long as they live.
     tasks: BTreeMap<u64, Waker>,
-    /// Of whoever waits for the process to change.
+    /// Of those that wait for the process to change.
     once: Vec<Waker>,
 }
 

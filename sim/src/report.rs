@@ -22,7 +22,7 @@ pub struct Report {
     pub acknowledged: u64,
     /// Records that readers saw.
     pub seen: u64,
-    /// Deletions of records that somebody asked for.
+    /// Deletions of records that a client asked for.
     pub deletions: u64,
     /// Acknowledged records below where their logs begin in the end.
     pub dropped: u64,
@@ -48,7 +48,7 @@ pub struct Report {
     pub retries: u64,
     /// Conditional writes whose outcome had to be read back.
     pub ambiguous: u64,
-    /// Writes that landed after their writer was told that they failed.
+    /// Writes that landed after their failure was reported to their writer.
     pub late: u64,
     /// Those of them that brought back a deleted key.
     pub resurrected: u64,

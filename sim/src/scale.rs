@@ -185,7 +185,7 @@ impl World {
         self.cluster.running().filter(|r| r.broker().is_some_and(|b| b.is_serving())).count()
     }
 
-    /// Whether every shard is served by somebody who lives.
+    /// Whether every shard is served by a node that lives.
     fn is_settled(&self) -> bool {
         let brokers = self.cluster.running().filter_map(|running| running.broker());
         let mut shards: BTreeSet<ShardId> = BTreeSet::new();

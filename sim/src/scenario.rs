@@ -58,7 +58,7 @@ pub enum Misfortune {
     Slow,
     /// Another node ends the session of one that is well, as if it were down.
     Depose,
-    /// The store does nothing for anybody.
+    /// The store does nothing for any node.
     Outage,
     /// A bit of a stored object is another one for a while.
     Damage,
@@ -115,7 +115,7 @@ pub struct Scenario {
     pub chaos: Duration,
     /// The mean time between two misfortunes.
     pub gap: Duration,
-    /// How long the store does nothing for anybody after that, if it ever does so for long.
+    /// How long the store does nothing for any node after that, if it ever does so for long.
     pub blackout: Option<Duration>,
     /// What goes wrong.
     pub misfortunes: BTreeSet<Misfortune>,
@@ -221,7 +221,7 @@ impl Scenario {
             self.blackout = Some(Duration::from_secs(rng.random_range(600..3 * 3600)));
         }
         let trial = *[Trial::Denied, Trial::Damaged].choose(rng).unwrap_or(&Trial::Denied);
-        // Where uplinks are slow, whoever waits need not wait for the cluster.
+        // Where uplinks are slow, a client that waits need not be waiting for the cluster.
         let is_quick = self.setup.upload.is_none();
         if is_quick && self.setup.nodes >= trial.nodes() && rng.random_bool(0.15) {
             self.trial = Some(trial);

@@ -1,8 +1,8 @@
 //! What is stored in the end must not contradict itself.
 //!
-//! A checkpoint holds all that the slots before it say, and all that the one before it held, of shards that its session
-//! still holds. A partition may be missing only because its topic is deleted. Whoever would lose records by it comes
-//! later, and rarely: so it is looked at here.
+//! A checkpoint holds all that the slots before it say, and all that the one before it held, of shards that
+//! its session still holds. A partition may be missing only because its topic is deleted. An owner that would
+//! lose records by it comes later, and rarely: so it is looked at here.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use tiering::format::keys;
 use tiering::format::slot::{Record, Tail, decode_tail};
 use tiering::store::MemoryStore;
 
-/// How many contradictions are told.
+/// How many contradictions are reported.
 const TOLD: usize = 5;
 
 /// By partition, and by the epoch at which its shard is held: where its log ends.
@@ -179,6 +179,6 @@ mod tests {
         assert_eq!(found(&objects, true).await, 0);
         put_checkpoint(&objects, 2, EPOCH, None).await;
         put_checkpoint(&objects, 3, EPOCH, None).await;
-        assert_eq!(found(&objects, true).await, 1, "it is told once");
+        assert_eq!(found(&objects, true).await, 1, "it is reported once");
     }
 }

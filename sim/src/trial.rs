@@ -33,7 +33,7 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// How long it has to find out what is wrong, and to do something about it.
 const GRACE: Duration = Duration::from_secs(40);
 
-/// How long nobody may wait after that.
+/// How long each producer has after that to get something done.
 const WAIT: Duration = Duration::from_secs(30);
 
 /// What is wrong.

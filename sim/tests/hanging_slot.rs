@@ -1,5 +1,6 @@
-//! A client loses patience and sends its batch again while the first PUT of the slot hangs; then somebody else
-//! seals that slot. No attempt is acknowledged before the batch is durable, and in the end it is there once.
+//! A client loses patience and sends its batch again while the first PUT of the slot hangs; then another
+//! process seals that slot. No attempt is acknowledged before the batch is durable, and in the end it is
+//! there once.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Writing a session's checkpoints: first the index of the batches since the one before, then the state.
 //!
-//! An [`Image`] is the one place that they are written from. It holds the state as of a slot, is told what has changed
-//! up to a later one, and refuses to write what does not add up: nothing is missing from a checkpoint that was in the
-//! image before, unless its topic was deleted or its shard is no longer held.
+//! An [`Image`] is the one place that they are written from. It holds the state as of a slot, is given what
+//! has changed up to a later one, and refuses to write what does not add up: nothing is missing from a
+//! checkpoint that was in the image before, unless its topic was deleted or its shard is no longer held.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub struct Head {
 /// By partition: batches below this offset are listed by an index object, and these tenures name it.
 pub type Listed = BTreeMap<PartitionId, (i64, Vec<Tenure>)>;
 
-/// The state of the shards that a session holds, as of the slot up to which it has been told what changed.
+/// The state of the shards that a session holds, as of the slot up to which it was given what changed.
 #[derive(Debug, Default)]
 pub struct Image {
     shards: BTreeMap<ShardId, ShardState>,
@@ -113,7 +113,7 @@ impl Image {
         self.unlisted.clear();
     }
 
-    /// Begins anew with a shard, of which everything is told again.
+    /// Begins anew with a shard, of which everything is given again.
     pub fn begin(&mut self, shard: ShardId) {
         if let Some(state) = self.shards.get_mut(&shard) {
             *state = ShardState { epoch: state.epoch, ..ShardState::default() };

@@ -74,7 +74,7 @@ async fn what_has_not_changed_stays_and_what_was_deleted_goes() {
 #[tokio::test]
 async fn what_a_failed_write_was_to_list_is_listed_by_the_next() {
     let (store, mut image) = (Store::memory(), Image::default());
-    let foreign = bytes::Bytes::from_static(b"somebody else's, at the key of the checkpoint after slot 2");
+    let foreign = bytes::Bytes::from_static(b"another process's, at the key of the checkpoint after slot 2");
     store.put(&keys::checkpoint(SESSION, 2), foreign.into()).await.expect("it is stored");
     image.hold(&held());
     image.put((SHARD, ID), state(2, vec![]), positions(0..2));

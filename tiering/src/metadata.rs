@@ -1,6 +1,6 @@
 //! The metadata log: numbered entries, created with put-if-absent, never deleted (I9).
 //!
-//! Whoever wants a change decides on the state before entry k and puts entry k. If somebody else's entry is
+//! A process that wants a change decides on the state before entry k and puts entry k. If another entry is
 //! there, it is applied and the change is decided again; the same entry is never sent at k+1 (I11).
 
 use std::sync::Arc;
@@ -81,8 +81,8 @@ struct Read {
 
 /// The log, and the state as far as this process has read it.
 ///
-/// Reading on and proposing take turns of their own: a store that takes no entry does not keep anybody from reading
-/// those that others put. Whoever has an entry applies it, if it is the next one.
+/// Reading on and proposing take turns of their own: a store that takes no entry does not keep a process from
+/// reading those that others put. Either applies an entry that it has, if it is the next one.
 #[derive(Debug)]
 pub struct MetadataLog {
     store: Store,
@@ -166,7 +166,7 @@ impl MetadataLog {
             let entries = entries.into_iter().map_while(|(k, entry)| entry.map(|entry| (k, entry)));
             let entries: Vec<_> = entries.collect();
             if !entries.is_empty() {
-                // Whoever put them may not have come to sync them.
+                // The process that put them may not have come to sync them.
                 self.store.settle(&keys::entry(Epoch(next))).await?;
             }
             self.apply(entries.into_iter())?;
@@ -256,7 +256,7 @@ impl MetadataLog {
         }
     }
 
-    /// Puts an entry at `k`; `None` if somebody else's is there.
+    /// Puts an entry at `k`; `None` if another entry is there.
     async fn put(&self, k: Epoch, ops: Vec<Op>) -> Result<Option<Committed>, MetadataError> {
         let nonce = self.entropy.nonce();
         let entry = Entry::Ops(ops);

@@ -1,4 +1,4 @@
-//! Faults of the protocol, put in on purpose: whoever looks for faults must find these.
+//! Faults of the protocol, put in on purpose: a search for faults must find these.
 //!
 //! They exist only with the feature `mutants`; without it [`is`] is `false`, and so is every branch on it. At most
 //! one is active, in one thread, so that a simulation can run another one in each.
@@ -16,7 +16,7 @@ pub enum Mutant {
     AnswerDuplicateEarly,
     /// An error that follows from a batch in flight, or from state that may be old, is answered at once (I10).
     RejectWithoutBarrier,
-    /// "Already exists" is success, whoever wrote the object.
+    /// "Already exists" is success, whichever process wrote the object.
     ConflictAsSuccess,
     /// A write is repeated under another nonce (I2).
     ChangeNonce,

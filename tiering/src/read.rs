@@ -189,7 +189,7 @@ impl Reader {
             Err(guard) => guard,
         };
         let path = keys::slot(session, n);
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         let _fetching = self.fetching.acquire_many(WHOLE_SLOT as u32).await.ok();
         // One request for all but oversized slots, for which it is made once.
         let object = self.store.get_range(&path, 0..WHOLE_SLOT).await?;

@@ -10,12 +10,13 @@
 //!
 //! - A damaged checkpoint gives way to the one before it, with more slots replayed after that.
 //! - A slot whose index can't be read fails every shard that its session held to its end and that no later checkpoint
-//!   or RELEASE holds: nobody knows which of them have records in it.
+//!   or RELEASE holds: it is not known which of them have records in it.
 //! - A slot's body is not read here. Damage there is met by those who fetch its records.
 //!
 //! A shard that is not rebuilt stays assigned to its session, which does not serve it and must never write that it
-//! has it: no checkpoint of the session may have an `as_of` beyond the shard's grant. Then whoever ends that session
-//! forgets nothing of what the shard was before, and once the object is restored, this or a later session rebuilds it.
+//! has it: no checkpoint of the session may have an `as_of` beyond the shard's grant. Then a process that
+//! ends that session forgets nothing of what the shard was before, and once the object is restored, this or a
+//! later session rebuilds it.
 
 mod replay;
 mod source;

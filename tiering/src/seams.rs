@@ -30,7 +30,7 @@ impl Clock {
     /// A clock that reads `now`.
     pub fn new(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         let mut steady = Steady::default();
-        // Only what comes after this first look can be told from a step.
+        // Only a step that comes after this first look can be noticed.
         let _ = steady.look(Duration::ZERO, now());
         Self(Arc::new(Inner { now: Box::new(now), began: Instant::now(), steady: Mutex::new(steady) }))
     }
@@ -45,7 +45,7 @@ impl Clock {
         (self.0.now)()
     }
 
-    /// Milliseconds since 1970, for whoever deletes for good what is old; `None` while the clock may be wrong,
+    /// Milliseconds since 1970, for deleting for good what is old; `None` while the clock may be wrong,
     /// since it has gone further than the monotonic one ([`Steady`]). Warns when that begins.
     pub fn settled_ms(&self) -> Option<i64> {
         let mut steady = self.0.steady.lock();
@@ -179,6 +179,6 @@ mod tests {
         sleep(Duration::from_secs(10)).await;
         assert_eq!(clock.settled_ms(), Some(1_010_000));
         clock.compare(1_010_000 - 86_400_000);
-        assert_eq!(clock.settled_ms(), None, "nobody has written for a day");
+        assert_eq!(clock.settled_ms(), None, "nothing was written for a day");
     }
 }

@@ -29,7 +29,7 @@ impl Cluster {
         takers
     }
 
-    /// Where every shard should be. Empty if nobody may hold any.
+    /// Where every shard should be. Empty if no session may hold any.
     pub fn placement(&self) -> Vec<(ShardId, SessionId)> {
         let takers = self.takers();
         let nodes: Vec<NodeId> = takers.iter().map(|s| s.node).collect();
@@ -40,7 +40,7 @@ impl Cluster {
         self.shards().all().zip(placed).filter_map(|(shard, at)| Some((shard, takers[at?].id))).collect()
     }
 
-    /// The shards that `session` should give away, and to whom. Where all are draining, nobody does.
+    /// The shards that `session` should give away, and to whom. Where all are draining, none does.
     pub fn surplus(&self, session: SessionId) -> Vec<(ShardId, SessionId)> {
         if self.open_sessions().all(|s| s.draining) {
             return Vec::new();
@@ -106,7 +106,7 @@ impl<'a> Placement<'a> {
         }
     }
 
-    /// Moves shards from whoever has most to whoever has least, until that is one apart.
+    /// Moves shards from the node that has most to the one that has least, until that is one apart.
     fn even_out(&mut self) {
         while self.most() > self.least() + 1 {
             let (most, least) = (self.most(), self.least());

@@ -1,4 +1,4 @@
-//! Drives a shard in tests: time that only goes where it is told to, every write and every reply kept.
+//! Drives a shard in tests: time that only goes where it is set, every write and every reply kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ impl Driver {
         reply
     }
 
-    /// What a client of JoinGroup 3 sends: nobody makes it come back with an id.
+    /// What a client of JoinGroup 3 sends: no answer makes it come back with an id.
     pub(super) fn join_of(
         &mut self,
         member: &str,

@@ -54,7 +54,7 @@ impl Shard {
             classic::begin(&mut work);
             consumer::begin(&mut work);
             share::begin(&mut work);
-            // Nothing is decided by beginning: there is nothing to write and nobody to answer.
+            // Nothing is decided by beginning: there is nothing to write and no request to answer.
             work.finish(&mut Vec::new());
         }
         shard
@@ -139,7 +139,7 @@ impl Shard {
         }
     }
 
-    /// Ends the shard here: whoever waits is told to look for the group elsewhere.
+    /// Ends the shard here: requests that wait are refused, to be sent to the group's next owner.
     pub fn end(self, effects: &mut Vec<Effect>) {
         for (id, entry) in self.groups {
             for (token, reply) in entry.classic.refuse(&Reject::NotCoordinator) {

@@ -84,7 +84,7 @@ impl Protocol {
     }
 
     /// A read of the log's end arrives, or a request that the state held would have refused. An empty slot
-    /// confirms that nobody else went on.
+    /// confirms that no other process went on.
     pub(crate) fn wait(&self, w: &mut World, p: u8, mut s: Serving, rejects: Option<Rec>) {
         let (without, before) = match rejects {
             None => (Mutant::ReadsWithoutBarrier, Mutant::BarrierIssuedBefore),
@@ -137,7 +137,7 @@ impl Protocol {
         self.put(w, s, Slot::Compact { shard, epoch: holding.epoch, end });
     }
 
-    /// A client creates a topic: an entry that has nothing to do with shards. Nobody waits for its outcome
+    /// A client creates a topic: an entry that has nothing to do with shards. Nothing waits for its outcome
     /// here, so the process may have another entry for the same key under way later.
     pub(crate) fn create_topic(&self, w: &mut World, p: u8) {
         w.left.topics -= 1;

@@ -268,7 +268,7 @@ pub(crate) const EVERYTHING: Config = Config {
     ..BASE
 };
 
-/// A record is refused by whoever holds the state, a zombie perhaps.
+/// A record is refused by a process that holds the state, a zombie perhaps.
 pub(crate) const REJECTIONS: Config = Config {
     name: "rejections",
     producers: &[2, 1],
@@ -417,7 +417,7 @@ pub(crate) const COMPACTION: Config = Config {
     ..BASE
 };
 
-/// Checkpoints of a session that released a shard has nobody to give it to, and goes on with another.
+/// Checkpoints of a session that released a shard, has no process to give it to, and goes on with another.
 pub(crate) const FROZEN: Config = Config {
     name: "frozen",
     shards: 2,

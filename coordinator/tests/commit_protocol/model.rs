@@ -35,7 +35,7 @@ pub(crate) enum Action {
     Write { p: u8, step: Step },
     /// A process reads metadata, to seal a session and take its shards. Its last checkpoint may be damaged.
     Begin { p: u8, sid: Sid, damaged: bool },
-    /// A process reads metadata, to take what nobody has.
+    /// A process reads metadata, to take what no session has.
     Take { p: u8 },
     /// A taker looks at the slot it seals, and sends a SEAL or goes on.
     Seal { p: u8 },
@@ -72,7 +72,7 @@ pub(crate) enum Act {
     Learn,
     /// A step of replaying a shard that was granted. The last checkpoint may be damaged.
     Replay { shard: Shard, damaged: bool },
-    /// The session's end, read before, is seen by whoever puts its slots.
+    /// The session's end, read before, is seen by the task that puts its slots.
     Stop,
     /// An idempotent producer asks for its id.
     HandOut,
@@ -231,7 +231,7 @@ impl Protocol {
         }
         let ledger = self.ledger(w, w.meta.len());
         let own = proc.serving.map(|s| s.sid);
-        // Whoever reads that its own session is ended has nowhere to take shards to.
+        // A process that reads that its own session is ended has nowhere to take shards to.
         if own.is_some_and(|own| !ledger.is_open(own)) {
             return;
         }

@@ -132,8 +132,8 @@ impl Mutant {
     }
 
     /// Clients lose nothing within the bounds. A void entry is all the harm done, because what proposers
-    /// presume is a second fence behind I11; or a shard stays without an owner, because nobody finds its log;
-    /// or a false checkpoint is written, and nobody starts from it.
+    /// presume is a second fence behind I11; or a shard stays without an owner, because no process finds its
+    /// log; or a false checkpoint is written, and no process starts from it.
     pub(crate) fn is_held(self) -> bool {
         matches!(
             self,

@@ -113,7 +113,7 @@ pub(crate) struct Serving {
     /// What the session began with was captured.
     pub(crate) inherited: bool,
     pub(crate) closing: bool,
-    /// The session's end was read in metadata; whoever puts its slots has not seen that yet.
+    /// The session's end was read in metadata; the task that puts its slots has not seen that yet.
     pub(crate) ended: bool,
     pub(crate) waiting: Option<Barrier>,
     /// A block of producer ids, one to a block.

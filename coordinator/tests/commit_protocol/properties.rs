@@ -24,8 +24,8 @@ const ID_TWICE: u8 = 32;
 const FALSE_CHECKPOINT: u8 = 64;
 
 impl World {
-    /// A producer is told that `rec` is at `offset`, because slot `n` of a session says so, under its holding
-    /// (none: inherited).
+    /// It is acknowledged to a producer that `rec` is at `offset`, because slot `n` of a session says so,
+    /// under its holding (none: inherited).
     pub(crate) fn reply(&mut self, rec: Rec, shard: Shard, offset: u8, slot: Option<(Sid, u8, u8)>) {
         if let Some((sid, n, epoch)) = slot {
             if self.sessions[sid as usize].data_prefix() <= n {
@@ -43,7 +43,8 @@ impl World {
         }
     }
 
-    /// A reader is told that the log ends at `end`, or a producer that it does and its record can't follow.
+    /// A reader is answered that the log ends at `end`, or a producer that it does and its record can't
+    /// follow.
     pub(crate) fn answer(&mut self, end: u8, floor: u8, rejects: bool) {
         if end < floor {
             self.faults |= if rejects { WRONG_REJECTION } else { STALE_READ };
@@ -57,7 +58,7 @@ impl World {
         }
     }
 
-    /// A producer is told its id.
+    /// A producer gets its id.
     pub(crate) fn hand_out(&mut self, id: u8) {
         let bit = 1 << id;
         if self.producer_ids & bit != 0 {
@@ -67,7 +68,7 @@ impl World {
     }
 }
 
-/// A shard as whoever comes next must find it.
+/// A shard as its next owner must find it.
 struct Truth {
     state: State,
     /// The state with which each holding starts.
@@ -224,7 +225,7 @@ fn checkpoints_hold_what_they_say(_: &Protocol, w: &World) -> bool {
     })
 }
 
-/// Whoever ends a session names a checkpoint of that session, and nothing takes it away but deletion.
+/// A process that ends a session names a checkpoint of that session, and nothing takes it away but deletion.
 fn named_checkpoints_are_there(_: &Protocol, w: &World) -> bool {
     let ledger = judge(w);
     (0..).zip(&w.sessions).all(|(sid, session)| {

@@ -1,6 +1,7 @@
 //! What a new owner reads before it serves: where to start, and the slots after that up to the recorded end.
 //!
-//! These are two steps, because a session may be deleted between them. Whoever then misses an object starts over.
+//! These are two steps, because a session may be deleted between them. A process that then misses an object
+//! starts over.
 
 use crate::events::Event;
 use crate::log::{State, Tenure};
@@ -33,9 +34,9 @@ impl Protocol {
         }
     }
 
-    /// Where replay starts for whoever is granted the shard after its first `grants` holdings: at the last
-    /// RELEASE, or the last checkpoint that holds the shard. The first that is read may be `damaged`: then an
-    /// older one serves, or what is before it if there is none.
+    /// Where replay starts for a session that is granted the shard after its first `grants` holdings: at the
+    /// last RELEASE, or the last checkpoint that holds the shard. The first that is read may be `damaged`:
+    /// then an older one serves, or what is before it if there is none.
     pub(crate) fn start(
         &self,
         w: &World,

@@ -44,7 +44,7 @@ impl Protocol {
             Task::Sealing { known: w.meta.len() as u8, sid, checkpoint, at, sent: false };
     }
 
-    /// The shards that any open session may take: assigned to nobody, or to a closed or dead session.
+    /// The shards that any open session may take: assigned to none, or to a closed or dead session.
     pub(crate) fn unassigned(&self, ledger: &Ledger) -> impl Iterator<Item = Shard> {
         let ledger = *ledger;
         (0..self.cfg.shards).filter(move |&shard| {
@@ -164,7 +164,7 @@ impl Protocol {
     pub(crate) fn closed(&self, w: &mut World, p: u8, sid: Sid, cut: u8) {
         let ledger = self.ledger(w, w.meta.len());
         if !ledger.is_open(sid) {
-            // Somebody found CLOSE and wrote the entry.
+            // Another process found CLOSE and wrote the entry.
             let proc = &mut w.procs[p as usize];
             (proc.serving, proc.fenced, proc.task) = (None, Some(sid), Task::Idle);
             return self.forget_image(w, p);

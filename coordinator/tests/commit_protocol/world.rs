@@ -1,4 +1,4 @@
-//! What exists: the objects of one store, the PUTs still under way, the processes, and what clients were told.
+//! What exists: the objects of one store, the PUTs still under way, the processes, and what was answered.
 //!
 //! Everything is small and `Copy` where it can be, because the checker clones a world for each step.
 

@@ -83,7 +83,7 @@ impl Protocol {
         *writer = Writer { image, n, due, writing: writer.writing, last: None };
     }
 
-    /// A checkpoint lands: is it true, and does anybody wait for it?
+    /// A checkpoint lands: is it true, and does its writer still wait for it?
     pub(crate) fn notice_checkpoint(&self, w: &mut World, put: &Put) {
         let Put::Checkpoint { sid, n, checkpoint } = put else { return };
         let writer = w.procs[self.cfg.process(*sid) as usize].writer;

@@ -36,7 +36,7 @@ pub(super) async fn log(context: &Context, group: &str) -> Result<Arc<Log>, Erro
     }
 }
 
-/// Asks a group. Nobody need wait for long: what may is asked with [`ask_patiently`].
+/// Asks a group. No caller need wait for long: what may is asked with [`ask_patiently`].
 pub(super) async fn ask(context: &Context, group: &str, request: Request) -> Result<Reply, ErrorCode> {
     let asked = timeout(PATIENCE, ask_patiently(context, group, request));
     asked.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))

@@ -75,7 +75,7 @@ fn duplicates(request: &ListOffsetsRequest) -> HashSet<(&str, i32)> {
     all.filter(|partition| !seen.insert(*partition)).collect()
 }
 
-/// Whether a client of this version can't know the timestamp's meaning, or nobody can.
+/// Whether a client of this version can't know the timestamp's meaning, or no client can.
 fn is_unsupported(timestamp: i64, version: i16) -> bool {
     let since = match timestamp {
         0.. | LATEST_TIMESTAMP | EARLIEST_TIMESTAMP => 0,

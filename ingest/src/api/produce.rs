@@ -120,7 +120,7 @@ fn is_known(cluster: &Cluster, version: i16, request: &ProduceRequest) -> bool {
 /// A partition's place in the response.
 type Place = (usize, usize);
 
-/// What is decided of a partition, but must not be told yet.
+/// What is decided of a partition, but must not be reported yet.
 struct Undisclosed {
     place: Place,
     partition: PartitionId,
@@ -250,7 +250,7 @@ impl Appending {
         };
     }
 
-    /// The response, once all of it may be told.
+    /// The response, once all of it may be reported.
     async fn acknowledged(mut self, broker: &Broker, deadline: Instant) -> ProduceResponse {
         for Undisclosed { place, partition, after, .. } in std::mem::take(&mut self.undisclosed) {
             match timeout_at(deadline, after.committed()).await {

@@ -49,7 +49,7 @@ pub(super) async fn looked_into<T: Send + 'static>(
     match looked.await {
         Ok(looked) => looked,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The runtime ends, and whoever asked with it.
+        // The runtime ends, and the caller with it.
         Err(_) => std::future::pending().await,
     }
 }
@@ -63,7 +63,8 @@ pub(super) fn turn(unpacking: &Pool, memory: usize) -> usize {
 
 /// The first record from offset `from` on with a timestamp of at least `least`, in a batch whose header says
 /// that there is one. If its records don't say so, too, the answer is the batch's first record: nothing is
-/// skipped by whoever reads on from there. `None` if the one that the header speaks of may lie before `from`.
+/// skipped by a client that reads on from there. `None` if the one that the header speaks of may lie before
+/// `from`.
 pub(super) async fn first_since(
     unpacking: &Pool,
     batch: Bytes,

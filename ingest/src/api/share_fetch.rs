@@ -1,5 +1,5 @@
 //! ShareFetch (KIP-932): a member says what became of earlier records, and gets more. The records are its own for
-//! a while; nobody else gets them meanwhile.
+//! a while; no other member gets them meanwhile.
 
 mod acknowledge;
 mod acquire;
@@ -36,7 +36,7 @@ const RENEWS: i16 = 2;
 pub(super) struct Failed {
     pub(super) code: ErrorCode,
     pub(super) message: Option<Str>,
-    /// Who leads it, if that is the matter and somebody does.
+    /// Who leads it, if that is the matter and any node does.
     pub(super) leader: Option<Leader>,
 }
 

@@ -52,8 +52,8 @@ pub(super) struct Outcome {
     pub(super) lag: i64,
 }
 
-/// Asks the owners of partitions, each with its new start where there is one. Partitions that nobody leads, or
-/// whose owners can't be asked in time, have failed.
+/// Asks the owners of partitions, each with its new start where there is one. Partitions that no node leads,
+/// or whose owners can't be asked in time, have failed.
 pub(super) async fn ask_owners(
     context: &Context,
     group: &str,
@@ -88,8 +88,8 @@ pub(super) async fn ask_owners(
     outcomes
 }
 
-/// Partitions by the session that leads them, in parts that can be asked about at a time. Those that nobody leads
-/// are left out.
+/// Partitions by the session that leads them, in parts that can be asked about at a time. Those without a
+/// leader are left out.
 fn by_owner(
     cluster: &Cluster,
     partitions: &BTreeMap<PartitionId, i64>,

@@ -1,5 +1,5 @@
 //! How this node is, and the cluster as it knows it, for operators; and what they want of a node. The status is
-//! told before the node is ready, too.
+//! reported before the node is ready, too.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{Context, Errors, text};
 
 const MICRODOLLARS: f64 = 1e6;
 
-/// So many shards that are not served are told by name.
+/// So many shards that are not served are reported by name.
 const NAMED: usize = 1024;
 
 pub(super) fn status(context: &Context) -> PeerStatusResponse {

@@ -147,7 +147,7 @@ impl View {
         self.lead(broker, topic, index).is_err_and(|miss| miss.between)
     }
 
-    /// The leader of a partition, if there is one that the client can be told of.
+    /// The leader of a partition, if there is one that can be reported to the client.
     pub(super) fn leader(&self, id: PartitionId) -> Option<Leader> {
         Leader::of(&self.cluster, id, &self.listener)
     }
@@ -163,7 +163,7 @@ pub(super) fn has_partition(cluster: &Cluster, topic: TopicRef<'_>, index: i32) 
 pub(super) struct Miss {
     /// The error.
     pub(super) code: ErrorCode,
-    /// Who leads instead, if that is the matter and somebody does.
+    /// Who leads instead, if that is the matter and any node does.
     pub(super) leader: Option<Leader>,
     /// Whether this node is the leader by the metadata log: it does not serve the partition yet, or no more.
     pub(super) between: bool,
@@ -216,7 +216,7 @@ impl Node {
     }
 }
 
-/// The node that takes administrative requests: any does, so this one, if clients can be told of it.
+/// The node that takes administrative requests: any does, so this one, if it can be reported to clients.
 pub(super) fn controller(broker: &Broker, nodes: &[Node]) -> i32 {
     let own = broker.node_id().map(|id| id.0).filter(|id| nodes.iter().any(|node| node.id == *id));
     own.or(nodes.first().map(|node| node.id)).unwrap_or(-1)
@@ -232,7 +232,7 @@ pub(super) fn check_leader_epoch(known: i32, current: i32) -> Result<(), ErrorCo
 }
 
 /// A barrier in each log that a request meets (there is one, but for the moment in which a session follows
-/// another): whoever passed it led when the request came, and sees all that was decided before.
+/// another): a node that passed it led when the request came, and sees all that was decided before.
 #[derive(Default)]
 pub(super) struct Barrier {
     passed: Vec<(Arc<Log>, Result<(), NotLeader>)>,
@@ -240,7 +240,7 @@ pub(super) struct Barrier {
 
 impl Barrier {
     /// Returns once the barrier in the log of `led` is confirmed, which happens once. One that is not in time
-    /// has failed: whoever can't write does not know that it leads.
+    /// has failed: a node that can't write does not know that it leads.
     pub(super) async fn passed(&mut self, led: &Led) -> Result<(), NotLeader> {
         if mutant::is(Mutant::RejectWithoutBarrier) {
             return Ok(());

@@ -35,7 +35,7 @@ pub struct BrokerConfig {
     pub node_id: Option<NodeId>,
     /// The rack (`broker.rack`).
     pub rack: Option<String>,
-    /// Where the node is reached, one address for each listener. Clients are told the one that has the name of the
+    /// Where the node is reached, one address for each listener. Clients get the one that has the name of the
     /// listener that they came by; nodes reach each other by the first.
     pub addresses: Vec<Address>,
     /// Kafka's settings for groups that the node was started with.

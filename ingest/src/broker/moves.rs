@@ -1,5 +1,5 @@
 //! Following the metadata log: shards that this node was given are rebuilt and served, shards that it should
-//! give away are released, and shards that nobody holds are shared out.
+//! give away are released, and shards that no session holds are shared out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::log::{Holding, Log, NotLeader, Release};
 /// How often everything is looked at again, whatever happens.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How long shards may be nobody's before any node but the first takes them.
+/// How long shards may be without an owner before any node but the first takes them.
 const ORPHANED: Duration = Duration::from_secs(3);
 
 /// Something that takes time, when it is done.
@@ -210,7 +210,7 @@ impl Moves {
         let (broker, metadata) = (Arc::clone(&self.broker), Arc::clone(&self.metadata));
         self.jobs.push(Box::pin(async move {
             if let Err(error) = broker.take_orphans(&metadata).await {
-                tracing::warn!(%error, "shards that nobody holds could not be shared out");
+                tracing::warn!(%error, "shards that no session holds could not be shared out");
             }
             Done::Proposed
         }));
@@ -307,12 +307,12 @@ async fn release(
         committed.committed().await?;
     }
     let proposed = metadata.propose(|cluster| {
-        // A node that leaves says so in the same entry: nobody shall give it other shards.
+        // A node that leaves says so in the same entry: it shall not be given other shards.
         let mut ops = if leaving { vec![drain(session)] } else { Vec::new() };
         let cluster = applied(cluster, &ops);
         let placement: BTreeMap<_, _> = cluster.placement().into_iter().collect();
         let is_taker = |to: &SessionId| cluster.takers().iter().any(|s| s.id == *to);
-        // Whoever should have had them may have gone. It may be that they come back here.
+        // The session that should have had them may have gone. It may be that they come back here.
         // Only what was released as it is assigned now: a shard may have been granted anew meanwhile.
         let is_released =
             |shard: &ShardId| cluster.assigned(*shard).map(|g| g.epoch) == released.get(shard).copied();

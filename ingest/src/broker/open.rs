@@ -1,7 +1,7 @@
-//! Opening a session: end the sessions that nobody serves any more, and take a share of what they held.
+//! Opening a session: end the sessions that no process serves any more, and take a share of what they held.
 //!
 //! What is surely gone is ended at once: an earlier session of this process, one whose address leads to another
-//! process now, one where nobody listens. Whoever is only silent is left to the nodes that watch it.
+//! process now, one where no process listens. A node that is only silent is left to the nodes that watch it.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ use super::{Broker, ProducerIds, Serving};
 use crate::log::{Log, LogParts};
 use crate::peer::{self, Identity};
 
-/// How long whoever serves an open session has to answer when another node starts.
+/// How long the process that serves an open session has to answer when another node starts.
 const DIAL: Duration = Duration::from_millis(300);
 
 /// Why no session can be opened.
@@ -30,7 +30,7 @@ pub enum OpenError {
     /// The metadata log can't be read or written.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// Somebody's session can't be ended.
+    /// A session can't be ended.
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The shards' state can't be rebuilt.
@@ -59,7 +59,7 @@ enum Undecided {
 }
 
 impl Broker {
-    /// Ends what nobody serves, opens a session that takes its share, and rebuilds what it got.
+    /// Ends what no process serves, opens a session that takes its share, and rebuilds what it got.
     pub(super) async fn open_session(
         self: &Arc<Self>,
         metadata: &Arc<MetadataLog>,
@@ -80,7 +80,7 @@ impl Broker {
                 Ok(committed) => break committed,
                 Err(Undecided::Unsealed) => {}
                 Err(Undecided::Error(error @ OpenError::NodeIdTaken { .. })) => {
-                    // Its process may be gone without anybody having noticed yet.
+                    // Its process may be gone without any node having noticed yet.
                     if !self.replace_node(metadata).await? {
                         return Err(error);
                     }
@@ -149,7 +149,7 @@ impl Broker {
             return Err(Undecided::Error(OpenError::NodeIdTaken { node: taken.node.0, address }));
         }
         if cluster.open_sessions().any(|s| s.process == self.process && s.draining) {
-            // A drained node stays drained, whoever ended its session.
+            // A drained node stays drained, whichever process ended its session.
             let drain = Op::Drain { session, draining: true };
             after
                 .apply(after.next(), std::slice::from_ref(&drain))
@@ -160,7 +160,7 @@ impl Broker {
         Ok(ops)
     }
 
-    /// The open sessions that surely nobody serves.
+    /// The open sessions that surely no process serves.
     async fn gone(&self, cluster: &Cluster) -> Vec<SessionId> {
         let id = cluster.id().to_string();
         let check = async |session: &Session| {
@@ -181,8 +181,8 @@ impl Broker {
         join_all(cluster.open_sessions().map(check)).await.into_iter().flatten().collect()
     }
 
-    /// Ends the session of whoever has the node id that this node was given, if it does not live. False if it
-    /// does.
+    /// Ends the session of the process that has the node id that this node was given, if it does not live.
+    /// False if it does.
     async fn replace_node(self: &Arc<Self>, metadata: &Arc<MetadataLog>) -> Result<bool, OpenError> {
         let cluster = metadata.refresh().await?;
         let wanted = self.node.get().copied().or(self.parts.config.node_id);

@@ -17,7 +17,7 @@ use crate::log::{Ended, Log, Opening};
 /// How often the metadata log's end is read while nothing else does.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How long a node that starts waits for a store that does not answer or is full. After that, whoever runs it
+/// How long a node that starts waits for a store that does not answer or is full. After that, its operator
 /// learns of it by its end.
 const STORE_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -26,7 +26,7 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 
 impl Broker {
     /// Checks the store, opens a session and serves it until `shutdown` is cancelled; then gives its shards
-    /// away and closes it. A session that somebody else ends is followed by another.
+    /// away and closes it. A session that another process ends is followed by another.
     pub async fn run(self: &Arc<Self>, shutdown: CancellationToken) -> Result<(), StartError> {
         let result = tokio::select! {
             biased;
@@ -154,7 +154,7 @@ impl Broker {
         let end = SessionEnd { cut, checkpoint };
         let closed = metadata.propose(|cluster| {
             if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
-                return Err("somebody else recorded its end");
+                return Err("another process recorded its end");
             }
             let mut ops = vec![Op::Closed { session, end }];
             let mut after = cluster.clone();

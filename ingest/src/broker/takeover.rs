@@ -1,4 +1,4 @@
-//! Ending a session that nobody serves, and giving its shards to the survivors.
+//! Ending a session that no process serves, and giving its shards to the survivors.
 
 use coordinator::SessionId;
 use coordinator::cluster::{Cluster, Op, SessionState};
@@ -23,7 +23,7 @@ impl Broker {
             Ok(with_takeover(cluster, vec![sealed.op(session)]))
         });
         if let Ok(committed) = proposed.await? {
-            tracing::warn!(%session, cut = sealed.end.cut, "ended a session that nobody serves");
+            tracing::warn!(%session, cut = sealed.end.cut, "ended a session that no process serves");
             self.nudge(&committed.cluster).await;
         }
         Ok(())

@@ -28,7 +28,7 @@ const QUIET: Duration = Duration::from_secs(10);
 /// What was logged is remembered for no more than so many different errors.
 const REMEMBERED: usize = 1000;
 
-/// The shards, and what was told of them.
+/// The shards, and what was logged of them.
 #[derive(Debug, Default)]
 pub(crate) struct Unserved(Mutex<State>);
 

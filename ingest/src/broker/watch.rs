@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Silence for this long makes a suspect.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// How long a suspect has to say in the metadata log that it lives, when nobody else could be asked.
+/// How long a suspect has to say in the metadata log that it lives, when no other node could be asked.
 const ALIVE: Duration = Duration::from_secs(3);
 
 /// How many nodes are asked whether they reach a suspect, and how many of them must not.
@@ -47,7 +47,7 @@ const LONGEST_CALM: Duration = Duration::from_secs(60);
 /// Why a node is suspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alarm {
-    /// Nobody listens, or another process does.
+    /// No process listens, or another one does.
     Refused,
     /// There is no answer.
     Silent,
@@ -91,7 +91,7 @@ impl Broker {
             let cluster = metadata.current();
             let watched = successors(&cluster, log.session()).contains(&session);
             let Some(suspect) = cluster.session(session).filter(|_| watched) else { return };
-            // Whoever has lost the store can't end anybody's session, and may be the one at fault.
+            // A node that has lost the store can't end any session, and may be the one at fault.
             let lost = self.store_age().is_none_or(|age| age >= ALIVE);
             if lost {
                 (refusals, heard) = (0, Instant::now());
@@ -147,7 +147,7 @@ impl Broker {
     async fn end(&self, metadata: &MetadataLog, session: SessionId, alarm: Alarm) -> Result<bool, OpenError> {
         let mut down = self.confirm(metadata, session).await;
         if down && alarm == Alarm::NoStore && !self.writes() {
-            // Perhaps nobody can write, and this node has not had anything to notice it by.
+            // Perhaps no node can write, and this one has not had anything to notice it by.
             down = self.is_silent(metadata, session).await;
         }
         if !down {
@@ -171,8 +171,8 @@ impl Broker {
         }
     }
 
-    /// Whether a suspect is down as others see it, too; if there is nobody to ask, whether it fails to say in
-    /// the metadata log that it lives.
+    /// Whether a suspect is down as others see it, too; if there is no node to ask, whether it fails to say
+    /// in the metadata log that it lives.
     pub(super) async fn confirm(&self, metadata: &MetadataLog, suspect: SessionId) -> bool {
         let cluster = metadata.current();
         let others = nodes(&cluster).into_iter().filter(|s| s.process != self.process && s.id != suspect);
@@ -200,7 +200,7 @@ impl Broker {
         (answer.error_code == 0).then_some(answer.reached)
     }
 
-    /// Asks the suspect through the store. Whoever can't do that can't tell.
+    /// Asks the suspect through the store. A node that can't do that can't know.
     async fn is_silent(&self, metadata: &MetadataLog, session: SessionId) -> bool {
         let is_open =
             |cluster: &Cluster| cluster.session(session).is_some_and(|s| s.state == SessionState::Open);

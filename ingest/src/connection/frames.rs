@@ -59,7 +59,7 @@ pub(crate) struct Limits {
 
 /// What requests come from.
 pub trait Inbound: AsyncRead + Unpin {
-    /// Whether the peer has closed its side, where that can be told before all that it sent is read.
+    /// Whether the peer has closed its side, where that can be known before all that it sent is read.
     fn has_left(&self) -> Option<bool> {
         None
     }

@@ -198,7 +198,7 @@ impl Pace {
         self.progress = Instant::now();
     }
 
-    /// Whether the peer is to be given up. `light` is what holds no memory that anybody waits for.
+    /// Whether the peer is to be given up. `light` is what holds no memory that other answers wait for.
     fn is_lost(&self, writing: &Writing, light: bool) -> bool {
         let slow = self.since.elapsed() >= PRESSED && writing.answers.waiting() > 0;
         (slow && !light) || self.progress.elapsed() >= writing.idle

@@ -192,7 +192,7 @@ async fn a_peer_that_takes_little_is_given_up_when_others_wait() {
         }
     });
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(answers.available(), 0, "nobody waits yet");
+    assert_eq!(answers.available(), 0, "nothing waits yet");
     let began = Instant::now();
     assert!(answers.take(1000).await.is_some());
     assert!(began.elapsed() <= PRESSED, "{:?}", began.elapsed());

@@ -48,7 +48,7 @@ pub enum Answer {
     NotLeader,
 }
 
-/// An answer, and what it waits for (I10): neither success nor error may be told before.
+/// An answer, and what it waits for (I10): neither success nor error may be reported before.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// What to say.

@@ -90,7 +90,7 @@ pub(super) struct Capture {
     pub(super) previous: u128,
     /// The shards that the session held then, released ones included until they have moved.
     shards: BTreeMap<ShardId, Epoch>,
-    /// The shards of which everything is told: they were installed since the capture before.
+    /// The shards that are captured whole: they were installed since the capture before.
     begun: BTreeSet<ShardId>,
     /// The partitions that have gone.
     gone: Vec<(ShardId, PartitionId)>,

@@ -32,15 +32,15 @@ pub enum EndReason {
     /// The metadata log can't be read or written.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// Somebody recorded its end in the metadata log.
-    #[error("somebody recorded the session's end")]
+    /// Another process recorded its end in the metadata log.
+    #[error("another process recorded the session's end")]
     Recorded,
 }
 
 /// How a session's log came to its end.
 #[derive(Debug)]
 pub enum Ended {
-    /// Somebody else ended it: nothing pending was acknowledged.
+    /// Another process ended it: nothing pending was acknowledged.
     Fenced(EndReason),
     /// It was closed: this many slots precede its CLOSE.
     Closed {
@@ -197,8 +197,8 @@ impl Log {
         (put, result)
     }
 
-    /// A slot, and every one before it, is confirmed. False, and nothing is told, if the session has ended meanwhile:
-    /// whoever ended it has its slots.
+    /// A slot, and every one before it, is confirmed. False, and nothing is acknowledged, if the session has
+    /// ended meanwhile: the process that ended it has its slots.
     fn commit(self: &Arc<Self>, put: InFlight) -> bool {
         if self.open.lock().ended && !mutant::is(Mutant::CheckpointAfterEnd) {
             return false;

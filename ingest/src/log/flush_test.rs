@@ -22,8 +22,9 @@ fn decided(log: &Log) -> partition::Partition {
     decided.state.clone()
 }
 
-/// The answer to a PUT may be taken after the node has learned that somebody ended its session. Nothing is told then,
-/// and no checkpoint is written of what has been forgotten: the next owners find every record.
+/// The answer to a PUT may be taken after the node has learned that another process ended its session.
+/// Nothing is acknowledged then, and no checkpoint is written of what has been forgotten: the next owners
+/// find every record.
 #[tokio::test]
 async fn nothing_is_committed_of_a_session_that_has_ended() {
     let (store, metadata) = world().await;
@@ -138,7 +139,7 @@ async fn a_checkpoint_on_its_way_does_not_block_rotation() {
     let config = LogConfig { rotate_after: Duration::from_millis(10), ..config() };
     let (_, log) = begin_with(&store, &metadata, 1, config).await;
     let first = log.session();
-    // Somebody has claimed it, and never comes to an end.
+    // A checkpoint is under way, and never comes to an end.
     assert!(log.checkpointing.claim(0, 0));
     let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
     append(&log).after.expect("a slot").committed().await.expect("committed");

@@ -137,7 +137,7 @@ impl State {
         self.shards.get(&shard).map(Held::durable).unwrap_or_default()
     }
 
-    /// Forgets a shard, or all of them. Whoever waits learns that the groups are elsewhere.
+    /// Forgets a shard, or all of them. Requests that wait learn that the groups are elsewhere.
     pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
         self.shares.drop_shards(&gone);
         let mut effects = Vec::new();
@@ -162,7 +162,7 @@ impl State {
         }
     }
 
-    /// Nobody who waits for these is answered but by the loss of the shard.
+    /// No request that waits for these is answered but by the loss of the shard.
     fn abandon(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Reply { token, .. } = effect {
@@ -215,7 +215,7 @@ impl Log {
         matches!(self.groups.lock().shards.get(&shard), Some(Held::Serving(_)))
     }
 
-    /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be told.
+    /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be sent.
     /// `permit` is held until what the group writes at once is committed, and no longer than that if it writes
     /// nothing.
     pub async fn group(
@@ -251,7 +251,8 @@ impl Log {
         Ok(reply)
     }
 
-    /// A group as it is decided now, which is told once a slot confirms it; none if there is no such group.
+    /// A group as it is decided now, which is reported once a slot confirms it; none if there is no such
+    /// group.
     pub async fn group_state(&self, id: &GroupId) -> Result<Option<Arc<Group>>, NotLeader> {
         let (group, confirmed) = {
             let state = self.groups.lock();
@@ -264,7 +265,7 @@ impl Log {
         Ok(group)
     }
 
-    /// A group as it is decided now, which is not to be told.
+    /// A group as it is decided now, which is not to be reported.
     pub fn peek_group(&self, id: &str) -> Option<Arc<Group>> {
         match self.groups.lock().shards.get(&self.shards.of_group(id)) {
             Some(Held::Serving(serving)) => serving.group(id).cloned(),
@@ -372,7 +373,7 @@ impl Log {
                         false => pending(),
                     };
                     if let Some(waiting) = state.waiting.remove(&token) {
-                        // Whoever asked may have hung up.
+                        // The caller may have hung up.
                         drop(waiting.send(Decided { reply, after }));
                     }
                 }

@@ -169,5 +169,5 @@ async fn a_topic_that_is_newer_than_the_state_that_is_followed_stays() {
     assert!(log.partition(id).is_none(), "its topic was deleted");
     // A request that looked the topic up before comes late.
     assert!(log.lead(id).is_err(), "it does not begin anew");
-    assert!(log.partition(PARTITION).is_none() && log.lead(PARTITION).is_ok(), "nobody asked for it so far");
+    assert!(log.partition(PARTITION).is_none() && log.lead(PARTITION).is_ok(), "not asked for so far");
 }

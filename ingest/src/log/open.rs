@@ -87,7 +87,7 @@ pub(super) struct Open {
     pub(super) trims: Vec<(Arc<Partition>, partition::Trimmed)>,
     pub(super) permits: Vec<Permit>,
     pub(super) stub: Stub,
-    /// Somebody waits for this slot, even if it stays empty.
+    /// Something waits for this slot, even if it stays empty.
     pub(super) awaited: bool,
     /// The slot should go without waiting for more: shards are about to move.
     pub(super) urgent: bool,

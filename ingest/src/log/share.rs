@@ -1,8 +1,8 @@
 //! The share partitions of the partitions that the session holds.
 //!
 //! They lie behind the lock of the groups, which is taken before that of the open slot: a step and the place of
-//! what it writes are one. What is told of a share partition waits until all that it wrote is committed (I10);
-//! a rejection, until a slot is that was begun after it.
+//! what it writes are one. What is reported of a share partition waits until all that it wrote is committed
+//! (I10); a rejection, until a slot is that was begun after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,13 +63,13 @@ impl State {
         self.shards.insert(shard, Held { shard: Shard::new(shares), frozen: false });
     }
 
-    /// Forgets shards. Whoever waits for records of theirs looks again.
+    /// Forgets shards. Requests that wait for records of theirs look again.
     pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
         self.shards.retain(|shard, _| !gone(*shard));
         self.wake_all();
     }
 
-    /// Decides nothing more in a shard. What is in hand is in nobody's hands with its next owner.
+    /// Decides nothing more in a shard. What is in hand is in no member's hands with its next owner.
     pub(super) fn freeze(&mut self, shard: ShardId) {
         if let Some(held) = self.shards.get_mut(&shard) {
             held.frozen = true;
@@ -109,7 +109,7 @@ impl State {
     }
 }
 
-/// What was decided, and the slot after whose commit it may be told; none if it may be at once.
+/// What was decided, and the slot after whose commit it may be reported; none if it may be at once.
 #[derive(Debug)]
 pub struct Decided {
     reply: Reply,
@@ -117,7 +117,7 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// Waits until it may be told.
+    /// Waits until it may be reported.
     pub async fn told(self) -> Result<Reply, NotLeader> {
         if let Some(after) = self.after {
             after.committed().await?;
@@ -164,7 +164,8 @@ impl Log {
         Ok(serving.next_fetch(&settings, id, log_start))
     }
 
-    /// A share partition as it is decided now, which may be told once the ticket is done; none if there is none.
+    /// A share partition as it is decided now, which may be reported once the ticket is done; none if there
+    /// is none.
     pub fn share_state(
         &self,
         id: &SharePartitionId,

@@ -1,5 +1,5 @@
-//! Moving log starts: DeleteRecords and retention. As everything else, a trim is decided at once and told when its
-//! slot is committed; readers see it then.
+//! Moving log starts: DeleteRecords and retention. As everything else, a trim is decided at once and
+//! acknowledged when its slot is committed; readers see it then.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub enum TrimTo {
 pub struct TrimOutcome {
     /// The first offset of the log from then on, or why it stays.
     pub log_start: Result<i64, TrimReject>,
-    /// When that may be told.
+    /// When that may be reported.
     pub after: Ticket,
 }
 

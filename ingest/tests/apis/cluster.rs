@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// How a node reaches the others: refused where nobody is, silence where the network is cut.
+    /// How a node reaches the others: refused where no node is, silence where the network is cut.
     fn connect(&self, from: i32) -> Connect {
         let network = Arc::clone(&self.network);
         Arc::new(move |address: Address| {
@@ -147,7 +147,7 @@ impl World {
         (world, writer)
     }
 
-    /// Kills a node: its tasks end, and nobody listens at its address.
+    /// Kills a node: its tasks end, and no process listens at its address.
     pub(crate) async fn kill(&mut self, node: i32) {
         let gone = self.nodes.remove(&node).expect("it runs");
         self.network.lock().nodes.remove(&host(node));
@@ -164,7 +164,7 @@ impl World {
         newest.max_by_key(|cluster| cluster.next()).expect("somebody runs")
     }
 
-    /// Waits until every shard is held and served by whoever should hold it.
+    /// Waits until every shard is held and served by the session that should hold it.
     pub(crate) async fn settle(&self) {
         let settled = async {
             loop {
@@ -205,7 +205,7 @@ impl World {
     }
 }
 
-/// An idempotent producer, and what it was told.
+/// An idempotent producer, and what was acknowledged to it.
 pub(crate) struct Writer {
     topic: coordinator::TopicId,
     sequences: Vec<i32>,
@@ -294,7 +294,7 @@ async fn the_shards_of_a_killed_node_move_within_seconds() {
     world.settle().await;
     assert_eq!(world.leaders(writer.topic).len(), 2);
     writer.verify(&world).await;
-    // Somebody else at the same address joins.
+    // Another process at the same address joins.
     world.start(2).await;
     world.settle().await;
     world.until_writable(&mut writer).await;
@@ -362,7 +362,7 @@ async fn sessions_follow_each_other_and_clients_do_not_notice() {
         assert_eq!(grant.leader_epoch, 0, "the same process leads");
     }
     writer.verify(&world).await;
-    // What the rotated sessions wrote is found by whoever comes next.
+    // What the rotated sessions wrote is found by the next owner.
     world.kill(1).await;
     world.start(2).await;
     world.settle().await;

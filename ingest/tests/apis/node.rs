@@ -159,7 +159,7 @@ impl Node {
         client
     }
 
-    /// Ends the session as if somebody had sealed it.
+    /// Ends the session as if another process had sealed it.
     pub(crate) fn lose_session(&self) {
         self.broker.log().expect("the node serves").fail();
     }

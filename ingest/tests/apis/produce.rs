@@ -342,7 +342,7 @@ async fn sequences_and_epochs() {
     assert_eq!(client.produce("t", idempotent(5, 2, 0, 1)).await.base_offset, 2);
 }
 
-/// I10: what follows from a batch in flight is not told before that batch is durable.
+/// I10: what follows from a batch in flight is not reported before that batch is durable.
 #[tokio::test(start_paused = true)]
 async fn duplicates_and_sequence_errors_wait_for_the_store() {
     let node = Node::start().await;

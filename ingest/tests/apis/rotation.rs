@@ -18,8 +18,8 @@ async fn end_offset(client: &mut Client) -> i64 {
     client.ask(8, &request).await.topics[0].partitions[0].offset
 }
 
-/// Whoever looks now and then costs a slot each time: neither a session nor what its next owner reads grows for ever.
-/// But a node that nobody asks anything is not to begin one session after the other.
+/// A client that looks now and then costs a slot each time: neither a session nor what its next owner reads
+/// grows for ever. But a node that gets no requests is not to begin one session after the other.
 #[tokio::test(start_paused = true)]
 async fn a_session_is_full_of_empty_slots_in_the_end_and_never_of_none() {
     let mut config = config();

@@ -88,7 +88,7 @@ pub struct PeerStatusResponse {
     pub store_trouble: Option<Str>,
     /// Shards that it holds.
     pub shards: i32,
-    /// Partitions that it holds, as far as anybody asked for them.
+    /// Partitions that it holds, as far as they were asked for.
     pub partitions: i32,
     /// Slots of the session.
     pub slots: i64,
@@ -156,7 +156,7 @@ pub struct PeerSession {
     pub shards: i32,
     /// Whether it shall give its shards away.
     pub draining: bool,
-    /// Whether somebody asked if its node lives, and had no answer yet.
+    /// Whether another node asked if its node lives, and had no answer yet.
     pub suspected: bool,
 }
 
@@ -167,8 +167,8 @@ pub struct PeerControlRequest {
     /// The node that it is about; −1 where it is about the one that is asked.
     #[field(default = "-1")]
     pub node_id: i32,
-    /// 0: the node shall give its shards away and get none; 1: it may have some again; 2: whoever gets this shall
-    /// even out load now, if it has more to do than others.
+    /// 0: the node shall give its shards away and get none; 1: it may have some again; 2: the node that gets
+    /// this shall even out load now, if it has more to do than others.
     pub action: i8,
 }
 
@@ -178,7 +178,7 @@ pub const DRAIN: i8 = 0;
 /// The node may have shards again.
 pub const UNDRAIN: i8 = 1;
 
-/// Whoever gets this shall even out load now.
+/// The node that gets this shall even out load now.
 pub const REBALANCE: i8 = 2;
 
 /// Whether that is recorded, or begun.

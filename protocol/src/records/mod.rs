@@ -1,7 +1,7 @@
 //! Record batches, format version 2: the only one that is produced or fetched.
 //!
 //! A batch is read in place: [`BatchHeader`] is its first 61 bytes, everything after that stays a slice until
-//! somebody asks for [`Batch::records`]. Limits given by the caller bound what decompression may produce.
+//! a caller asks for [`Batch::records`]. Limits given by the caller bound what decompression may produce.
 
 mod batch;
 mod builder;

@@ -19,7 +19,7 @@ const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 /// The first bytes of a Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The largest Zstandard window that is read as a stream: no encoder makes a larger one unless it is told to.
+/// The largest Zstandard window that is read as a stream: no encoder makes a larger one unless it is set to.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// Something that is to be done with a stream, whatever its type.

@@ -3,9 +3,10 @@
 //!
 //! Linearizability of a register (Herlihy and Wing, "Linearizability: a correctness condition for concurrent
 //! objects", 1990), by the rule that suffices where every written value is unique: none is read that was overwritten
-//! before, or that nobody wrote. Commits without an answer may be carried out at any time, and what was read was
-//! carried out by then. Where offsets expire, there may be none as soon as the last one could have; before that,
-//! none is lost. A consumer whose offset goes back reads records twice (KIP-447 names it of zombies).
+//! before, or that no client wrote. Commits without an answer may be carried out at any time, and what was
+//! read was carried out by then. Where offsets expire, there may be none as soon as the last one could have;
+//! before that, none is lost. A consumer whose offset goes back reads records twice (KIP-447 names it of
+//! zombies).
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Log starts: where a log begins never goes back, neither for one who is told of it again and again nor in the
-//! end, and never beyond what somebody asked to delete.
+//! Log starts: where a log begins never goes back, neither for an observer to whom it is reported again and
+//! again nor in the end, and never beyond what a client asked to delete.
 //!
 //! Kafka's log start offset only grows (KIP-107). One that goes back shows records again that an application counts
 //! on being gone; one that goes too far is a lost write, of which [`super::lost_write`] does not tell: it asks for

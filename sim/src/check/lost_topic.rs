@@ -1,5 +1,5 @@
-//! Lost topic: a topic is not there in the end, though nobody asked for its deletion; or another was created under its
-//! name before anybody did.
+//! Lost topic: a topic is not there in the end, though no client asked for its deletion; or another was
+//! created under its name before any client did.
 //!
 //! CreateTopics succeeds for one of several that ask at once, and the name is taken until the topic is deleted
 //! (TOPIC_ALREADY_EXISTS): linearizability of a set of names.
@@ -16,7 +16,7 @@ pub(super) fn check(events: &[Event]) -> Vec<Violation> {
     let topics = topics(events);
     for (topic, of) in &topics {
         if of.gone && of.deletion.is_none() {
-            add(format!("{topic} is gone, and nobody deleted it"));
+            add(format!("{topic} is gone, and no client deleted it"));
         }
     }
     let mut created: BTreeMap<&Arc<str>, Vec<_>> = BTreeMap::new();
@@ -29,7 +29,7 @@ pub(super) fn check(events: &[Event]) -> Vec<Violation> {
         made.sort();
         for pair in made.windows(2) {
             let ((_, one, deletion), (at, other, _)) = (pair[0], pair[1]);
-            // Who was told first need not have been first.
+            // Who was answered first need not have been first.
             let other_may_go = pair[1].2.is_some_and(|deletion| deletion < at);
             if deletion.is_none_or(|deletion| deletion > at) && !other_may_go {
                 add(format!("{other} was created while there was {one}"));

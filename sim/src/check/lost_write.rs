@@ -1,8 +1,8 @@
 //! Lost write: a record that was acknowledged, or seen by a reader, is not in the final log at any offset, though
 //! it was not deleted: neither with its topic, nor was it behind where the log begins.
 //!
-//! Jepsen's "lost-write": committed messages which, although later offsets were polled, nobody ever polls.
-//! Readers see only what is durable, so that what one of them saw counts like an acknowledgement.
+//! Jepsen's "lost-write": committed messages which, although later offsets were polled, no consumer ever
+//! polls. Readers see only what is durable, so that what one of them saw counts like an acknowledgement.
 
 use std::collections::BTreeSet;
 

@@ -121,7 +121,7 @@ impl Actor {
         }
     }
 
-    /// Looks for a topic that somebody creates, and produces into it as soon as it is there.
+    /// Looks for a topic that another client creates, and produces into it as soon as it is there.
     async fn hurry(&mut self, name: &Arc<str>) {
         for _ in 0..12 {
             let names = [Arc::clone(name)];

@@ -55,7 +55,8 @@ pub struct GroupPlan {
     pub rebalance: Duration,
     /// Whether members come and go of their own accord.
     pub restless: bool,
-    /// How long offsets are kept, if they may expire in the run. Then hardly anybody commits in its middle.
+    /// How long offsets are kept, if they may expire in the run. Then hardly any member commits in its
+    /// middle.
     pub retention: Option<Duration>,
 }
 
@@ -63,7 +64,7 @@ pub struct GroupPlan {
 #[derive(Clone)]
 struct Group {
     plan: Arc<GroupPlan>,
-    /// Partitions that somebody has tried to commit for, and the offset that comes next.
+    /// Partitions that a member has tried to commit for, and the offset that comes next.
     next: Arc<Mutex<BTreeMap<Place, i64>>>,
 }
 

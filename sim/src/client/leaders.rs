@@ -50,7 +50,7 @@ impl Leaders {
         self.ids.iter().find(|(_, of)| **of == topic).map(|(id, _)| *id)
     }
 
-    /// A connection to a node, an open one or a new one. Whoever takes it gives it back with
+    /// A connection to a node, an open one or a new one. The caller gives it back with
     /// [`Leaders::keep`] unless it is broken.
     pub async fn connection(&mut self, client: &Client, node: usize) -> io::Result<Connection> {
         match self.connections.remove(&node) {

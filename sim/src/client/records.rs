@@ -22,7 +22,7 @@ pub(super) struct Recipe {
     pub(super) count: i32,
     /// The bytes that each has besides those that mean something.
     pub(super) padding: usize,
-    /// When they were made (ms since 1970); if not told, it is of no meaning.
+    /// When they were made (ms since 1970); if not given, it is of no meaning.
     pub(super) made_at: Option<i64>,
 }
 

@@ -140,7 +140,7 @@ impl FaultStore {
         }
     }
 
-    /// Applies a write long after its caller was told that it failed.
+    /// Applies a write long after its failure was reported to its caller.
     fn land<T: Send + 'static>(
         &self,
         lands: Duration,

@@ -32,7 +32,7 @@ impl Link {
     }
 
     /// Carries a body; `told` is called with the bytes of each piece that has arrived. If this is dropped, the rest
-    /// takes nobody's turn.
+    /// takes no other body's turn.
     pub async fn carry(&self, bytes: u64, told: impl Fn(u64)) {
         let mut left = bytes;
         while let Some(rate) = self.rate().filter(|_| left > 0) {

@@ -47,7 +47,7 @@ pub enum Fault {
         /// When the caller gets the error.
         fails: Duration,
     },
-    /// It is not applied, and the caller is told so, more or less.
+    /// It is not applied, and that is reported to the caller, more or less.
     Refuse(Status),
     /// It takes so much longer.
     Slow(Duration),
@@ -60,7 +60,7 @@ pub enum Fault {
     /// The store answers, and one bit of the body is another one than was stored. Which one is a share of 2^32.
     /// Without effect on other operations than reads of objects.
     Flip(u32),
-    /// Half of its body arrives, and no answer comes. Its key is locked for so long, and whoever else wants to
+    /// Half of its body arrives, and no answer comes. Its key is locked for so long, and any other request to
     /// read or write it waits, as on MinIO.
     Lock(Duration),
 }

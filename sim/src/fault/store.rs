@@ -33,7 +33,7 @@ impl ObjectStore for FaultStore {
         let key = at.clone();
         let mut course = self.draw(Operation::Put, at);
         course.body = payload.content_length() as u64;
-        // Whoever sends it is told of each piece.
+        // Each piece is reported to its sender.
         let progress = Progress::of(&opts).cloned();
         let told = move |bytes| {
             if let Some(progress) = &progress {

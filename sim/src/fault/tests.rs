@@ -382,7 +382,7 @@ async fn a_write_that_lands_after_forty_seconds_changes_nothing() {
     sleep(SECOND * 60).await;
     assert_eq!(holds(&truth, "own").await, Some(signed(1).into()));
 
-    // Somebody else takes the key while the write is on its way; the writer learns it at the next attempt.
+    // Another writer takes the key while the write is on its way; the writer learns it at the next attempt.
     faulty.script(Operation::Put, |_| true, late);
     let (mine, theirs) = tokio::join!(create(&store, "taken", 1, policy), async {
         sleep(SECOND).await;

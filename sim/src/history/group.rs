@@ -70,7 +70,7 @@ pub enum GroupReply {
     Beat {
         /// Its epoch.
         epoch: i32,
-        /// What it may own, if that is told.
+        /// What it may own, if that is reported.
         assignment: Option<Vec<Place>>,
     },
     /// An error of Kafka's.
@@ -84,7 +84,7 @@ pub struct GroupAsked {
     pub ask: u64,
     /// The group.
     pub group: Arc<str>,
-    /// The member's id; empty for whoever has none.
+    /// The member's id; empty if it has none.
     pub member: Arc<str>,
     /// When (ms since the run began).
     pub at_ms: u64,

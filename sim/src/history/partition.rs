@@ -54,7 +54,7 @@ pub struct Leader {
     pub epoch: i32,
     /// The node.
     pub leader: i32,
-    /// Who was told.
+    /// To whom it was reported.
     pub observer: i64,
     /// Who said so.
     pub process: u64,
@@ -65,7 +65,7 @@ pub struct Leader {
 pub struct EpochEnd {
     /// The epoch that was asked for.
     pub asked: i32,
-    /// The epoch that was told of.
+    /// The epoch that was reported.
     pub epoch: i32,
     /// Where that ends.
     pub offset: i64,
@@ -74,7 +74,7 @@ pub struct EpochEnd {
 /// Where a log was said to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Who was told.
+    /// To whom it was reported.
     pub observer: i64,
     /// The first offset that may be read.
     pub offset: i64,
@@ -100,7 +100,7 @@ pub struct Partition {
     pub log_start: i64,
     /// Where it was said to begin.
     pub starts: Vec<Start>,
-    /// Where somebody asked for it to begin.
+    /// Where a client asked for it to begin.
     pub trims: Vec<i64>,
     /// Who was said to lead.
     pub leaders: Vec<Leader>,

@@ -24,7 +24,7 @@ pub struct Owner(pub u64);
 pub enum Said {
     /// It was processed.
     Accept,
-    /// Somebody else may have it.
+    /// Another member may have it.
     Release,
     /// It cannot be processed.
     Reject,
@@ -61,7 +61,7 @@ pub struct Given {
     pub first: i64,
     /// The last one's.
     pub last: i64,
-    /// How often they were delivered, as the member was told.
+    /// How often they were delivered, as was reported to the member.
     pub deliveries: i16,
 }
 

@@ -12,7 +12,8 @@ pub struct Incarnation {
     pub name: Arc<str>,
     /// Where CreateTopics said so in the history, to who asked for it.
     pub created: Option<usize>,
-    /// Where somebody asked for its deletion first, in the history. A deletion by name may strike any topic that has it.
+    /// Where a client asked for its deletion first, in the history. A deletion by name may strike any topic
+    /// that has it.
     pub deletion: Option<usize>,
     /// Whether it was not there in the end.
     pub gone: bool,

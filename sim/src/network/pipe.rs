@@ -32,7 +32,7 @@ struct State {
     /// When the writer closed its side arrives.
     end: Option<Instant>,
     is_reset: bool,
-    /// Nobody reads any more.
+    /// It is not read any more.
     abandoned: bool,
     reader: Option<Waker>,
     /// Who waits for the reader.
@@ -62,8 +62,8 @@ impl Pipe {
         self.ends.iter().flatten().any(|end| end.is(process))
     }
 
-    /// Sends bytes that arrive at `at`, or after what was sent before; false if nobody will read them. Waits while much
-    /// is unread.
+    /// Sends bytes that arrive at `at`, or after what was sent before; false if they will not be read. Waits
+    /// while much is unread.
     pub(super) fn push(&self, at: Instant, bytes: Bytes, writer: &Waker) -> Poll<bool> {
         let mut state = self.state.lock();
         if state.is_reset || state.abandoned {
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!((push(), push()), (Poll::Ready(true), Poll::Pending));
         assert!(matches!(pipe.take(1, waker), Found::Bytes(bytes) if bytes.len() == 1));
         assert_eq!((push(), push()), (Poll::Ready(true), Poll::Pending));
-        // Nobody will read it: then nobody waits.
+        // It will not be read: then no writer waits.
         pipe.abandon();
         assert_eq!(push(), Poll::Ready(false));
     }

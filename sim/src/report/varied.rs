@@ -12,7 +12,7 @@ pub struct Varied {
     pub created: u64,
     /// Those of them whose names had been used before.
     pub recreated: u64,
-    /// Topics created because somebody looked for them.
+    /// Topics created because a client looked for them.
     pub auto_created: u64,
     /// Topics deleted.
     pub deleted: u64,

@@ -229,7 +229,8 @@ pub struct Frozen {
     pub records: Vec<Record>,
 }
 
-/// The object that seals slot `n` of `session`. Whoever seals it, the bytes differ only in the nonce.
+/// The object that seals slot `n` of `session`. Whichever process seals it, the bytes differ only in the
+/// nonce.
 pub fn seal(session: SessionId, n: u64, by: ProcessId) -> Bytes {
     let (previous, body_len, index_len, body_crc, index_crc) = (0, 0, 0, 0, 0);
     let nonce = *by.as_bytes();

@@ -206,7 +206,7 @@ fn golden_bytes() {
 fn each_damaged_byte_is_noticed() {
     let good = object(&sample());
     assert_damage_is_noticed(&good, |object| {
-        // Whoever reads the tail alone relies on no more than that; the body's own reader checks the rest.
+        // A reader of the tail alone relies on no more than that; the body's own reader checks the rest.
         whole(object)?;
         decode_body(SESSION, 7, &Bytes::copy_from_slice(object))
     });

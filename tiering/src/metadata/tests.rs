@@ -19,7 +19,7 @@ enum Gate {
     Open,
     /// Writes are refused.
     Denies,
-    /// Writes land, and nobody says so.
+    /// Writes land, and no answer says so.
     LandsSilently,
     /// Reads are carried out, and answered when the gate changes.
     AnswersLate,
@@ -123,7 +123,7 @@ async fn an_entry_that_is_denied_keeps_nobody_from_reading() {
     gated.gate.send_replace(Gate::Open);
     let committed = proposed.await.expect("it ends").expect("the store takes it").expect("it is proposed");
     assert_eq!((committed.k, committed.outcomes), (Epoch(4), vec![Outcome::Applied]));
-    // Each entry of somebody else's had it decided anew.
+    // Each entry of another process had it decided anew.
     assert_eq!(asked.load(Relaxed), 4);
     assert_eq!(second.refresh().await.expect("the store answers").next(), Epoch(5));
 }
@@ -168,7 +168,7 @@ async fn a_refresh_tells_all_that_was_there_when_it_was_called() {
     assert_eq!(old.await.expect("it ends").expect("it was answered"), Epoch(1));
     assert!(failing.await.expect("it ends").is_err());
     assert_eq!(waiting.await.expect("it ends").expect("the store answers"), Epoch(2));
-    // Whoever asked before a read began is served by it.
+    // A caller that asked before a read began is served by it.
     let before = first.store.metrics().get(crate::store::RequestKind::Get).requests;
     gated.gate.send_replace(Gate::AnswersLate);
     let asked: Vec<_> = (0..10).map(|_| refresh(&first)).collect();

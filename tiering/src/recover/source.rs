@@ -146,7 +146,7 @@ async fn read_session(
 }
 
 /// Reads the newest checkpoint, which may be newer than the one that the end names: it may have been written after
-/// whoever ended the session looked (docs/decisions/0003). And the slots after it.
+/// the process that ended the session looked (docs/decisions/0003). And the slots after it.
 async fn read_ended(
     store: &Store,
     cluster: &Cluster,

@@ -1,10 +1,11 @@
 //! What lies at the key of a slot that can't be read.
 //!
-//! Whoever ends a session must find its first free slot, and it is enough for that to know that a slot is taken, and
-//! whether it is the one that ended the session. A slot has its header twice, so that one damaged spot leaves one of
-//! them; a seal has one, and is told by its length and by what it has in common with every seal of that slot. What
-//! can't be told from anything else counts as data: to take data for an end would lose what was acknowledged, and to
-//! take an end for data leaves shards unserved until the object is restored.
+//! A process that ends a session must find its first free slot, and it is enough for that to know that a slot
+//! is taken, and whether it is the one that ended the session. A slot has its header twice, so that one
+//! damaged spot leaves one of them; a seal has one, and is recognised by its length and by what it has in
+//! common with every seal of that slot. What can't be recognised counts as data: to take data for an end
+//! would lose what was acknowledged, and to take an end for data leaves shards unserved until the object is
+//! restored.
 
 use coordinator::{ProcessId, SessionId};
 
@@ -24,7 +25,7 @@ pub(super) enum Presence {
     Data(Option<Header>),
     /// The session's CLOSE.
     Close,
-    /// Somebody's seal.
+    /// A seal, whichever process put it.
     Seal,
 }
 
@@ -110,7 +111,7 @@ mod tests {
         builder.freeze(SESSION, 5, 77, [9; 16]).object.concat()
     }
 
-    /// Whichever bit is damaged, an end is told from data.
+    /// Whichever bit is damaged, an end is distinguished from data.
     #[test]
     fn an_end_of_a_session_is_known_whichever_bit_is_damaged() {
         let seal = slot::seal(SESSION, 5, ProcessId([8; 16])).to_vec();

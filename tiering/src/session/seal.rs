@@ -1,4 +1,4 @@
-//! Ending somebody's session for good: a small object in its first free slot.
+//! Ending a session for good: a small object in its first free slot.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Sealed {
 ///
 /// Whatever follows builds on what was found, so that all of it is durable when this returns: slots before the
 /// checkpoint are, for it was written after they were confirmed; the checkpoint, the slots from there on and the seal
-/// or CLOSE are settled. Once the session's end is recorded, whoever reads it relies on that.
+/// or CLOSE are settled. Once the session's end is recorded, any process that reads it relies on that.
 ///
 /// Damage does not keep it from ending: that a slot is there is enough to step past it, and the name of a checkpoint
 /// is enough to know that the slots before it were there. Who rebuilds the shards looks closer.

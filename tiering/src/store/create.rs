@@ -1,4 +1,4 @@
-//! Writing an object that nobody may have written before.
+//! Writing an object that no process may have written before.
 //!
 //! A store's answer to a conditional write can be lost, late or wrong: a time-out may land after all, a 5xx may
 //! have landed, and "already exists" may mean the caller's own earlier attempt or nothing at all. So every such
@@ -29,7 +29,8 @@ pub const HEAD_BYTES: u64 = 4096;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The longest pause while nobody listens at the store's address, which costs neither side anything to find out.
+/// The longest pause while nothing listens at the store's address, which costs neither side anything to find
+/// out.
 const LONGEST_REFUSED: Duration = Duration::from_millis(250);
 
 /// How many attempts in a row may follow each other at once because a connection broke. A store that was restarted
@@ -91,7 +92,7 @@ impl CreatePolicy {
 pub enum CreateOutcome {
     /// The caller's bytes are in the store.
     Created,
-    /// Somebody else's are: the first [`HEAD_BYTES`] of them.
+    /// Another writer's are: the first [`HEAD_BYTES`] of them.
     Lost(Bytes),
 }
 
@@ -242,7 +243,7 @@ impl Store {
         }
     }
 
-    /// What is there counts, whoever put it: it is durable by the time that it is answered.
+    /// What is there counts, whichever process put it: it is durable by the time that it is answered.
     async fn head_bytes(&self, path: &Path, within: Duration) -> Found {
         let options = file::settled(GetOptions::new().with_range(Some(0..HEAD_BYTES)));
         let read =

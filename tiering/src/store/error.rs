@@ -12,12 +12,12 @@ use super::file::SyncFailed;
 pub enum ErrorKind {
     /// Transient or of unknown outcome: the same request, with the same bytes, may be sent again.
     Retry,
-    /// Somebody else holds the key or the right to write: read what is there and decide again.
+    /// Another process holds the key or the right to write: read what is there and decide again.
     Fenced,
     /// Stored bytes are not what was written.
     Corrupt,
-    /// The disk failed to make durable what was written: it may be read now, and be gone after a power loss. Whoever
-    /// wrote it must not go on as if it were there, nor write it again; whoever reads it makes it durable first
+    /// The disk failed to make durable what was written: it may be read now, and be gone after a power loss.
+    /// Its writer must not go on as if it were there, nor write it again; a reader makes it durable first
     /// ([`super::Store::settle`]).
     Unsynced,
     /// The request or the configuration is wrong; repeating it changes nothing.

@@ -66,7 +66,7 @@ struct Shared {
     writes: Arc<liveness::Writes>,
     /// Large bodies whose first attempt timed out are sent again one at a time.
     again: Semaphore,
-    /// Whether uploads to it have ever told how far they came.
+    /// Whether uploads to it have ever reported how far they came.
     tells: AtomicBool,
     /// When a failing write was last reported.
     reported: Mutex<Option<Instant>>,

@@ -116,8 +116,8 @@ pub enum ProbeError {
     /// It refuses the credentials, or there is no such bucket.
     #[error("the store can't be used: {0}")]
     Unusable(String),
-    /// It can't be reached, it fails, or it is full. That passes, or somebody has to see to it; nothing is known of
-    /// its promises.
+    /// It can't be reached, it fails, or it is full. That passes, or an operator has to see to it; nothing is
+    /// known of its promises.
     #[error("the store does not answer, or takes nothing: {0}")]
     Unavailable(String),
     /// It answers, and breaks a promise.

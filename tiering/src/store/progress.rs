@@ -1,7 +1,8 @@
 //! How much of an upload has left this process.
 //!
-//! Whoever waits for a store can't tell a slow upload from a lost one by time alone. So the one who sends the bytes
-//! says how far it has come: the handle travels in the options of the PUT, through every decorator.
+//! A caller that waits for a store can't tell a slow upload from a lost one by time alone. So the one who
+//! sends the bytes says how far it has come: the handle travels in the options of the PUT, through every
+//! decorator.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

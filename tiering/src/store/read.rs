@@ -79,10 +79,10 @@ impl Store {
         }
     }
 
-    /// Makes durable the object `first` and those after it in its folder, as far as they can be read now. Whoever
-    /// found objects there and goes on as if they were there for good calls this before: on a store in a directory
-    /// the one who put them may not have come to sync them, or may have failed to. Elsewhere what can be read is
-    /// durable, and nothing is asked.
+    /// Makes durable the object `first` and those after it in its folder, as far as they can be read now. A
+    /// process that found objects there and goes on as if they were there for good calls this before: on a
+    /// store in a directory the one who put them may not have come to sync them, or may have failed to.
+    /// Elsewhere what can be read is durable, and nothing is asked.
     pub async fn settle(&self, first: &Path) -> Result<(), ReadError> {
         if self.kind() != StoreKind::File {
             return Ok(());
@@ -95,7 +95,7 @@ impl Store {
         }
     }
 
-    /// Writes an object under a name that nobody else uses, with the client's own retries.
+    /// Writes an object under a name that no other writer uses, with the client's own retries.
     pub async fn put(&self, path: &Path, payload: PutPayload) -> Result<(), CreateError> {
         self.shared.data.put(path, payload).await.map(drop).map_err(|error| CreateError::of(path, error))
     }

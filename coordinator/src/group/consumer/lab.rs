@@ -1,4 +1,4 @@
-//! A shard with consumer groups, for tests: time that goes only where it is told to, every write replayed.
+//! A shard with consumer groups, for tests: time that goes only where it is set, every write replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub(super) enum Fate {
     Done,
     /// The owner dies before anything is durable.
     WriteLost,
-    /// It dies once all is durable, and before anybody is answered.
+    /// It dies once all is durable, and before any request is answered.
     ReplyLost,
 }
 

@@ -55,7 +55,7 @@ fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
 
 fn classic_kept_since(group: &ClassicGroup, empty_since: Option<i64>, committed: &Committed) -> Option<i64> {
     match (&group.protocol_type, group.state) {
-        // Whoever commits without a group shows no other sign of life.
+        // A client that commits without a group shows no other sign of life.
         (None, _) => Some(committed.committed_at),
         (Some(_), ClassicState::Empty) => Some(empty_since.unwrap_or(committed.committed_at)),
         // Topics that live consumers no longer read.

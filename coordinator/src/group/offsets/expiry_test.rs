@@ -127,7 +127,7 @@ fn offsets_of_a_deleted_topic_are_forgotten() {
     assert_eq!(d.group().offsets_in(&d.cluster).map(|(p, _)| p).collect::<Vec<_>>(), [&two]);
     d.step(|shard, now, world, effects| shard.forget_topics(now, world, &[one.topic], effects));
     assert_eq!(d.written[GROUP].offsets.keys().collect::<Vec<_>>(), [&two]);
-    // Should nobody say so, they go in time.
+    // If that is not reported, they go in time.
     d.delete_topic(two.topic);
     d.pass(CHECK);
     assert!(d.shard.group(GROUP).is_none());
@@ -150,7 +150,7 @@ fn an_empty_group_that_somebody_is_about_to_join_stays() {
     assert_eq!(d.joined(token).expect("joined").generation, 3, "it is the same group");
 }
 
-/// A clock that is days ahead for some seconds must not cost anybody an offset.
+/// A clock that is days ahead for some seconds must not cost any group an offset.
 #[test]
 fn nothing_expires_while_the_clock_may_be_wrong() {
     let mut d = Driver::new();
@@ -167,7 +167,7 @@ fn nothing_expires_while_the_clock_may_be_wrong() {
     assert_eq!(
         d.group().offsets.keys().collect::<Vec<_>>(),
         [&one],
-        "what nobody can read goes all the same"
+        "what no client can read goes all the same"
     );
     (d.now.wall, d.now.is_settled) = (right + CHECK.as_millis() as i64 * 3, true);
     d.pass(CHECK);

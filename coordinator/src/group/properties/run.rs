@@ -266,7 +266,7 @@ impl Run {
         timers::check(self);
     }
 
-    /// Whoever still waits is refused in the end.
+    /// Requests that still wait are refused in the end.
     pub(super) fn end(mut self) {
         let mut effects = Vec::new();
         std::mem::take(&mut self.shard).end(&mut effects);

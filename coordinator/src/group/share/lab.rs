@@ -1,4 +1,4 @@
-//! A shard with share groups, for tests: time that goes only where it is told to, every write replayed.
+//! A shard with share groups, for tests: time that goes only where it is set, every write replayed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

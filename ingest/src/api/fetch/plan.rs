@@ -245,7 +245,7 @@ impl Wanted {
         }
     }
 
-    /// What Kafka does for whoever tells the epoch of the last record that it has.
+    /// What Kafka does for a client that gives the epoch of the last record that it has.
     async fn divergence(&self, led: &Led, barrier: &mut Barrier) -> Option<Plan> {
         if self.last_fetched_epoch < 0 {
             return None;
@@ -255,7 +255,7 @@ impl Wanted {
         };
         let plan = match end {
             None => Plan::Failed(Failure::of(ErrorCode::OffsetOutOfRange)),
-            // Below the log start, being out of range is all that is told.
+            // Below the log start, being out of range is all that is reported.
             Some(_) if self.offset < led.partition.log_start() => return None,
             Some((epoch, end_offset)) if epoch < self.last_fetched_epoch || end_offset < self.offset => {
                 Plan::Diverged { epoch, end_offset }

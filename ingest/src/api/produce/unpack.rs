@@ -16,7 +16,7 @@ const CHEAP: i32 = 3;
 /// A timestamp that says that there is none.
 const NO_TIMESTAMP: i64 = -1;
 
-/// The most records of a batch of which is told what is wrong with each.
+/// The most records of a batch of which it is reported what is wrong with each.
 const TOLD: usize = 1000;
 
 /// Whether a batch's header does not tell enough.

@@ -32,7 +32,7 @@ pub(in crate::api) struct Acknowledged {
 }
 
 impl Acknowledging<'_> {
-    /// Takes what is said of one partition's records; it is told once it is durable.
+    /// Takes what is said of one partition's records; it is answered once it is durable.
     pub(in crate::api) fn decide<'r>(
         &self,
         topic: Uuid,

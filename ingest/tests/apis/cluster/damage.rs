@@ -1,4 +1,4 @@
-//! Objects that are not what they were: one shard's damage is nobody else's, and whatever is read is right.
+//! Objects that are not what they were: one shard's damage is no other's, and whatever is read is right.
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -82,7 +82,7 @@ async fn one_damaged_slot_is_a_matter_of_its_shards_alone() {
     assert_eq!(told.unserved_shards + told.shards, 1024);
     assert!(told.unserved.iter().all(|unserved| unserved.error.contains(damaged.as_ref())), "{told:?}");
 
-    // Whoever comes next finds it no better, and no worse: gone without a word, stopped in good order.
+    // The next owner finds it no better, and no worse: after one that was killed, and after one that stopped.
     world.kill(3).await;
     world.start(4).await;
     sleep(Duration::from_secs(40)).await;

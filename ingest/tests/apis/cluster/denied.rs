@@ -38,7 +38,7 @@ async fn a_node_that_cannot_write_is_taken_over_and_comes_back() {
         world.until_writable(&mut writer).await;
         let led = writer.led_by(&world, 2);
         assert!(!led.is_empty());
-        // Nothing is written, so that nobody can know.
+        // Nothing is written, so that no node can know.
         world.deny([2]);
         let sessions = world.sessions();
         sleep(Duration::from_secs(60)).await;
@@ -75,7 +75,7 @@ async fn a_node_that_cannot_write_is_taken_over_and_comes_back() {
     }
 }
 
-/// Whoever can't write says so by itself, before anybody has ended its session.
+/// A node that can't write says so by itself, before another node has ended its session.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_cannot_write_says_that_it_does_not_lead() {
     let (world, mut writer) = World::with_topic(3).await;
@@ -90,7 +90,7 @@ async fn a_node_that_cannot_write_says_that_it_does_not_lead() {
     let watched = async {
         let (mut refused, mut others) = (None, 0);
         while writer.led_by(&world, 2).contains(&led[0]) {
-            // Somebody else writes all the while.
+            // Another producer writes all the while.
             let other = idempotent(79, 0, others, 1);
             assert_eq!(world.client(1).produce_to(9, "t", theirs, other).await.error_code, 0);
             others += 1;
@@ -110,7 +110,8 @@ async fn a_node_that_cannot_write_says_that_it_does_not_lead() {
     assert!((5000..5500).contains(&refused.as_millis()), "{refused:?}");
 }
 
-/// Where nobody can write, nobody is better off elsewhere: each node serves what can be read, and none is ended.
+/// Where no node can write, no shard is better off elsewhere: each node serves what can be read, and no
+/// session is ended.
 #[tokio::test(start_paused = true)]
 async fn nodes_that_all_cannot_write_leave_each_other_alone() {
     for busy in [vec![1], vec![1, 2, 3]] {
@@ -129,7 +130,7 @@ async fn nodes_that_all_cannot_write_leave_each_other_alone() {
         world.allow();
         sleep(Duration::from_secs(20)).await;
         world.until_writable(&mut writer).await;
-        assert_eq!(world.sessions(), sessions, "nobody was ended, with {busy:?} writing");
+        assert_eq!(world.sessions(), sessions, "no session was ended, with {busy:?} writing");
         writer.verify(&world).await;
     }
 }

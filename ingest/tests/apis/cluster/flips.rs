@@ -56,7 +56,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// What a bucket says to whoever reads it.
+/// What a bucket says to its readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Contents {
     /// By partition: where it begins, and the bytes of all its batches.
@@ -112,7 +112,7 @@ async fn read_partition(client: &mut Client, index: i32) -> Result<(i64, Bytes),
             ErrorCode::NotLeaderOrFollower if began.elapsed() < PATIENCE => {
                 sleep(Duration::from_secs(1)).await;
             }
-            // Where the log begins is told to nobody who asks below it.
+            // No answer to a fetch below the log start says where the log begins.
             ErrorCode::OffsetOutOfRange if next < 1000 => next += 1,
             code => return Err(code),
         }

@@ -1,4 +1,4 @@
-//! Bytes that nobody meant: reading ends without a panic, and no record reaches out of its batch.
+//! Bytes that no producer meant: reading ends without a panic, and no record reaches out of its batch.
 
 use bytes::Bytes;
 use proptest::prelude::*;

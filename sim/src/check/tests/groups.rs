@@ -145,7 +145,7 @@ fn a_partition_has_one_owner() {
         exchanges(&steps)
     };
     assert_eq!(run(2, &[]), [Anomaly::PartitionOwnedTwice]);
-    // It was not heard of for long, or gave it back, even if nobody heard that.
+    // It was not heard of for long, or gave it back, even if no node heard that.
     assert_eq!(run(20, &[]), []);
     assert_eq!(run(2, &[(2, "a", &beat(1, "[]"), "")]), []);
     assert_eq!(run(2, &[(2, "a", &beat(-1, "null"), "")]), []);
@@ -162,11 +162,11 @@ fn a_member_that_is_heard_of_stays() {
     };
     let (unknown, rebalances) = (r#"{"refused":25}"#, r#"{"refused":27}"#);
     assert_eq!(run(&[(5, DONE), (9, unknown)]), [Anomaly::MemberForgotten]);
-    // After a long silence somebody may answer who is no coordinator any more, but not for long.
+    // After a long silence a node may answer that is no coordinator any more, but not for long.
     assert_eq!(run(&[(20, DONE), (22, unknown)]), []);
     assert_eq!(run(&[(20, DONE), (26, DONE), (32, DONE), (34, unknown)]), [Anomaly::MemberForgotten]);
     assert_eq!(run(&[(5, DONE), (16, unknown)]), []);
-    // Whoever joins again has no more time for the rest of the rebalance than from the first time on.
+    // A member that joins again has no more time for the rest of the rebalance than from the first time on.
     let (joined, sync) = (joined(1, "a"), r#"{"sync":{"generation":1}}"#);
     let again = |first: &'static str| {
         exchanges(&[(1, "a", JOIN, first), (8, "a", JOIN, &*joined), (9, "a", sync, unknown)])

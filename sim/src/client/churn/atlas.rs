@@ -1,4 +1,4 @@
-//! Where partitions are, as one client was told last, and its connections.
+//! Where partitions are by the last answers to one client, and its connections.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +17,7 @@ use crate::network::node_named;
 /// The version of Metadata that is asked for.
 const METADATA: i16 = 12;
 
-/// A topic that Metadata told of.
+/// A topic that Metadata reported.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
     /// As events name it.
@@ -46,7 +46,7 @@ impl Atlas {
         self.leaders.get(&(Arc::clone(topic), partition)).copied()
     }
 
-    /// A connection to a node. Whoever takes it gives it back with [`Atlas::keep`] unless it is broken.
+    /// A connection to a node. The caller gives it back with [`Atlas::keep`] unless it is broken.
     pub(super) async fn line(&mut self, client: &Client, node: usize) -> io::Result<Line> {
         if let Some(line) = self.lines.remove(&node) {
             return Ok(line);
@@ -60,7 +60,7 @@ impl Atlas {
         self.lines.insert(node, line);
     }
 
-    /// Asks some node for topics by name; `None` for one that is not there. What is told is noted.
+    /// Asks some node for topics by name; `None` for one that is not there. What is reported is noted.
     pub(super) async fn ask(
         &mut self,
         client: &mut Client,

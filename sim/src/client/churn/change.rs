@@ -115,7 +115,7 @@ impl Actor {
             Some(ErrorCode::None) => {
                 self.client.tally.lock().grown += (count - lot.partitions).unsigned_abs() as u64
             }
-            // Somebody was faster.
+            // Another client was faster.
             Some(ErrorCode::InvalidPartitions) => {}
             Some(code) if self.may_be(code) => {}
             _ => self.client.wrong(format!("{topic} did not get partitions: {code:?}")),

@@ -25,8 +25,8 @@ pub struct Survivor {
     pub named: Topic,
 }
 
-/// The topics that are there, of all that anybody created, and those that are not, as events name them. To be asked
-/// once nothing goes wrong any more.
+/// The topics that are there, of all that any client created, and those that are not, as events name them. To
+/// be asked once nothing goes wrong any more.
 pub async fn survey(client: &mut Client, yard: &Shared) -> (Vec<Survivor>, Vec<Arc<str>>) {
     sleep(SETTLED).await;
     let names = yard.lock().names();

@@ -12,7 +12,7 @@ use super::super::Client;
 use super::super::parcel::Target;
 use crate::history::{Event, named};
 
-/// A topic that somebody was told of.
+/// A topic that was reported to a client.
 #[derive(Debug, Clone)]
 pub(super) struct Lot {
     pub(super) name: Arc<str>,
@@ -28,20 +28,20 @@ pub(super) struct Lot {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Yard {
-    /// The number of the next name that nobody has used.
+    /// The number of the next name that no client has used.
     next: u32,
     /// Topics, as events name them.
     pub(super) lots: BTreeMap<Arc<str>, Lot>,
     /// Names, and whether a deletion by name was asked for.
     names: BTreeMap<Arc<str>, bool>,
-    /// Names of topics that were told to keep only so many bytes.
+    /// Names of topics that a client set, or tried to set, to keep only so many bytes.
     trimmed: BTreeSet<Arc<str>>,
-    /// Names of topics that were told to take small batches only.
+    /// Names of topics that a client set, or tried to set, to take small batches only.
     narrow: BTreeSet<Arc<str>>,
 }
 
 impl Yard {
-    /// Every name that anybody used.
+    /// Every name that any client used.
     pub(super) fn names(&self) -> Vec<Arc<str>> {
         self.names.keys().cloned().collect()
     }
@@ -74,7 +74,7 @@ impl Yard {
         alive.map(|(topic, lot)| (Arc::clone(topic), lot.clone()))
     }
 
-    /// Somebody was told of a topic; how events name it.
+    /// A topic was reported to a client; how events name it.
     pub(super) fn learn(&mut self, client: &Client, told: (&str, Uuid, i32), created: bool) -> Arc<str> {
         let (name, id, partitions) = told;
         let topic = named(name, &id.to_string());
@@ -95,7 +95,7 @@ impl Yard {
         topic
     }
 
-    /// Somebody is about to tell a topic to keep only so many bytes, or whichever has its name.
+    /// A client is about to set a topic, or whichever has its name, to keep only so many bytes.
     pub(super) fn trim(&mut self, client: &Client, lot: &Lot) {
         self.lots
             .iter()
@@ -109,7 +109,7 @@ impl Yard {
         self.trimmed.contains(name)
     }
 
-    /// Somebody is about to tell a topic to take small batches only, or whichever has its name.
+    /// A client is about to set a topic, or whichever has its name, to take small batches only.
     pub(super) fn narrow(&mut self, lot: &Lot) {
         self.narrow.insert(Arc::clone(&lot.name));
     }
@@ -119,7 +119,7 @@ impl Yard {
         self.narrow.contains(name)
     }
 
-    /// Somebody is about to ask for a deletion, by the topic's id or by its name.
+    /// A client is about to ask for a deletion, by the topic's id or by its name.
     pub(super) fn delete(&mut self, client: &Client, topic: &Arc<str>, by_name: bool) {
         let Some(name) = self.lots.get(topic).map(|lot| Arc::clone(&lot.name)) else { return };
         client.trace.line(format_args!("delete topic {topic} {by_name}"));

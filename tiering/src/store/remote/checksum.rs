@@ -21,12 +21,12 @@ use object_store::client::{
 const S3: &str = "x-amz-checksum-crc32c";
 const GOOGLE: &str = "x-goog-hash";
 
-/// What the store is told of what it gets.
+/// Which checksum the store gets with an upload.
 #[derive(Debug)]
 pub(super) enum Checksums {
     /// Nothing.
     None,
-    /// Google's header, which nobody signs.
+    /// Google's header, which is not signed.
     Google,
     /// S3's header.
     S3 {

@@ -141,7 +141,7 @@ impl Body for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Nobody asks for another piece after the last one; any other was perhaps not sent.
+        // No piece is asked for after the last one; any other was perhaps not sent.
         if self.is_end_stream() {
             self.count();
         }

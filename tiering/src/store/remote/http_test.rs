@@ -1,4 +1,4 @@
-//! What a server gets, and what its client is told.
+//! What a server gets, and what is reported to its client.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -75,7 +75,7 @@ async fn configured_region() -> Option<String> {
     chain.region().await.map(|region| region.to_string())
 }
 
-/// Names the bucket in the path where an endpoint is set, otherwise in the host, unless told otherwise.
+/// Names the bucket in the path where an endpoint is set, otherwise in the host, unless set otherwise.
 /// A bucket with a dot in its name has no valid certificate as a host.
 fn addressed(
     builder: AmazonS3Builder,

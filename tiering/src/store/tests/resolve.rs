@@ -35,7 +35,7 @@ enum Put {
     LandsSilently,
     /// It lands so much later, and there is no answer.
     LandsLate(Duration),
-    /// Somebody else's lands in its place, and the answer is an error.
+    /// Another writer's lands in its place, and the answer is an error.
     IsOvertaken,
     /// Nothing lands; 500, 503 or 429.
     Fails,

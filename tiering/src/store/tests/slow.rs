@@ -1,5 +1,5 @@
 //! Stores behind a thin link: whatever it carries, every body goes through, few of them are sent again, and a slow
-//! store is told from one that takes nothing.
+//! store is distinguished from one that takes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};

@@ -156,7 +156,7 @@ impl Member {
         }
     }
 
-    /// Takes in what a node says of a partition. Returns whether somebody else leads it.
+    /// Takes in what a node says of a partition. Returns whether another node leads it.
     fn told(&mut self, node: usize, ask: &Ask, told: Told, answered: &mut ShareAnswered) -> bool {
         let place = self.place(told.partition);
         if ask.said.iter().any(|said| said.0 == told.partition) {
