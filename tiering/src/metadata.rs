@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use coordinator::cluster::{ApplyError, Cluster, FORMAT_LEVEL, Format, Op, Outcome};
 use coordinator::{ClusterId, Epoch, Shards};
@@ -24,6 +25,9 @@ use crate::watch;
 
 /// A snapshot is written at each multiple of this many entries.
 const SNAPSHOT_EVERY: u64 = 128;
+
+/// How long a snapshot is tried to be put. The next one has a key of its own.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many entries are fetched at a time while catching up; fewer at first, since mostly there is one.
 const READ_AHEAD: u64 = 32;
@@ -250,7 +254,7 @@ impl MetadataLog {
             }
             let Some(committed) = self.put(cluster.next(), ops).await? else { continue };
             if committed.cluster.next().0.is_multiple_of(SNAPSHOT_EVERY) {
-                self.write_snapshot(&committed.cluster).await;
+                self.write_snapshot(&committed.cluster);
             }
             return Ok(Ok(committed));
         }
@@ -269,15 +273,16 @@ impl MetadataLog {
         Ok(self.own.lock().take().and_then(|own| own.committed))
     }
 
-    /// A snapshot only saves reading, so that one which fails is no error.
-    async fn write_snapshot(&self, cluster: &Cluster) {
-        let (path, nonce) = (keys::snapshot(cluster.next()), self.entropy.nonce());
-        let object = snapshot::encode(cluster, nonce);
-        let policy = self.store.policy();
-        let policy = policy.with_patience(policy.attempt_timeout).minor();
-        if let Err(error) = self.store.create_nonce(&path, object.into(), nonce, nonce_of, policy).await {
-            tracing::warn!(%error, "a metadata snapshot was not written");
-        }
+    /// Begins to write a snapshot. It only saves reading, so that one which fails is no error, and nothing waits for it.
+    fn write_snapshot(&self, cluster: &Cluster) {
+        let (store, nonce) = (self.store.clone(), self.entropy.nonce());
+        let (path, object) = (keys::snapshot(cluster.next()), snapshot::encode(cluster, nonce));
+        let policy = store.policy().with_patience(SNAPSHOT_PATIENCE).minor();
+        drop(tokio::spawn(async move {
+            if let Err(error) = store.create_nonce(&path, object.into(), nonce, nonce_of, policy).await {
+                tracing::warn!(%error, "a metadata snapshot was not written");
+            }
+        }));
     }
 }
 

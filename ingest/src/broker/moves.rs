@@ -12,7 +12,9 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tiering::metadata::MetadataLog;
 use tiering::mutant::{self, Mutant};
 use tiering::recover::{Rebuilt, Recovered, recover};
+use tokio::task::JoinError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Broker;
 use crate::log::{Holding, Log, NotLeader, Release};
@@ -27,10 +29,10 @@ const ORPHANED: Duration = Duration::from_secs(3);
 enum Done {
     /// Shards have been rebuilt as the session got them.
     Rebuilt { session: SessionId, held: Vec<(ShardId, Holding)>, rebuilt: Rebuilt },
-    /// Shards were given away; false if the session ended meanwhile.
+    /// Whether shards were given away.
     Released(bool),
-    /// An entry was put, or not.
-    Proposed,
+    /// Whether an entry was put.
+    Proposed(bool),
 }
 
 /// The state of it.
@@ -152,9 +154,18 @@ impl Moves {
             self.log.install(session, &granted, Recovered::default());
         }
         let (store, cluster) = (self.broker.parts.store.clone(), Arc::clone(cluster));
+        let shards: Vec<_> = granted.iter().map(|(shard, _)| *shard).collect();
+        // A task of its own: decoding takes time, and slots must be put meanwhile.
+        let recovering = AbortOnDropHandle::new(tokio::spawn(async move {
+            recover(&store, &cluster, session, shards, BTreeMap::new()).await
+        }));
         self.jobs.push(Box::pin(async move {
-            let shards: Vec<_> = granted.iter().map(|(shard, _)| *shard).collect();
-            let rebuilt = recover(&store, &cluster, session, shards, BTreeMap::new()).await;
+            let rebuilt = match recovering.await.map_err(JoinError::try_into_panic) {
+                Ok(rebuilt) => rebuilt,
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                // The runtime is about to end.
+                Err(Err(_)) => std::future::pending().await,
+            };
             Done::Rebuilt { session, held: granted, rebuilt }
         }));
     }
@@ -188,11 +199,11 @@ impl Moves {
         let (broker, metadata, log) =
             (Arc::clone(&self.broker), Arc::clone(&self.metadata), Arc::clone(&self.log));
         self.jobs.push(Box::pin(async move {
-            let released = release(&broker, &metadata, &log, wanted, leaving).await.is_ok();
-            if !released {
+            let released = release(&broker, &metadata, &log, wanted, leaving).await;
+            if released.is_err() {
                 tracing::debug!("the session ended while shards were being released");
             }
-            Done::Released(released)
+            Done::Released(released == Ok(true))
         }));
     }
 
@@ -209,10 +220,11 @@ impl Moves {
         self.proposing = true;
         let (broker, metadata) = (Arc::clone(&self.broker), Arc::clone(&self.metadata));
         self.jobs.push(Box::pin(async move {
-            if let Err(error) = broker.take_orphans(&metadata).await {
+            let taken = broker.take_orphans(&metadata).await;
+            if let Err(error) = &taken {
                 tracing::warn!(%error, "shards that no session holds could not be shared out");
             }
-            Done::Proposed
+            Done::Proposed(taken.is_ok())
         }));
     }
 
@@ -228,12 +240,13 @@ impl Moves {
                 ops if ops.is_empty() => Err(()),
                 ops => Ok(ops),
             });
-            match proposed.await {
+            let proposed = proposed.await;
+            match &proposed {
                 Ok(Ok(committed)) => broker.nudge(&committed.cluster).await,
                 Ok(Err(())) => {}
                 Err(error) => tracing::warn!(%error, "a metadata entry was not put"),
             }
-            Done::Proposed
+            Done::Proposed(proposed.is_ok())
         }));
     }
 
@@ -244,9 +257,9 @@ impl Moves {
                 self.releasing = false;
                 released
             }
-            Done::Proposed => {
+            Done::Proposed(put) => {
                 self.proposing = false;
-                true
+                put
             }
             Done::Rebuilt { session, held, mut rebuilt } => {
                 // What was granted again meanwhile is being rebuilt again.
@@ -289,14 +302,14 @@ fn applied(cluster: &Cluster, ops: &[Op]) -> Cluster {
 }
 
 /// Gives shards away: nothing more is appended to them, a RELEASE holds their state, and once that is
-/// acknowledged a MOVE gives them to their new sessions (I5).
+/// acknowledged a MOVE gives them to their new sessions (I5). Answers whether that was recorded, or need not be.
 async fn release(
     broker: &Broker,
     metadata: &MetadataLog,
     log: &Log,
     wanted: Vec<(ShardId, SessionId)>,
     leaving: bool,
-) -> Result<(), NotLeader> {
+) -> Result<bool, NotLeader> {
     let _moving = log.moving().await;
     let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
     if let Some(committed) = log.freeze_shards(&shards)? {
@@ -327,9 +340,12 @@ async fn release(
         Ok(Ok(committed)) => {
             tracing::info!(shards = shards.len(), "shards were given away");
             broker.nudge(&committed.cluster).await;
+            Ok(true)
         }
-        Ok(Err(())) => {}
-        Err(error) => tracing::warn!(%error, "shards were released, and their move was not recorded"),
+        Ok(Err(())) => Ok(true),
+        Err(error) => {
+            tracing::warn!(%error, "shards were released, and their move was not recorded");
+            Ok(false)
+        }
     }
-    Ok(())
 }

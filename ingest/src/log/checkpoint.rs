@@ -16,7 +16,7 @@ use tiering::format::checkpoint::PartitionState;
 use tiering::mutant::{self, Mutant};
 
 use super::groups;
-use super::open::Open;
+use super::open::{Held, Open};
 use super::{Log, Partition};
 
 /// One checkpoint is under way at a time.
@@ -142,10 +142,21 @@ impl Capture {
         self.session
     }
 
-    /// The slot after which it was taken becomes slot `n` - 1 of another session, which holds the same shards.
-    pub(super) fn follow(&mut self, session: SessionId, epoch: Epoch, n: u64) {
+    /// The slot after which it was taken becomes slot `n` - 1 of another session, which holds the shards that were
+    /// `kept` from `epoch` on. What was captured of an earlier holding is not what is held.
+    pub(super) fn follow(
+        &mut self,
+        session: SessionId,
+        n: u64,
+        kept: &BTreeMap<ShardId, Held>,
+        epoch: Epoch,
+    ) {
         (self.session, self.n) = (session, n);
-        self.shards.values_mut().for_each(|held| *held = epoch);
+        self.shards.retain(|shard, captured| {
+            let held = kept.get(shard).is_some_and(|held| held.epoch == *captured);
+            *captured = epoch;
+            held
+        });
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::checkpoint::Capture;
 use super::open::{Cut, Pending};
-use super::rotate::Opening;
+use super::rotate::{AGAIN, Opening};
 use super::ticket::Stub;
 use super::{Log, Partition, Permit};
 
@@ -75,24 +75,28 @@ impl Log {
         let mut closing = pin!(closing);
         let mut groups = pin!(self.drive_groups());
         let mut is_closing = false;
-        let (mut began, mut session_began) = (None, Instant::now());
+        let (mut began, mut session_began, mut not_before) = (None, Instant::now(), Instant::now());
         let inherited = self.open.lock().inherited.take();
         if let Some(inherited) = inherited.filter(|_| self.checkpointing.claim(0, 0)) {
             drop(tokio::spawn(self.checkpoint(inherited)));
         }
         loop {
-            let rotation = self.rotation_due(session_began).filter(|_| !is_closing);
+            let rotation =
+                self.rotation_due(session_began).filter(|_| !is_closing).map(|at| at.max(not_before));
             // While shards are being released, the session must last.
             let moving = match rotation {
                 Some(at) if at <= Instant::now() => self.moving.try_lock().ok(),
                 _ => None,
             };
             if moving.is_some() && (in_flight.is_empty() || mutant::is(Mutant::CloseInFlight)) {
-                if let Err(reason) = self.rotate(&metadata, &opening).await {
-                    self.fail();
-                    return Ended::Fenced(reason);
+                match self.rotate(&metadata, &opening).await {
+                    Ok(true) => session_began = Instant::now(),
+                    Ok(false) => not_before = Instant::now() + AGAIN,
+                    Err(reason) => {
+                        self.fail();
+                        return Ended::Fenced(reason);
+                    }
                 }
-                session_began = Instant::now();
                 continue;
             }
             let due = if moving.is_some() { None } else { self.flush_due(began, in_flight.len()) };

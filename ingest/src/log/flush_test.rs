@@ -1,4 +1,7 @@
-use coordinator::partition;
+use std::collections::BTreeSet;
+
+use coordinator::cluster::Op;
+use coordinator::{ProcessId, SessionId, partition};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::seams::Entropy;
@@ -166,4 +169,64 @@ async fn a_checkpoint_after_each_slot_lists_its_batches_alone() {
         assert_eq!((first, contents.positions.len()), ((0..batches).collect(), 0));
     }
     run.abort();
+}
+
+/// A shard that was given away and came back is held as it was before that until it is rebuilt. A session that begins
+/// meanwhile must not take it over: its other owner may have acknowledged records.
+#[tokio::test(start_paused = true)]
+async fn what_left_and_came_back_is_not_held_on() {
+    let (store, metadata) = world().await;
+    let (cluster, log) = begin(&store, &metadata, 1).await;
+    let shard = cluster.shards().of_partition(PARTITION);
+    let flusher =
+        tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
+    append(&log).after.expect("a slot").committed().await.expect("committed");
+    let shards = BTreeSet::from([shard]);
+    if let Some(ticket) = log.freeze_shards(&shards).expect("it is open") {
+        ticket.committed().await.expect("committed");
+    }
+    let release = log.release_shards(&shards).expect("it is open");
+    release.committed.committed().await.expect("committed");
+    flusher.abort();
+    drop(flusher.await);
+    let (first, other) = (log.session(), SessionId([9; 16]));
+    let open =
+        Op::Open { session: other, process: ProcessId([9; 16]), node: None, rack: None, addresses: vec![] };
+    drop(metadata.propose(|_| Ok::<_, ()>(vec![open.clone()])).await.expect("an entry"));
+    let moved =
+        metadata.propose(|cluster| Ok::<_, ()>(cluster.plan_released(first, release.end, &[(shard, other)])));
+    drop(moved.await.expect("an entry"));
+    assert_eq!(metadata.current().assigned(shard).map(|g| g.session), Some(other));
+    let back = metadata.propose(|cluster| Ok::<_, ()>(cluster.plan_released(other, 1, &[(shard, first)])));
+    drop(back.await.expect("an entry"));
+    assert_eq!(metadata.current().assigned(shard).map(|g| g.session), Some(first));
+    assert!(log.rotate(&metadata, &opening()).await.expect("it is followed"));
+    let (held, cluster) = (log.held(), metadata.current());
+    assert!(!held.contains_key(&shard) && log.lead(PARTITION).is_err(), "it must be rebuilt");
+    let others: Vec<_> = cluster.shards().all().filter(|other| *other != shard).collect();
+    assert!(others.iter().all(|other| held.get(other) == cluster.assigned(*other).map(|g| g.epoch).as_ref()));
+    assert_eq!(held.len(), others.len());
+    assert!(log.open.lock().as_of <= cluster.assigned(shard).expect("it is assigned").epoch);
+}
+
+/// Sessions that write little follow one another, and each lets go of what the ones before it held.
+#[tokio::test(start_paused = true)]
+async fn holdings_of_sessions_that_were_followed_are_forgotten() {
+    let (store, metadata) = world().await;
+    let config = LogConfig { rotate_after: Duration::from_millis(10), ..config() };
+    let (_, log) = begin_with(&store, &metadata, 1, config).await;
+    let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
+    let mut sessions = BTreeSet::new();
+    for _ in 0..30 {
+        append(&log).after.expect("a slot").committed().await.expect("committed");
+        sessions.insert(log.session());
+        sleep(Duration::from_secs(1)).await;
+    }
+    run.abort();
+    assert!(sessions.len() > 20, "{}", sessions.len());
+    let cluster = metadata.current();
+    let longest = cluster.shards().all().map(|shard| cluster.grants(shard).len()).max();
+    assert!(longest <= Some(3), "{longest:?} holdings of a shard");
+    let (_, second) = begin(&store, &metadata, 2).await;
+    assert_eq!(decided(&second).log_end, 30);
 }

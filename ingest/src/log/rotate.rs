@@ -1,19 +1,28 @@
 //! One session follows another, and clients do not notice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::SessionId;
-use coordinator::cluster::{MoveFrom, Op, SessionEnd, SessionState};
+use coordinator::cluster::{Cluster, MoveFrom, Op, SessionEnd, SessionState};
+use coordinator::{Epoch, SessionId, ShardId};
 use tiering::format::slot::{Builder, Record};
 use tiering::metadata::MetadataLog;
-use tokio::time::Instant;
+use tiering::mutant::{self, Mutant};
+use tiering::store::ErrorKind;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Log;
 use super::flush::EndReason;
 
 /// However much is written, a session lasts this long.
 const LEAST: Duration = Duration::from_secs(60);
+
+/// The pause before what could not be done is tried again.
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long slots wait for an answer that decides whether the session is to be followed now.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How the process opens a session of this id.
 pub type Opening = Arc<dyn Fn(SessionId) -> Op + Send + Sync>;
@@ -33,7 +42,18 @@ impl Log {
 
     /// Ends the session and begins the next one. Every slot that was put is committed, and none is in flight. What is
     /// decided meanwhile stays in the slots that wait and in the open one, which become the first of the next session.
-    pub(super) async fn rotate(&self, metadata: &MetadataLog, opening: &Opening) -> Result<(), EndReason> {
+    ///
+    /// A session that has put its CLOSE must be followed. So that is put only when the metadata log can be read; else
+    /// this answers false, and the session goes on.
+    pub(super) async fn rotate(&self, metadata: &MetadataLog, opening: &Opening) -> Result<bool, EndReason> {
+        match timeout(AT_ONCE, metadata.refresh()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the metadata log can't be read, and the session goes on for now");
+                return Ok(false);
+            }
+            Err(_) => return Ok(false),
+        }
         let (session, n, previous) = {
             let open = self.open.lock();
             (open.session, open.next_put(), open.previous)
@@ -44,13 +64,13 @@ impl Log {
         let next = SessionId::from(self.parts.entropy.ulid(&self.parts.clock));
         self.open.lock().following = Some(next);
         let end = SessionEnd { cut: n, checkpoint: self.last_checkpoint() };
-        let proposed = metadata.propose(|cluster| {
+        let mut assigned = BTreeMap::new();
+        let mut decide = |cluster: &Cluster| {
             if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
                 return Err(EndReason::Recorded);
             }
-            let mine =
-                |shard| cluster.assigned(shard).is_some_and(|g| g.session == session && g.end.is_none());
-            let shards: Vec<_> = cluster.shards().all().filter(|s| mine(*s)).map(|s| (s, next)).collect();
+            assigned = held_by(cluster, session);
+            let shards: Vec<_> = assigned.keys().map(|shard| (*shard, next)).collect();
             let mut ops = vec![Op::Closed { session, end }, opening(next)];
             let mut after = cluster.clone();
             after.apply(cluster.next(), &ops).map_err(|error| EndReason::Metadata(error.into()))?;
@@ -60,25 +80,46 @@ impl Log {
                 ops.push(Op::Drain { session: next, draining: true });
             }
             Ok(ops)
-        });
-        let committed = proposed.await??;
+        };
+        let committed = loop {
+            match metadata.propose(&mut decide).await {
+                Err(error) if error.kind() == ErrorKind::Retry && !self.open.lock().ended => {
+                    tracing::warn!(%error, %session, "the session that follows this one was not recorded; trying again");
+                    sleep(AGAIN).await;
+                }
+                proposed => break proposed??,
+            }
+        };
         let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         open.following = None;
         let opened = committed.cluster.session(next).is_some_and(|s| s.state == SessionState::Open);
-        let granted = |shard| committed.cluster.assigned(shard).is_some_and(|g| g.epoch == committed.k);
-        if open.ended || !opened || !open.shards.keys().all(|shard| granted(*shard)) {
+        if open.ended || !opened {
             return Err(EndReason::Recorded);
+        }
+        // A shard that has been elsewhere since this session held it comes back with another state, which must be
+        // rebuilt: only what was assigned at the epoch at which it is held is held on.
+        let granted = held_by(&committed.cluster, next);
+        let mut kept = open.shards.clone();
+        kept.retain(|shard, held| {
+            granted.contains_key(shard) && assigned.get(shard) == Some(&held.epoch)
+                || mutant::is(Mutant::KeepWhatLeft)
+        });
+        groups.drop_shards(|shard| !kept.contains_key(&shard));
+        self.forget(&mut open, |decided| kept.contains_key(&decided.shard));
+        if granted.keys().all(|shard| kept.contains_key(shard)) {
+            open.as_of = committed.cluster.next();
         }
         open.session = next;
         (open.n, open.previous, open.written) = (open.cut.len() as u64, 0, open.waiting_bytes() as u64);
         open.hold_at(committed.k);
         for (n, cut) in (1..).zip(&mut open.cut) {
-            cut.capture.iter_mut().for_each(|capture| capture.follow(next, committed.k, n));
+            cut.capture.iter_mut().for_each(|capture| capture.follow(next, n, &kept, committed.k));
         }
-        for held in open.shards.values_mut() {
+        for held in kept.values_mut() {
             (held.epoch, held.frozen) = (committed.k, false);
         }
+        open.shards = kept;
         // What was released and not moved is held anew, too.
         open.states.iter().flatten().for_each(|decided| decided.partition.lead());
         self.thaw_groups(&mut groups);
@@ -86,6 +127,12 @@ impl Log {
         self.checkpointing.begin(next);
         open.awaited = true;
         tracing::info!(from = %session, to = %next, slots = n, "a session follows another");
-        Ok(())
+        Ok(true)
     }
+}
+
+/// The shards that are assigned to a session, and since which entry.
+fn held_by(cluster: &Cluster, session: SessionId) -> BTreeMap<ShardId, Epoch> {
+    let held = |shard| cluster.assigned(shard).filter(|g| g.session == session && g.end.is_none());
+    cluster.shards().all().filter_map(|shard| Some((shard, held(shard)?.epoch))).collect()
 }

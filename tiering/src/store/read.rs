@@ -132,7 +132,9 @@ impl Store {
                 }
             };
             match answer {
-                Err(error) if error.kind() == ErrorKind::Retry && !asked.is_empty() => {}
+                // That there is no such object is an answer like any other.
+                Err(error)
+                    if error.kind() == ErrorKind::Retry && !error.is_not_found() && !asked.is_empty() => {}
                 decided => return decided,
             }
         }
