@@ -216,10 +216,27 @@ const STORED: [ApiKey; 11] = [
     ApiKey::DeleteShareGroupOffsets,
 ];
 
-/// Whether something of a frame goes into the log, by how it begins.
-pub(crate) fn begins_stored(frame: &[u8]) -> bool {
-    let key = frame.first_chunk().map(|key| i16::from_be_bytes(*key));
-    STORED.iter().any(|stored| Some(stored.code()) == key)
+/// What a frame is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Records, which go into the log.
+    Records,
+    /// Other things that go into the log.
+    State,
+    /// Nothing that goes into the log.
+    Other,
+}
+
+impl Contents {
+    /// By how the frame begins.
+    pub(crate) fn of(frame: &[u8]) -> Self {
+        let key = frame.first_chunk().map(|key| i16::from_be_bytes(*key));
+        match STORED.iter().find(|stored| Some(stored.code()) == key) {
+            Some(ApiKey::Produce) => Self::Records,
+            Some(_) => Self::State,
+            None => Self::Other,
+        }
+    }
 }
 
 impl Answer {

@@ -152,18 +152,20 @@ async fn requests(mut frames: Frames<impl Inbound>, context: &Context, queue: Qu
     let share = context.broker.answers().size() / SHARE;
     let mut stopped = pin!(context.stop.cancelled());
     loop {
+        // What a request takes is not held while its client must read answers first.
+        let next = async {
+            unless_closed(&mut frames, queue.owed.below(share)).await?;
+            Ok::<_, End>(frames.next().await?)
+        };
         let frame = tokio::select! {
             biased;
             () = &mut stopped => return End::Stopped,
-            frame = frames.next() => frame,
+            frame = next => frame,
         };
         let answer = match frame {
-            Ok(Some(frame)) => match unless_closed(&mut frames, queue.owed.below(share)).await {
-                Ok(()) => handle(&mut frames, context, frame).await,
-                Err(end) => return end,
-            },
+            Ok(Some(frame)) => handle(&mut frames, context, frame).await,
             Ok(None) => return End::Closed,
-            Err(error) => return error.into(),
+            Err(end) => return end,
         };
         let last = match answer {
             Ok(Answer::Now(Reply::Nothing)) => continue,

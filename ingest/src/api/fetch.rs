@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cluster::Cluster;
+use coordinator::topic::config::TopicConfig;
 use futures::{FutureExt, StreamExt, stream};
 use protocol::messages::fetch::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
@@ -59,7 +60,7 @@ pub(super) async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
     version: i16,
-    request: FetchRequest,
+    mut request: FetchRequest,
 ) -> (FetchResponse, Option<Permit>) {
     if !FULL_EPOCHS.contains(&request.session_epoch) {
         let error_code = ErrorCode::FetchSessionIdNotFound.code();
@@ -71,7 +72,7 @@ pub(super) async fn answer(
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
         wanted.extend(topic.partitions.iter().map(|p| Wanted::new(context, &view, name, version, p)));
     }
-    let (plans, permit) = wait(context, &request, &mut wanted).await;
+    let (plans, permit) = wait(context, &mut request, &mut wanted).await;
     let committed = request.isolation_level == 1;
     let response =
         Responding { context, committed, names_leaders: version >= NAMED_LEADERS, nodes: Vec::new() };
@@ -88,7 +89,7 @@ fn is_known(cluster: &Cluster, version: i16, request: &FetchRequest) -> bool {
 /// Plans the response, and waits as long as the client wants if there is too little to read.
 async fn wait(
     context: &Context,
-    request: &FetchRequest,
+    request: &mut FetchRequest,
     wanted: &mut [Wanted],
 ) -> (Vec<Plan>, Option<Permit>) {
     let most = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES);
@@ -103,8 +104,10 @@ async fn wait(
         if done || context.stop.is_cancelled() || Instant::now() >= deadline {
             return reserve(context, wanted, plans).await;
         }
-        // The plans hold slices of memory, which may take long to be sent, or never.
+        // The plans hold slices of memory, which may take long to be sent, or never, and the request its frame.
         drop(plans);
+        request.forgotten_topics_data = Vec::new();
+        request.topics.iter_mut().for_each(|topic| topic.topic = topic.topic.detached());
         let waiter = Waiter::new(i64::try_from(enough.min(budget) - bytes).unwrap_or(i64::MAX));
         let watching = Watching::new(wanted, &waiter);
         if watching.is_complete() {
@@ -122,6 +125,12 @@ async fn wait(
 /// The bytes that plans hold, or will.
 fn length(plans: &[Plan]) -> usize {
     plans.iter().map(Plan::len).sum()
+}
+
+/// How large a batch of a topic may be that is not known yet: what an index object lists. It may have been written when
+/// the topic allowed more; then its answer takes more than was counted, once.
+pub(super) fn largest_batch(config: &TopicConfig) -> usize {
+    usize::try_from(config.max_message_bytes).unwrap_or(0)
 }
 
 /// How much of the memory one response may have: a share of what is free, so that many that are not read leave
@@ -149,8 +158,7 @@ async fn reserve(
     loop {
         drop(plans);
         let first = plan::all(wanted, 0).await;
-        // How long a batch is that an index object lists is not known yet.
-        let least = if first.iter().any(Plan::is_listed) { SMALL } else { length(&first) };
+        let least = length(&first);
         drop(first);
         let taken = timeout_at(deadline, answers.take(least)).await;
         let Ok(Some(mut permit)) = taken else {

@@ -167,7 +167,8 @@ impl Appending {
                 });
             }
             appending.responses.push(TopicProduceResponse {
-                name: data.name,
+                // The response may wait for long, and must not keep the request's frame.
+                name: data.name.detached(),
                 topic_id: data.topic_id,
                 partition_responses: responses,
             });

@@ -20,13 +20,14 @@ use protocol::messages::{ShareFetchRequest, ShareFetchResponse};
 use protocol::{ErrorCode, Str, Uuid};
 use tokio::time::{Instant, sleep_until};
 
+use super::fetch::MAX_BYTES;
 use super::share_group_heartbeat::is_member_id;
 use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, uuid};
 use super::{Context, Errors};
 use crate::memory::Permit;
 use crate::share_sessions::{FINAL, FIRST, Holder, SessionReject};
 pub(super) use acknowledge::{Acknowledging, told};
-use acquire::{Acquiring, Given};
+use acquire::{Acquiring, Given, Wanted};
 
 /// The first version in which a request may renew locks, and say how strictly a number of records holds.
 const RENEWS: i16 = 2;
@@ -77,7 +78,7 @@ pub(super) async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
     version: i16,
-    request: ShareFetchRequest,
+    mut request: ShareFetchRequest,
 ) -> (ShareFetchResponse, Option<Permit>) {
     let holder = match holder(request.group_id.as_ref(), request.member_id.as_ref()) {
         Ok(holder) => holder,
@@ -99,7 +100,10 @@ pub(super) async fn answer(
         Err(code) => {
             if code == ErrorCode::ShareSessionLimitReached {
                 // The client would be back at once.
-                wait(context, deadline(&request)).await;
+                let deadline = deadline(&request);
+                (request.topics, request.forgotten_topics_data) = Default::default();
+                drop(context.admitted.lock().take());
+                wait(context, deadline).await;
             }
             return refused(code, None);
         }
@@ -119,10 +123,18 @@ pub(super) async fn answer(
     if request.share_session_epoch == FINAL {
         release(context, &holder);
     }
-    let acquiring = Acquiring { context, view: &view, holder: &holder, request: &request, mode };
-    let given = async {
-        if renews { Default::default() } else { acquiring.acquire(partitions, deadline(&request)).await }
+    // What is waited for may be long in coming: nothing is kept of the request's frame meanwhile.
+    let wanted = Wanted {
+        mode,
+        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES),
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
+        max_records: u32::try_from(request.max_records).unwrap_or(0),
+        batch_size: u32::try_from(request.batch_size).unwrap_or(0),
+        deadline: deadline(&request),
     };
+    drop(request);
+    let acquiring = Acquiring { context, view: &view, holder: &holder, wanted };
+    let given = async { if renews { Default::default() } else { acquiring.acquire(partitions).await } };
     let acknowledged = join_all(acknowledged.into_iter().map(async |(topic, index, decided)| {
         let outcome = match decided {
             Ok(acknowledged) => acknowledged.told(&view).await,

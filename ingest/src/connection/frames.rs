@@ -15,7 +15,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 
-use crate::api::begins_stored;
+use crate::api::Contents;
 use crate::memory::{Permit, Pool};
 
 /// Any peer may make this much be allocated by a length alone. Of a larger frame this much is read first;
@@ -36,6 +36,13 @@ const OVERHEAD: usize = 1 << 10;
 
 /// How much is read ahead while a request waits.
 const AHEAD: usize = 8 << 10;
+
+/// How long the rest of a frame may take for which memory was given, once other frames wait for that memory. Clients
+/// have given up a request by then.
+const IN_TIME: Duration = Duration::from_secs(60);
+
+/// The largest frame of a request without records. Decoded it takes several times as much.
+pub(crate) const MOST_WITHOUT_RECORDS: usize = 16 << 20;
 
 /// How often a peer is looked after of which there is more to read than is read.
 const LOOK: Duration = Duration::from_millis(500);
@@ -239,7 +246,15 @@ impl<R: Inbound> Frames<R> {
         self.ahead = BytesMut::new();
         self.fill(&mut frame, length.min(TRUSTED), length).await?;
         let mut waited = false;
-        let pool = if begins_stored(&frame) { &self.limits.memory } else { &self.limits.others };
+        let (pool, limit) = match Contents::of(&frame) {
+            Contents::Records => (&self.limits.memory, self.limits.frame),
+            Contents::State => (&self.limits.memory, MOST_WITHOUT_RECORDS),
+            Contents::Other => (&self.limits.others, MOST_WITHOUT_RECORDS),
+        };
+        if length > limit {
+            return Err(FrameError::Length { length: i32::try_from(length).unwrap_or(i32::MAX), limit });
+        }
+        let pool = pool.clone();
         let permit = match pool.try_take(length + OVERHEAD) {
             Some(permit) => Some(permit),
             None => {
@@ -251,19 +266,35 @@ impl<R: Inbound> Frames<R> {
                 }
             }
         };
-        while frame.len() < length {
-            if frame.len() == frame.capacity() {
-                let more = (frame.len() * 3).min(length - frame.len());
-                frame.reserve(more);
+        let hinders = async {
+            sleep(IN_TIME).await;
+            while pool.waiting() == 0 {
+                sleep(LOOK).await;
             }
-            let target = frame.capacity().min(length);
-            self.fill(&mut frame, target, length).await?;
+        };
+        tokio::select! {
+            biased;
+            filled = self.rest(&mut frame, length) => filled?,
+            () = hinders => return Err(FrameError::Stalled { received: frame.len(), length }),
         }
         // What waited may have been given up meanwhile, and sent again elsewhere.
         if waited && unconstrained(self.closed()).now_or_never().is_some() {
             return Err(FrameError::Left);
         }
         Ok(Frame { bytes: frame.freeze(), permit })
+    }
+
+    /// Reads the rest of a frame, and makes room for it as it comes.
+    async fn rest(&mut self, frame: &mut BytesMut, length: usize) -> Result<(), FrameError> {
+        while frame.len() < length {
+            if frame.len() == frame.capacity() {
+                let more = (frame.len() * 3).min(length - frame.len());
+                frame.reserve(more);
+            }
+            let target = frame.capacity().min(length);
+            self.fill(frame, target, length).await?;
+        }
+        Ok(())
     }
 
     /// Reads into `frame` until it has `target` bytes, and no byte more.

@@ -118,6 +118,53 @@ async fn a_large_frame_waits_for_memory_and_then_comes_whole() {
     assert_eq!(frames.limits().memory.available(), 100_000);
 }
 
+/// A peer that sends a byte now and then keeps memory from others for so long, and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_hardly_moves_is_given_up_once_others_wait() {
+    for waits in [false, true] {
+        let (mut peer, frames) = frames();
+        let mut frames = Frames { limits: limits(100_000), ..frames };
+        let memory = frames.limits().memory.clone();
+        let trickle = tokio::spawn(async move {
+            let whole = produce(90_000);
+            peer.write_all(&whole[..TRUSTED + PREFIX]).await.expect("room");
+            for byte in &whole[TRUSTED + PREFIX..] {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                if peer.write_all(&[*byte]).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let other = async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            memory.take(50_000).await
+        };
+        let other = waits.then(|| tokio::spawn(other));
+        let read = timeout(Duration::from_secs(600), frames.next()).await;
+        match waits {
+            true => assert!(matches!(read, Ok(Err(FrameError::Stalled { .. }))), "{read:?}"),
+            false => assert!(read.is_err(), "it may take its time"),
+        }
+        if let Some(other) = other {
+            assert!(other.await.expect("no panic").is_some(), "it gets the memory");
+        }
+        trickle.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_records_make_a_frame_very_large() {
+    for (key, allowed) in [(0i16, true), (1, false), (8, false), (18, false)] {
+        let (mut peer, mut frames) = frames();
+        let length = (MOST_WITHOUT_RECORDS + 1) as i32;
+        let begin = [&length.to_be_bytes()[..], &key.to_be_bytes(), &[0; TRUSTED]].concat();
+        peer.write_all(&begin).await.expect("room");
+        let error = frames.next().await.expect_err("no more comes");
+        assert_eq!(matches!(error, FrameError::Stalled { .. }), allowed, "{key}: {error}");
+        assert_eq!(matches!(error, FrameError::Length { .. }), !allowed, "{key}: {error}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_frame_larger_than_all_memory_takes_all_of_it() {
     let (mut peer, frames) = frames();

@@ -31,6 +31,10 @@ const TOGETHER: usize = 64 << 10;
 /// How long a peer has to take [`LEAST`] while others wait for the memory of what it is sent.
 const PRESSED: Duration = Duration::from_secs(10);
 
+/// How long a peer may take for what it is sent while others wait for the memory. Clients have given up a request by
+/// then.
+const IN_TIME: Duration = Duration::from_secs(120);
+
 /// How often a peer that takes nothing is looked after.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -177,6 +181,7 @@ impl Chunks {
 
 /// How fast a peer takes what it is sent.
 struct Pace {
+    began: Instant,
     /// When it last took anything.
     progress: Instant,
     /// Since when `bytes` are counted.
@@ -187,20 +192,21 @@ struct Pace {
 impl Pace {
     fn new() -> Self {
         let now = Instant::now();
-        Self { progress: now, since: now, bytes: 0 }
+        Self { began: now, progress: now, since: now, bytes: 0 }
     }
 
     fn written(&mut self, bytes: usize) {
         self.bytes += bytes;
         if self.bytes >= LEAST {
-            *self = Self::new();
+            *self = Self { began: self.began, ..Self::new() };
         }
         self.progress = Instant::now();
     }
 
     /// Whether the peer is to be given up. `light` is what holds no memory that other answers wait for.
     fn is_lost(&self, writing: &Writing, light: bool) -> bool {
-        let slow = self.since.elapsed() >= PRESSED && writing.answers.waiting() > 0;
+        let slow = self.since.elapsed() >= PRESSED || self.began.elapsed() >= IN_TIME;
+        let slow = slow && writing.answers.waiting() > 0;
         (slow && !light) || self.progress.elapsed() >= writing.idle
     }
 }

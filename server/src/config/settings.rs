@@ -110,7 +110,7 @@ settings! {
         slot_size "slot-size": ByteSize, "SIZE", "8MiB",
             "An object is written when it has this many bytes, however short the linger, and takes no more but for a single larger batch. Larger costs fewer PUTs under load, and memory";
         max_request_size "max-request-size": ByteSize, "SIZE", "100MiB, or request-memory where that is less",
-            "The largest request (Kafka's socket.request.max.bytes)";
+            "The largest request (Kafka's socket.request.max.bytes); 16 MiB for those without records";
         checkpoint_slots "checkpoint-slots": u64, "N", "2048 on memory:// and file://, 256 on networks",
             "A checkpoint is written after this many objects. More cost fewer PUTs, and a longer recovery";
         rotate_after "rotate-after": Span, "DURATION", "15m",

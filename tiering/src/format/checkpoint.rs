@@ -14,6 +14,9 @@ use super::index::{self, Position};
 use super::share::{self, Shares};
 use super::{FormatError, Kind};
 
+/// The largest offset that is read: many batches fit between it and what can be counted.
+const MOST_OFFSET: i64 = i64::MAX / 2;
+
 /// Slots of one holding in which a partition has records that are in no segment yet, and where their
 /// positions are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,7 +280,10 @@ fn decode_partition(r: &mut Reader<'_>) -> Result<(PartitionId, PartitionState)>
     if tenures.iter().any(|t| t.end_slot < t.first_slot) {
         return Err(FormatError::Invalid("a tenure ends before it begins"));
     }
-    if log_start < 0 || log_end < log_start {
+    if tenures.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes)).is_none() {
+        return Err(FormatError::Invalid("tenures have more bytes than there can be"));
+    }
+    if log_start < 0 || log_end < log_start || log_end > MOST_OFFSET {
         return Err(FormatError::Invalid("a partition's offsets are out of range"));
     }
     let partition = Partition { log_start, log_end, leader_epochs, producers };

@@ -93,7 +93,7 @@ fn states() -> impl Strategy<Value = PartitionState> {
         appended_to(empty, &batches)
     });
     let slots = (any::<u64>(), any::<u64>()).prop_map(|(a, b)| (a.min(b), a.max(b)));
-    let sizes = (any::<u64>(), any::<i64>());
+    let sizes = (0..1u64 << 48, any::<i64>());
     let rest = (any::<i64>(), any::<i64>(), sizes, (session_id(), any::<u64>()));
     let tenure = (epoch(), session_id(), slots, rest).prop_map(|(epoch, session, slots, rest)| {
         let ((first_slot, end_slot), (first_offset, max_timestamp, (bytes, listed_at), index)) =

@@ -61,6 +61,9 @@ pub(super) fn decode_place(r: &mut Reader<'_>, (session, epoch): (SessionId, Epo
         last_offset_delta: r.i32()?,
         max_timestamp: r.i64()?,
     };
+    if position.slot > u64::MAX / 2 {
+        return Err(FormatError::Invalid("a slot's number is out of range"));
+    }
     match position.base_offset.checked_add(i64::from(position.last_offset_delta) + 1) {
         Some(_) if position.base_offset >= 0 && position.last_offset_delta >= 0 => Ok(position),
         _ => Err(FormatError::Invalid("a batch's offsets are out of range")),

@@ -23,7 +23,7 @@ fn sample() -> Positions {
 }
 
 fn positions() -> impl Strategy<Value = Positions> {
-    let rest = (any::<u64>(), any::<u32>(), any::<u32>(), 0..1000i64, 0..1000i32, any::<i64>());
+    let rest = (0..=u64::MAX / 2, any::<u32>(), any::<u32>(), 0..1000i64, 0..1000i32, any::<i64>());
     let position = ((session_id(), epoch()), rest);
     let of_partition = proptest::collection::vec(position, 0..8).prop_map(|list| {
         let mut next = 0;

@@ -45,9 +45,9 @@ pub fn index(id: SessionId, n: u64) -> Path {
     format!("{}/idx/{n:010}", session(id)).into()
 }
 
-/// The number that ends a key.
+/// The number that ends a key. Nothing is ever numbered as high as half of what could be.
 pub fn number(path: &Path) -> Option<u64> {
-    path.filename()?.parse().ok()
+    path.filename()?.parse().ok().filter(|number| *number <= u64::MAX / 2)
 }
 
 #[cfg(test)]

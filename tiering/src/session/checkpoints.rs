@@ -30,8 +30,10 @@ pub async fn checkpoints(store: &Store, session: SessionId) -> Result<Checkpoint
     loop {
         tried += 1;
         let listed = store.list_all(&keys::checkpoints(session)).await?;
-        let mut numbers: Vec<u64> =
-            listed.iter().filter_map(|object| keys::number(&object.location)).collect();
+        let named = listed.iter().map(|object| &object.location);
+        let mut numbers: Vec<u64> = named
+            .filter_map(|path| keys::number(path).filter(|n| keys::checkpoint(session, *n) == *path))
+            .collect();
         numbers.sort_unstable();
         let mut found =
             Checkpoints { newest: None, covered: numbers.last().copied().unwrap_or(0), damaged: Vec::new() };

@@ -9,7 +9,7 @@ use protocol::{ErrorCode, Records};
 use tiering::format::index::Position;
 use tiering::read::FetchError;
 
-use super::{ZSTD, rope};
+use super::{ZSTD, largest_batch, rope};
 use crate::api::Context;
 use crate::api::topics::{Barrier, Leader, Miss, TopicRef, View, check_leader_epoch};
 use crate::broker::{Broker, Led};
@@ -22,6 +22,8 @@ pub(super) struct Wanted {
     last_fetched_epoch: i32,
     max_bytes: usize,
     led: Result<Led, Failure>,
+    /// How large a batch may be.
+    largest: usize,
     /// What to say once the topic has gone.
     unknown: ErrorCode,
     /// The log start and the high watermark when it was last looked at.
@@ -82,6 +84,8 @@ pub(super) struct Cold {
     pub(super) budget: usize,
     /// Whether a larger first batch comes all the same.
     pub(super) at_least_one: bool,
+    /// How large a batch may be.
+    pub(super) largest: usize,
 }
 
 /// Where they are.
@@ -101,7 +105,8 @@ impl Plan {
             Self::Cold(Cold { place: Place::Slots(positions), .. }) => {
                 positions.iter().map(|p| p.length as usize).sum()
             }
-            Self::Cold(Cold { place: Place::Index(_), budget, .. }) => (*budget).max(1),
+            Self::Cold(Cold { place: Place::Index(_), budget, at_least_one: false, .. }) => *budget,
+            Self::Cold(Cold { place: Place::Index(_), budget, largest, .. }) => (*budget).max(*largest),
             _ => 0,
         }
     }
@@ -114,11 +119,6 @@ impl Plan {
             Self::Cold(cold) => matches!(cold.place, Place::Index(_)),
             _ => false,
         }
-    }
-
-    /// Whether it is what an index object lists.
-    pub(super) fn is_listed(&self) -> bool {
-        matches!(self, Self::Cold(Cold { place: Place::Index(_), .. }))
     }
 
     /// Whether something must be fetched for it.
@@ -150,6 +150,7 @@ impl Wanted {
         partition: &FetchPartition,
     ) -> Self {
         let led = view.lead(&context.broker, topic, partition.partition);
+        let largest = led.as_ref().map_or(0, |(topic, _)| largest_batch(&topic.config));
         let led = led.map_err(Failure::from).and_then(|(topic, led)| {
             // Kafka looks at the setting alone, too.
             if version < ZSTD && matches!(topic.config.compression, StoredCompression::Zstd(_)) {
@@ -171,6 +172,7 @@ impl Wanted {
             last_fetched_epoch: partition.last_fetched_epoch,
             max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
             led,
+            largest,
             unknown: topic.unknown(),
             seen: (-1, -1),
             out_of_range: false,
@@ -225,7 +227,7 @@ impl Wanted {
             return plan;
         }
         let budget = left.min(self.max_bytes);
-        let cold = |place| Plan::Cold(Cold { place, budget, at_least_one });
+        let cold = |place| Plan::Cold(Cold { place, budget, at_least_one, largest: self.largest });
         match led.partition.find(self.offset, budget, at_least_one) {
             Found::AtEnd => Plan::Nothing,
             Found::Tail(batches) => Plan::Records { records: rope(batches.slices), tail: true },

@@ -7,7 +7,7 @@ use protocol::records::Batch;
 use tokio::time::timeout;
 
 use super::check::{self, Invalid, Sound};
-use super::unpack::{self, Bound};
+use super::unpack::{self, Allowance, Bound};
 use super::{PATIENCE, TOPIC_IDS};
 use crate::api::Context;
 use crate::api::records::turn;
@@ -92,7 +92,17 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
         if matches!(checked, Checked::Packed(_)) {
             let refused = Checked::Refused(Refused::of(ErrorCode::RequestTimedOut));
             if let Checked::Packed(job) = std::mem::replace(checked, refused) {
-                working = working.max(unpack::memory(&job.batch, &job.config));
+                let needed = unpack::memory(&job.batch, &job.config);
+                if needed > pool.size() / 4 * 3 {
+                    *checked = Checked::Refused(Refused {
+                        message: Some(format!(
+                            "the batch takes {needed} bytes of memory to look into, more than this node has for it"
+                        )),
+                        ..Refused::of(ErrorCode::MessageTooLarge)
+                    });
+                    continue;
+                }
+                working = working.max(needed);
                 let most = usize::try_from(job.config.max_message_bytes).unwrap_or(0);
                 results = results.saturating_add(most.saturating_mul(WHILE_MADE));
                 places.push(place);
@@ -100,13 +110,7 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
             }
         }
     }
-    if working > pool.size() / 4 * 3 {
-        let message =
-            format!("the batch takes {working} bytes of memory to look into, more than this node has for it");
-        for place in places {
-            let refused = Refused::of(ErrorCode::MessageTooLarge);
-            checked[place] = Checked::Refused(Refused { message: Some(message.clone()), ..refused });
-        }
+    if jobs.is_empty() {
         return None;
     }
     let wanted = turn(pool, working.saturating_add(results));
@@ -115,10 +119,15 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
     let unpacked = tokio::task::spawn_blocking(move || {
         let mut left = results.min(permit.num_permits() - working);
         let (working, mut made) = (permit.num_permits() - left, 0);
+        let mut allowance = Allowance::of_a_request();
         let unpacked = jobs.into_iter().map(|Packed { led, batch, config, partition }| {
+            if allowance.is_spent() {
+                // The client sends it again, without what has been dealt with.
+                return Checked::Refused(Refused::of(ErrorCode::RequestTimedOut));
+            }
             let came = batch.bytes().as_ptr();
-            match unpack::unpack(batch, &partition, &config, now, Bound { working, room: left / WHILE_MADE })
-            {
+            let bound = Bound { working, room: left / WHILE_MADE };
+            match unpack::unpack(batch, &partition, &config, now, bound, &mut allowance) {
                 Ok(batch) => {
                     let bytes = if batch.bytes().as_ptr() == came { 0 } else { batch.bytes().len() };
                     left -= bytes.min(left);

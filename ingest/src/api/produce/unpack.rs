@@ -16,8 +16,11 @@ const CHEAP: i32 = 3;
 /// A timestamp that says that there is none.
 const NO_TIMESTAMP: i64 = -1;
 
-/// The most records of a batch of which it is reported what is wrong with each.
-const TOLD: usize = 1000;
+/// The most records of a request of which it is reported what is wrong with each.
+const REPORTED: usize = 1000;
+
+/// The bytes after which no more batches of a request are looked into: it is one client's, and others wait.
+const AT_ONCE: usize = 1 << 30;
 
 /// Whether a batch's header does not tell enough.
 pub(super) fn is_due(header: &BatchHeader, config: &TopicConfig, now: i64) -> bool {
@@ -77,12 +80,33 @@ impl Bounds {
     }
 }
 
+/// What is left of what the batches of one request may cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    /// Records of which it is still reported what is wrong with each.
+    records: usize,
+    /// Bytes that are still unpacked.
+    bytes: usize,
+}
+
+impl Allowance {
+    pub(super) fn of_a_request() -> Self {
+        Self { records: REPORTED, bytes: AT_ONCE }
+    }
+
+    /// Whether no more is unpacked.
+    pub(super) fn is_spent(self) -> bool {
+        self.bytes == 0
+    }
+}
+
 /// What is wrong with records of a batch.
-#[derive(Default)]
 struct Faults {
     count: usize,
     timestamps: bool,
-    told: Vec<(i32, String)>,
+    /// Of how many records it is reported.
+    most: usize,
+    reported: Vec<(i32, String)>,
 }
 
 impl Faults {
@@ -96,8 +120,8 @@ impl Faults {
             return;
         };
         self.count += 1;
-        if self.told.len() < TOLD {
-            self.told.push((record.index, fault));
+        if self.reported.len() < self.most {
+            self.reported.push((record.index, fault));
         }
     }
 
@@ -110,7 +134,7 @@ impl Faults {
         let (code, message) = if self.timestamps {
             (ErrorCode::InvalidTimestamp, format!("{reason} invalid timestamp"))
         } else {
-            let first = self.told.iter().take(3);
+            let first = self.reported.iter().take(3);
             let first = first.map(|(index, why)| format!("RecordError(batchIndex={index}, message='{why}')"));
             let first = first.collect::<Vec<_>>().join(", ");
             let count = self.count;
@@ -119,7 +143,7 @@ impl Faults {
             );
             (ErrorCode::InvalidRecord, message)
         };
-        Err(Invalid { code, message: Some(message), records: self.told })
+        Err(Invalid { code, message: Some(message), records: self.reported })
     }
 }
 
@@ -150,9 +174,15 @@ pub(super) fn unpack(
     config: &TopicConfig,
     now: i64,
     bound: Bound,
+    left: &mut Allowance,
 ) -> Result<Batch, Invalid> {
-    let (bounds, mut faults) = (Bounds::of(config, now), Faults::default());
-    let summary = batch.check_records(UNPACKED, |record| faults.look(record, partition, config, bounds))?;
+    let bounds = Bounds::of(config, now);
+    let mut faults = Faults { count: 0, timestamps: false, most: left.records, reported: Vec::new() };
+    let summary = batch.check_records(UNPACKED, |record| faults.look(record, partition, config, bounds));
+    let unpacked = summary.as_ref().map_or(UNPACKED, |summary| summary.uncompressed_bytes);
+    left.bytes = left.bytes.saturating_sub(unpacked);
+    left.records -= faults.reported.len();
+    let summary = summary?;
     faults.verdict()?;
     let source = batch.header().compression()?;
     let mut stored = match target(config.compression, source) {

@@ -7,7 +7,6 @@ use coordinator::config::group::ShareReset;
 use coordinator::share::{
     Acquire, AcquireMode, Acquired, NextFetch, Reply, Request as ShareRequest, SharePartitionId,
 };
-use protocol::messages::ShareFetchRequest;
 use protocol::messages::share_fetch::AcquiredRecords;
 use protocol::{ErrorCode, Records};
 use tiering::read::FetchError;
@@ -16,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::read::{Bounds, Look, ReadBatch};
 use super::{Failed, not_leader};
-use crate::api::fetch::{MAX_BYTES, fair};
+use crate::api::fetch::{fair, largest_batch};
 use crate::api::list_offsets::by_time;
 use crate::api::topics::{TopicRef, View, uuid};
 use crate::api::{Context, PATIENCE};
@@ -38,8 +37,22 @@ pub(super) struct Acquiring<'a> {
     pub(super) context: &'a Context,
     pub(super) view: &'a View,
     pub(super) holder: &'a Holder,
-    pub(super) request: &'a ShareFetchRequest,
+    pub(super) wanted: Wanted,
+}
+
+/// What it asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// How strictly `max_records` holds.
     pub(super) mode: AcquireMode,
+    pub(super) max_bytes: usize,
+    /// Fewer bytes are waited for.
+    pub(super) min_bytes: usize,
+    pub(super) max_records: u32,
+    /// How many records are acknowledged together.
+    pub(super) batch_size: u32,
+    /// How long it waits.
+    pub(super) deadline: Instant,
 }
 
 /// A partition that is read.
@@ -48,49 +61,51 @@ struct Target {
     led: Result<Led, Failed>,
     /// The log start and the high watermark when it was last looked at.
     seen: (i64, i64),
+    /// How large a batch may be.
+    largest: usize,
 }
 
 /// What becomes of partitions.
 type Outcomes = Vec<(PartitionId, Result<Given, Failed>)>;
 
-/// What is to be read of a partition.
-type Plan = Option<(Bounds, Look)>;
+/// What is to be read of a partition, and how large its largest batch may be.
+type Plan = Option<(Bounds, Look, usize)>;
 
 impl Acquiring<'_> {
     /// What is acquired of these partitions, and why nothing is of others. Those with nothing to tell are left out.
     /// With it goes the memory that its records take.
-    pub(super) async fn acquire(
-        &self,
-        partitions: Vec<PartitionId>,
-        deadline: Instant,
-    ) -> (Outcomes, Option<Permit>) {
+    pub(super) async fn acquire(&self, partitions: Vec<PartitionId>) -> (Outcomes, Option<Permit>) {
         let answers = self.context.broker.answers();
-        let max_records = u32::try_from(self.request.max_records).unwrap_or(0);
-        let most = usize::try_from(self.request.max_bytes).unwrap_or(0).min(MAX_BYTES);
+        let Wanted { max_bytes: most, min_bytes, max_records, deadline, .. } = self.wanted;
         let mut targets: Vec<_> = partitions.into_iter().map(|partition| self.target(partition)).collect();
         if targets.is_empty() || max_records == 0 || most == 0 {
             return (failures(targets), None);
         }
-        let enough = usize::try_from(self.request.min_bytes).unwrap_or(0).min(most);
+        let enough = min_bytes.min(most);
         loop {
             let budget = most.min(fair(answers));
             let waiter = Waiter::new(1);
             let watching = Watching::new(&targets, &waiter);
             let mut plans = self.plan(&mut targets, budget, max_records).await;
-            let bytes = plans.iter().flatten().fold(0usize, |sum, (_, look)| sum.saturating_add(look.len()));
+            let bytes = length(&plans);
             let failed = targets.iter().any(|target| target.led.is_err());
             let over = failed || self.context.stop.is_cancelled() || Instant::now() >= deadline;
             if over || (bytes > 0 && bytes >= enough.min(budget)) {
-                // The plans hold slices of memory, and are made anew where that for the answer must be waited for.
-                let wanted = wanted(&plans, budget);
-                let mut permit = answers.try_take(wanted);
+                let mut permit = answers.try_take(bytes);
                 if permit.is_none() {
-                    plans.clear();
-                    let least = wanted.min(fair(answers));
+                    // The plans hold slices of memory, and are made anew where that for the answer must be waited for:
+                    // for the first batch, and what is free then.
+                    drop(plans);
+                    let least = length(&self.plan(&mut targets, 0, max_records).await);
                     permit = timeout(PATIENCE, answers.take(least)).await.ok().flatten();
-                    let granted = permit.as_ref().map_or(0, |permit| permit.num_permits());
-                    plans = self.plan(&mut targets, granted.max(1), max_records).await;
-                    keep(&mut plans, granted);
+                    plans = match &permit {
+                        Some(_) => self.plan(&mut targets, 0, max_records).await,
+                        None => Vec::new(),
+                    };
+                    if length(&plans) > least {
+                        // Another batch is the first one by now.
+                        continue;
+                    }
                 }
                 let given = self.give(&mut targets, plans, max_records).await;
                 if over || given.iter().any(|(_, given)| given.is_err()) || !given.is_empty() {
@@ -99,6 +114,9 @@ impl Acquiring<'_> {
                 // Others were faster.
                 continue;
             }
+            // The memory that the request takes is needed by others meanwhile.
+            drop(plans);
+            drop(self.context.admitted.lock().take());
             if watching.is_complete(&targets) {
                 tokio::select! {
                     biased;
@@ -114,18 +132,23 @@ impl Acquiring<'_> {
         let topic = TopicRef::Id(uuid(partition.topic));
         let led = self.view.lead(&self.context.broker, topic, partition.index);
         let id = SharePartitionId { group: Arc::clone(&self.holder.group), partition };
-        Target { id, led: led.map(|(_, led)| led).map_err(Failed::from), seen: (-1, -1) }
+        let largest = led.as_ref().map_or(0, |(topic, _)| largest_batch(&topic.config));
+        Target { id, led: led.map(|(_, led)| led).map_err(Failed::from), seen: (-1, -1), largest }
     }
 
-    /// Looks at each partition. Every one may have its part of the bytes, as with Kafka.
+    /// Looks at each partition. Every one may have its part of the bytes, and the first one a larger first batch, as
+    /// with Kafka.
     async fn plan(&self, targets: &mut [Target], budget: usize, max_records: u32) -> Vec<Plan> {
-        let bytes = (budget / targets.len().max(1)).max(1);
+        let bytes = budget / targets.len().max(1);
+        let mut at_least_one = true;
         let mut plans = Vec::with_capacity(targets.len());
         for target in targets {
             let plan = match self.next(target).await {
                 Ok(Some((led, offset))) => {
-                    let bounds = Bounds { offset, bytes, records: max_records };
-                    Some((bounds, Look::at(&led, bounds)))
+                    let bounds = Bounds { offset, bytes, at_least_one, records: max_records };
+                    let look = Look::at(&led, bounds);
+                    at_least_one &= look.len(target.largest, bounds) == 0;
+                    Some((bounds, look, target.largest))
                 }
                 Ok(None) => None,
                 Err(failed) => {
@@ -186,7 +209,7 @@ impl Acquiring<'_> {
         let mut left = max_records;
         let mut given = Vec::new();
         for (target, plan) in targets.iter().zip(plans) {
-            let (Some((bounds, look)), Ok(led)) = (plan, &target.led) else { continue };
+            let (Some((bounds, look, _)), Ok(led)) = (plan, &target.led) else { continue };
             if left == 0 {
                 break;
             }
@@ -221,9 +244,9 @@ impl Acquiring<'_> {
         }
         let wanted = Acquire {
             member: Arc::clone(&self.holder.member),
-            mode: self.mode,
+            mode: self.wanted.mode,
             max_records: bounds.records,
-            batch_size: u32::try_from(self.request.batch_size).unwrap_or(0),
+            batch_size: self.wanted.batch_size,
             fetch_offset: bounds.offset,
             batches: batches.iter().map(|batch| (batch.first, batch.last)).collect(),
         };
@@ -264,21 +287,9 @@ impl Acquiring<'_> {
     }
 }
 
-/// The bytes that plans take at most. What an index object tells of counts as much as there may be.
-fn wanted(plans: &[Plan], budget: usize) -> usize {
-    plans.iter().flatten().map(|(bounds, look)| look.len().min(bounds.bytes.max(budget))).sum()
-}
-
-/// Keeps as many plans as `granted` bytes hold, and the first of them if there are any bytes.
-fn keep(plans: &mut [Plan], granted: usize) {
-    let mut left = granted;
-    for plan in plans {
-        let bytes = wanted(std::slice::from_ref(plan), 0);
-        if bytes > left && left < granted.max(1) {
-            *plan = None;
-        }
-        left = left.saturating_sub(bytes);
-    }
+/// The bytes that plans take, or may take.
+fn length(plans: &[Plan]) -> usize {
+    plans.iter().flatten().map(|(bounds, look, largest)| look.len(*largest, *bounds)).sum()
 }
 
 /// Why nothing was done with partitions.

@@ -44,8 +44,10 @@ pub(super) enum Place {
 pub(super) struct Bounds {
     /// From where.
     pub(super) offset: i64,
-    /// How many bytes at most; a larger first batch comes all the same.
+    /// How many bytes at most.
     pub(super) bytes: usize,
+    /// Whether a larger first batch comes all the same.
+    pub(super) at_least_one: bool,
     /// How many records at most, and the rest of the batch that the last of them is in.
     pub(super) records: u32,
 }
@@ -59,7 +61,7 @@ impl Bounds {
 impl Look {
     /// Looks without reading the store.
     pub(super) fn at(led: &Led, bounds: Bounds) -> Self {
-        match led.partition.find(bounds.offset, bounds.bytes, true) {
+        match led.partition.find(bounds.offset, bounds.bytes, bounds.at_least_one) {
             Found::Tail(batches) => {
                 let pairs = batches.slices.chunks_exact(2);
                 let batches = pairs.filter_map(|pair| of_slices(&pair[0], &pair[1])).enumerate();
@@ -67,6 +69,7 @@ impl Look {
                 Self::Tail(batches.map(|(_, batch)| batch).collect())
             }
             Found::Slots(positions) => Self::Cold(Place::Slots(bounded(positions, bounds))),
+            Found::Index(_) if bounds.bytes == 0 && !bounds.at_least_one => Self::Nothing,
             Found::Index(index) => Self::Cold(Place::Index(index)),
             // What is not in the log any more is passed over by the next step of the share partition; what is not
             // yet may come.
@@ -74,13 +77,15 @@ impl Look {
         }
     }
 
-    /// The bytes that are there, as far as is known: of what an index object tells, enough.
-    pub(super) fn len(&self) -> usize {
+    /// The bytes that there are; where an index object tells of them, as many as there may be. `largest` is how large
+    /// a batch may be.
+    pub(super) fn len(&self, largest: usize, bounds: Bounds) -> usize {
         match self {
             Self::Nothing => 0,
             Self::Tail(batches) => batches.iter().flat_map(|batch| &batch.slices).map(Bytes::len).sum(),
             Self::Cold(Place::Slots(positions)) => positions.iter().map(|p| p.length as usize).sum(),
-            Self::Cold(Place::Index(_)) => usize::MAX,
+            Self::Cold(Place::Index(_)) if bounds.at_least_one => bounds.bytes.max(largest),
+            Self::Cold(Place::Index(_)) => bounds.bytes,
         }
     }
 
@@ -94,7 +99,7 @@ impl Look {
                 let listed = led.log.reader().positions(index).await?;
                 let listed = of_partition(&listed, led.partition.id());
                 let from = listed.partition_point(|position| position.last_offset() < bounds.offset);
-                bounded(take(listed[from..].iter(), bounds.bytes, true), bounds)
+                bounded(take(listed[from..].iter(), bounds.bytes, bounds.at_least_one), bounds)
             }
         };
         let epochs = led.log.leader_epochs(&led.partition);
