@@ -170,7 +170,7 @@ class Check:
             connection.setblocking(False)
             crowd.append(connection)
             part = index % 16
-            data = [small[part] * 20, medium[part], medium[part] + fetch, fetch, medium[part][:6_000]][index % 5]
+            data = [small[part] * 20, medium[part], medium[part] + fetch, fetch, medium[part][:12_000]][index % 5]
             self.send(connection, data)
         for round_ in range(2):
             for index, connection in enumerate(crowd):
@@ -206,7 +206,7 @@ def main() -> int:
         node.process.check_alive()
         peak, page = node.process.peak_bytes(), node.metrics()
     over = peak > chosen.memory * MIB
-    missing = [part for part in ("requests", "answers", "unpacking", "tail", "cache")
+    missing = [part for part in ("requests", "queries", "answers", "unpacking", "tail", "cache")
                if f'tidelog_memory_bytes{{part="{part}"}}' not in page]
     slow = workload.slowest > PATIENCE
     print(f"the ordinary client made {workload.done} round trips, the slowest took {workload.slowest:.1f} s")

@@ -190,7 +190,7 @@ impl Broker {
     }
 
     /// The bytes that large requests may take of which nothing goes into the log.
-    pub(crate) fn others(&self) -> &Pool {
+    pub fn others(&self) -> &Pool {
         &self.others
     }
 

@@ -152,8 +152,11 @@ def test_a_record_is_its_member_s_until_the_lock_ends_or_is_renewed(course):
     renewed = time.monotonic()
     assert slow.acknowledge("renew", course.at(0)) == []
     given(slow, [(0, 1)])
-    given(other, [(0, 2)], timeout=3 * LOCK_SECONDS)
-    assert time.monotonic() - renewed > LOCK_SECONDS - 0.5
+    wait_until(other.delivered, "the other member to get the record", timeout=4 * LOCK_SECONDS)
+    [(offset, deliveries)] = other.delivered()
+    # A fetch that the first member's client sends by itself may be given the record before, and keep it for as long.
+    assert offset == 0 and deliveries in (2, 3)
+    assert time.monotonic() - renewed > (deliveries - 1) * LOCK_SECONDS - 0.5
     assert "INVALID_RECORD_STATE" in str(slow.acknowledge("accept", course.at(0))) or slow.events("late")
     assert other.acknowledge("accept", course.at(0)) == []
     other.leave()

@@ -171,7 +171,7 @@ impl Settings {
         let max_request_bytes = bytes("max-request-size", Some(largest), 1 << 10, 1 << 31)?;
         if memory.requests < max_request_bytes {
             return Err(Usage(
-                "request-memory is less than max-request-size: the largest request would wait for ever"
+                "request-memory is less than max-request-size: the largest request takes more than there is"
                     .to_owned(),
             ));
         }
@@ -304,7 +304,7 @@ mod tests {
             (&[("slot-size", "1KiB")], "slot-size is 1KiB: it must be from 64KiB to 1GiB"),
             (
                 &[("request-memory", "50MiB"), ("max-request-size", "60MiB")],
-                "request-memory is less than max-request-size: the largest request would wait for ever",
+                "request-memory is less than max-request-size: the largest request takes more than there is",
             ),
             (
                 &[("advertise", "0.0.0.0:9092")],

@@ -65,8 +65,12 @@ impl fmt::Debug for MemoryParts {
 impl Collector for MemoryParts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let broker = &self.0;
-        let pools =
-            [("requests", broker.memory()), ("answers", broker.answers()), ("unpacking", broker.unpacking())];
+        let pools = [
+            ("requests", broker.memory()),
+            ("queries", broker.others()),
+            ("answers", broker.answers()),
+            ("unpacking", broker.unpacking()),
+        ];
         let taken = pools.map(|(part, pool)| (part, pool.size() - pool.available(), pool.size()));
         let tail = broker.log().map_or(0, |log| log.tail_bytes());
         let cached = usize::try_from(broker.cached_bytes()).unwrap_or(usize::MAX);
