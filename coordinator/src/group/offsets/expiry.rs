@@ -8,9 +8,10 @@ use crate::group::timer::Timer;
 use crate::group::work::Work;
 use crate::{PartitionId, TopicId};
 
-/// Sees that a group that exists is looked at now and then.
+/// Sees that a group that exists is looked at now and then. Share groups stay until they are deleted: they have state
+/// with the owners of what they read (KIP-932).
 pub(in crate::group) fn plan_expiry(work: &mut Work<'_>) {
-    if work.entry.exists && !work.is_set(&Timer::Expiry) {
+    if work.entry.exists && !work.is_set(&Timer::Expiry) && !is_share(work) {
         work.set(Timer::Expiry, work.settings.offsets_retention_check);
     }
 }
@@ -20,10 +21,14 @@ pub(in crate::group) fn expire(work: &mut Work<'_>) {
     for partition in expired(work) {
         work.change(Change::Offset(partition, None));
     }
-    let idle = work.group().offsets.is_empty() && work.entry.classic.is_empty();
+    let idle = work.group().offsets.is_empty() && work.entry.classic.is_empty() && !is_share(work);
     if work.entry.exists && idle && delete::is_empty(work) {
         delete::forget(work);
     }
+}
+
+fn is_share(work: &Work<'_>) -> bool {
+    matches!(work.group().membership, Membership::Share(_))
 }
 
 fn expired(work: &Work<'_>) -> Vec<PartitionId> {

@@ -189,3 +189,24 @@ fn a_group_has_only_so_many_members() {
     assert_eq!(message, "The share group has reached its maximum capacity of 1 members.");
     assert!(lab.beat("m1", 2).is_ok());
 }
+
+/// Whatever is committed or not, and however long ago its last member left or died.
+#[test]
+fn a_group_without_members_stays_until_it_is_deleted() {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    for leaves in [true, false] {
+        let mut lab = Lab::new(&[("a", 2)]);
+        lab.join("m1", &["a"]);
+        let epoch = lab.join("m2", &["a"]).epoch;
+        if leaves {
+            lab.heartbeat(says("m1", -1, None)).expect("a member may leave");
+            lab.heartbeat(says("m2", -1, None)).expect("a member may leave");
+        }
+        lab.now.wall += i64::try_from(YEAR.as_millis()).expect("some years");
+        lab.pass(YEAR);
+        assert_eq!(lab.group().share_members().count(), 0);
+        lab.crash();
+        lab.pass(YEAR);
+        assert!(lab.join("m3", &["a"]).epoch > epoch, "its epoch goes on");
+    }
+}

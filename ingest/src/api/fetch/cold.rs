@@ -41,7 +41,13 @@ async fn read(cold: &Cold, offset: i64, led: &Led) -> Result<Plan, FetchError> {
     let Some(last) = positions.last() else { return Ok(Plan::Nothing) };
     read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
     let epochs = led.log.leader_epochs(&led.partition);
-    let batches = led.log.reader().batches(&positions, &epochs).await?;
+    let batches = match led.log.reader().batches(&positions, &epochs).await {
+        // What lies before a damaged batch is served; a fetch that begins with that says what is wrong.
+        Err(error) if error.kind() == ErrorKind::Corrupt && positions.len() > 1 => {
+            led.log.reader().batches(&positions[..1], &epochs).await?
+        }
+        batches => batches?,
+    };
     Ok(Plan::Records { records: rope(batches), tail: false })
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use coordinator::SessionId;
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
+use tiering::store::ErrorKind;
 
 use crate::broker::Led;
 use crate::log::{Found, take};
@@ -103,7 +104,14 @@ impl Look {
             }
         };
         let epochs = led.log.leader_epochs(&led.partition);
-        let chunks = led.log.reader().batches(&positions, &epochs).await?;
+        let chunks = match led.log.reader().batches(&positions, &epochs).await {
+            // What lies before a damaged batch is given; a fetch that begins with that says what is wrong.
+            Err(error) if error.kind() == ErrorKind::Corrupt && positions.len() > 1 => {
+                let positions = &positions[..1];
+                return Ok(apart(positions, led.log.reader().batches(positions, &epochs).await?));
+            }
+            chunks => chunks?,
+        };
         Ok(apart(&positions, chunks))
     }
 }

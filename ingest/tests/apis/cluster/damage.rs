@@ -4,7 +4,8 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
-use protocol::messages::{PeerStatusRequest, PeerStatusResponse};
+use protocol::messages::fetch::{FetchPartition, FetchTopic};
+use protocol::messages::{FetchRequest, PeerStatusRequest, PeerStatusResponse};
 
 use super::*;
 
@@ -136,4 +137,64 @@ async fn sessions_rotate_and_shards_move_around_a_damaged_one() {
     world.settle().await;
     world.until_writable(&mut writer).await;
     writer.verify(&world).await;
+}
+
+/// The code of a fetch from partition `index`, and how many bytes it brought.
+async fn fetched(world: &World, index: i32, offset: i64, max_bytes: i32) -> (ErrorCode, usize) {
+    let partition = FetchPartition {
+        partition: index,
+        fetch_offset: offset,
+        current_leader_epoch: -1,
+        partition_max_bytes: max_bytes,
+        ..Default::default()
+    };
+    let topic = FetchTopic { topic: "t".into(), partitions: vec![partition], ..Default::default() };
+    let request = FetchRequest { max_bytes, topics: vec![topic], ..Default::default() };
+    let answer = world.client(2).ask(11, &request).await;
+    let data = &answer.responses[0].partitions[0];
+    (ErrorCode::from_code(data.error_code).expect("a known error"), data.records.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_before_a_damaged_batch_is_served() {
+    const WRITTEN: i64 = 4;
+    /// Among the records of a slot's first batch.
+    const RECORDS: usize = tiering::format::slot::HEADER + 65;
+    let (mut world, mut writer) = World::with_topic(1).await;
+    for _ in 0..WRITTEN {
+        world.until_writable(&mut writer).await;
+    }
+    let session = world.cluster().open_sessions().next().expect("it is open").id;
+    world.kill(1).await;
+    let slots = keys(&world.objects, &tiering::format::keys::session(session)).await;
+    for path in slots.iter().filter(|path| path.parts().count() == 4).rev() {
+        let mut bad = object(&world.objects, path).await;
+        if tiering::format::slot::Header::decode(&bad).is_ok_and(|header| header.body_len > 0) {
+            bad[RECORDS] ^= 1;
+            world.objects.put(path, PutPayload::from(bad)).await.expect("it is stored");
+            break;
+        }
+    }
+    world.start(2).await;
+    sleep(Duration::from_secs(5)).await;
+    let mut damaged = 0;
+    for index in 0..PARTITIONS {
+        let mut first = WRITTEN;
+        for offset in (0..WRITTEN).rev() {
+            if fetched(&world, index, offset, 1).await.0 == ErrorCode::KafkaStorageError {
+                first = offset;
+            }
+        }
+        damaged += i32::from(first < WRITTEN);
+        for offset in 0..WRITTEN {
+            let (code, bytes) = fetched(&world, index, offset, 1 << 20).await;
+            let served = code == ErrorCode::None && bytes > 0;
+            assert_eq!(
+                served,
+                offset != first,
+                "partition {index}, offset {offset}: {code:?}, {bytes} bytes"
+            );
+        }
+    }
+    assert_eq!(damaged, 1);
 }
