@@ -8,7 +8,6 @@ use coordinator::cluster::{Cluster, MoveFrom, Op, SessionEnd, SessionState};
 use coordinator::{Epoch, SessionId, ShardId};
 use tiering::format::slot::{Builder, Record};
 use tiering::metadata::MetadataLog;
-use tiering::mutant::{self, Mutant};
 use tiering::store::ErrorKind;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -101,10 +100,7 @@ impl Log {
         // rebuilt: only what was assigned at the epoch at which it is held is held on.
         let granted = held_by(&committed.cluster, next);
         let mut kept = open.shards.clone();
-        kept.retain(|shard, held| {
-            granted.contains_key(shard) && assigned.get(shard) == Some(&held.epoch)
-                || mutant::is(Mutant::KeepWhatLeft)
-        });
+        kept.retain(|shard, held| granted.contains_key(shard) && assigned.get(shard) == Some(&held.epoch));
         groups.drop_shards(|shard| !kept.contains_key(&shard));
         self.forget(&mut open, |decided| kept.contains_key(&decided.shard));
         if granted.keys().all(|shard| kept.contains_key(shard)) {
