@@ -5,6 +5,7 @@
 //! directory open before the failure is told of it by the next sync. So a file is synced where it was written, and
 //! a directory by a handle that was opened before the name was made.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use object_store::PutPayload;
+use rustix::fs::{AtFlags, CWD};
 
 /// A file or directory could not be synced.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,15 @@ pub(super) enum Duty {
     GiveUp,
     /// A directory is opened before a name is made in it.
     OpenFirst,
+    /// A directory that is found empty is replaced by a new one.
+    Replace,
+    /// An object with a mark, whose maker has not synced its name, is written anew like one in doubt.
+    Mark,
+}
+
+/// A path's last part.
+pub(super) fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 /// The calls that matter. Each may take long.
@@ -68,12 +79,11 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
     async fn sync_directory(&self, directory: &Directory) -> io::Result<()>;
     /// Makes a directory.
     async fn create_directory(&self, path: &Path) -> io::Result<()>;
-    /// Removes a directory that is empty.
-    async fn remove_directory(&self, path: &Path) -> io::Result<()>;
-    /// Gives a file a second name, if it is free.
-    async fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Gives a file another name, whatever had it before.
-    async fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name in a directory, if it is free. A directory that was removed takes none.
+    async fn link(&self, from: &Path, to: &Directory, name: &OsStr) -> io::Result<()>;
+    /// Gives a file or directory another name in a directory, whatever file or empty directory had it before. A
+    /// directory that was removed takes none.
+    async fn rename(&self, from: &Path, to: &Directory, name: &OsStr) -> io::Result<()>;
 
     /// Whether calls block their thread and are never pending.
     fn blocks(&self) -> bool {
@@ -121,17 +131,21 @@ impl Disk for System {
         fs::create_dir(path)
     }
 
-    async fn remove_directory(&self, path: &Path) -> io::Result<()> {
-        fs::remove_dir(path)
+    async fn link(&self, from: &Path, to: &Directory, name: &OsStr) -> io::Result<()> {
+        link(from, to, name)
     }
 
-    async fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::hard_link(from, to)
+    async fn rename(&self, from: &Path, to: &Directory, name: &OsStr) -> io::Result<()> {
+        rename(from, to, name)
     }
+}
 
-    async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
+pub(super) fn link(from: &Path, to: &Directory, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::linkat(CWD, from, &to.file, name, AtFlags::empty())?)
+}
+
+pub(super) fn rename(from: &Path, to: &Directory, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::renameat(CWD, from, &to.file, name)?)
 }
 
 /// Writes the slices as they are, in as few calls as the system allows.

@@ -2,7 +2,7 @@
 //!
 //! The system may have dropped them and tells nobody who asks later, so each has a note in `.tidelog-tmp/doubt`, for
 //! every process on the directory. Notes need no sync: a power loss shows what is on disk. Where not even a note can
-//! be written, the process keeps it in mind.
+//! be written, the process keeps it in mind, and an object that it made keeps its mark in staging.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -50,27 +50,28 @@ impl Doubts {
         }
     }
 
-    /// Notes a name.
-    pub(super) fn note(&self, target: &Path) {
+    /// Notes a name. An error means that other processes do not see the note.
+    pub(super) fn note(&self, target: &Path) -> io::Result<()> {
         self.own.lock().insert(target.into());
-        let Ok(key) = target.strip_prefix(&self.root) else { return };
+        let key = target.strip_prefix(&self.root).map_err(io::Error::other)?;
         let note = self.place(target);
         let written =
             fs::create_dir_all(&self.area).and_then(|()| fs::write(note, key.as_os_str().as_bytes()));
-        if let Err(error) = written {
+        if let Err(error) = &written {
             tracing::warn!(%error, object = %key.display(), "no note could be left of an object that may be lost");
         }
+        written
     }
 
     /// Notes a name that this process tried to make.
-    pub(super) fn fail(&self, target: &Path) {
+    pub(super) fn fail(&self, target: &Path) -> io::Result<()> {
         let mut failed = self.failed.lock();
         if failed.len() >= MOST {
             failed.clear();
         }
         failed.insert(target.into());
         drop(failed);
-        self.note(target);
+        self.note(target)
     }
 
     /// Whether this process could not sync a name that it tried to make.

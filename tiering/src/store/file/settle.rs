@@ -4,14 +4,16 @@
 //! that an object is there for good has it settled first: with the question, as [`GetOptions`] carry it, so that
 //! decorators between here and there need not know.
 
-use std::fs::{self, File};
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path as FilePath;
 
 use object_store::path::Path;
-use object_store::{Error, GetOptions, Result};
+use object_store::{GetOptions, Result};
 
-use super::disk::{Directory, Duty, SyncFailed};
+use super::disk::{Directory, Duty, SyncFailed, name_of};
 use super::{Root, file_error, object_error, read};
 
 /// Bytes that are copied at once.
@@ -57,13 +59,26 @@ impl Root {
         // An attempt may fail while this waits for the disk.
         self.tell(&target)?;
         let settled = async {
-            // Whoever gave the file its name had synced it; this is for files that came here another way.
+            // A file is synced before it gets its name; this is for files that came here another way.
             let file = File::open(&target)?;
             self.disk.sync_file(&file).await.map_err(|error| SyncFailed::of(&target, error))?;
-            self.sync_names(&target).await
+            let found = file.metadata()?;
+            if self.marks()?.contains(&found.ino()) {
+                self.doubts.note(&target)?;
+            }
+            match self.sync_seen(&target).await? {
+                true => Ok(found),
+                false => Err(io::ErrorKind::NotFound.into()),
+            }
         };
-        settled.await.map_err(|error| self.failed(key, &target, error))?;
-        self.tell(&target)
+        let found = settled.await.map_err(|error| {
+            self.doubt(&target, &error);
+            object_error(key, error)
+        })?;
+        self.tell(&target)?;
+        // The next attempt on a slow disk need not wait for it again, unless the file was replaced.
+        self.doubts.confirm(&target, read::e_tag(&found));
+        Ok(())
     }
 
     fn tell(&self, target: &FilePath) -> Result<()> {
@@ -82,38 +97,76 @@ impl Root {
         if self.disk.neglects(Duty::Settle) {
             return Ok(());
         }
-        match self.sync_names(&first).await {
-            Err(error) if read::is_absent(&error) => Ok(()),
-            Err(error) => {
-                if error.get_ref().is_some_and(|error| error.is::<SyncFailed>()) {
-                    self.doubt_from(&first).map_err(file_error)?;
-                }
-                Err(file_error(error))
+        let settled = async {
+            let marks = self.marks()?;
+            if !marks.is_empty() {
+                self.note_from(&first, |found| marks.contains(&found.ino()))?;
             }
-            Ok(()) => Ok(()),
+            self.sync_seen(&first).await
+        };
+        let settled = settled.await;
+        if settled.as_ref().is_err_and(is_sync_failed) {
+            // That the sync failed is what the caller has to learn, whether or not this works.
+            let _ = self.note_from(&first, |_| true);
+        }
+        settled.map(drop).map_err(file_error)
+    }
+
+    /// The inodes of files that have a key whose sync is not known of.
+    fn marks(&self) -> io::Result<BTreeSet<u64>> {
+        match self.disk.neglects(Duty::Mark) {
+            true => Ok(BTreeSet::new()),
+            false => self.staging.marks(),
         }
     }
 
-    async fn sync_names(&self, target: &FilePath) -> io::Result<()> {
+    /// Notes objects in a folder from one on; all that it can, whatever the first error is.
+    fn note_from(&self, first: &FilePath, is_in_doubt: impl Fn(&Metadata) -> bool) -> io::Result<()> {
+        let entries = match fs::read_dir(first.parent().unwrap_or(&self.path)) {
+            Err(error) if read::is_absent(&error) => return Ok(()),
+            entries => entries?,
+        };
+        let mut noted = Ok(());
+        for entry in entries {
+            let entry = entry?;
+            let path = entry.path();
+            if path.as_path() < first {
+                continue;
+            }
+            match entry.metadata() {
+                Err(error) if read::is_absent(&error) => {}
+                found => {
+                    let found = found?;
+                    if found.is_file() && is_in_doubt(&found) {
+                        noted = noted.and(self.doubts.note(&path));
+                    }
+                }
+            }
+        }
+        noted
+    }
+
+    /// Makes the names durable that have been seen in an object's folder. `false` if the folder is not there.
+    ///
+    /// A sync reports the failures since the folder was opened here. Earlier ones were reported to processes that
+    /// have noted their own names, while others' may have been lost with them. Those have marks for as long as the
+    /// process that made them has not come to the end of its sync, and marks were looked for after the names were
+    /// seen and before the notes are read. So each of these names is durable, or has a note by then.
+    async fn sync_seen(&self, target: &FilePath) -> io::Result<bool> {
         let directory = target.parent().unwrap_or(&self.path);
-        // The names were seen before, so that a failure which this handle is not told of came from a sync whose
-        // caller leaves a note.
-        let open = self.disk.open_directory(directory).await?;
+        let mut open = match self.disk.open_directory(directory).await {
+            Err(error) if read::is_absent(&error) => return Ok(false),
+            open => open?,
+        };
         if !self.directories.is_known(directory, &open.file.metadata()?) {
             self.directories.forget(directory);
-            self.directories.ensure(&*self.disk, directory).await?;
-        }
-        self.sync(&open).await
-    }
-
-    fn doubt_from(&self, first: &FilePath) -> io::Result<()> {
-        for entry in fs::read_dir(first.parent().unwrap_or(&self.path))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() && entry.path().as_path() >= first {
-                self.doubts.note(&entry.path());
+            self.directories.ensure(&*self.disk, &self.staging, directory).await?;
+            open = self.disk.open_directory(directory).await?;
+            if !self.directories.is_known(directory, &open.file.metadata()?) {
+                return Err(io::ErrorKind::NotFound.into());
             }
         }
-        Ok(())
+        self.sync(&open).await.map(|()| true)
     }
 
     /// Makes durable every name that is in a directory now, and came after it was opened or by a sync of its own.
@@ -131,7 +184,7 @@ impl Root {
             return Ok(());
         }
         for target in &doubts {
-            self.renew(target).await?;
+            self.renew(directory, target).await?;
         }
         self.disk.sync_directory(directory).await.map_err(failed)?;
         self.doubts.forget(&doubts);
@@ -139,7 +192,7 @@ impl Root {
     }
 
     /// Writes an object anew, under its name and with its bytes, so that the next sync writes both.
-    async fn renew(&self, target: &FilePath) -> io::Result<()> {
+    async fn renew(&self, directory: &Directory, target: &FilePath) -> io::Result<()> {
         let mut old = match File::open(target) {
             Err(error) if read::is_absent(&error) => return Ok(()),
             old => old?,
@@ -153,14 +206,15 @@ impl Root {
             self.disk.write(&file, &piece.into()).await?;
         }
         self.disk.sync_file(&file).await.map_err(|error| SyncFailed::of(target, error))?;
-        self.disk.rename(&staged.path, target).await
+        self.disk.rename(&staged.path, directory, name_of(target)).await
     }
 
-    /// What a PUT or its reader is told. An object that could not be synced is in doubt from then on.
-    pub(super) fn failed(&self, key: &Path, target: &FilePath, error: io::Error) -> Error {
-        if error.get_ref().is_some_and(|error| error.is::<SyncFailed>()) {
-            self.doubts.fail(target);
-        }
-        object_error(key, error)
+    /// An object that could not be synced is in doubt from then on. Returns whether other processes know as much.
+    pub(super) fn doubt(&self, target: &FilePath, error: &io::Error) -> bool {
+        !is_sync_failed(error) || self.doubts.fail(target).is_ok()
     }
+}
+
+fn is_sync_failed(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<SyncFailed>())
 }

@@ -3,14 +3,21 @@
 //! Each open store owns one directory below `.tidelog-tmp`, for as long as it holds the lock on the file
 //! `owner` in it. Directories whose lock is free belong to nobody and are removed when a store is opened.
 //! The lock on `.tidelog-tmp/lock` makes looking and claiming one step. No age is consulted.
+//!
+//! A file that has got its key keeps its name here until the key is synced, as a mark. So an object with a mark may
+//! not be durable. Marks of a process that died stay when the rest of its directory is removed, until their objects
+//! have been written anew or deleted.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::disk::Disk;
 use super::doubts::DOUBT;
+use super::read::is_absent;
 
 /// The staging area's name below the root; no key may begin with it, and no listing shows it.
 pub(super) const STAGING: &str = ".tidelog-tmp";
@@ -24,7 +31,7 @@ pub(super) struct Staging {
     _owner: File,
 }
 
-/// A file that is removed when this is dropped.
+/// A file or empty directory that is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Staged {
     pub(super) path: PathBuf,
@@ -52,6 +59,30 @@ impl Staging {
         Ok((file, staged))
     }
 
+    /// Another name for a file. No name in here is ever synced, so that the disk is not asked.
+    pub(super) fn link(&self, from: &Path) -> io::Result<Staged> {
+        let staged = self.name();
+        fs::hard_link(from, &staged.path)?;
+        Ok(staged)
+    }
+
+    /// The inodes of files with a mark, whichever process made them.
+    pub(super) fn marks(&self) -> io::Result<BTreeSet<u64>> {
+        let mut marks = BTreeSet::new();
+        let area = self.directory.parent().unwrap_or(&self.directory);
+        for owner in present(fs::read_dir(area))?.into_iter().flatten() {
+            let owner = owner?;
+            if owner.file_name() == DOUBT {
+                continue;
+            }
+            for file in present(fs::read_dir(owner.path()))?.into_iter().flatten() {
+                let found = present(file?.metadata())?.filter(is_marked);
+                marks.extend(found.map(|found| found.ino()));
+            }
+        }
+        Ok(marks)
+    }
+
     /// A name that no file has yet.
     pub(super) fn name(&self) -> Staged {
         Staged { path: self.directory.join(self.next.fetch_add(1, Relaxed).to_string()) }
@@ -60,13 +91,13 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
+        let _ = clear(&self.directory);
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.path).or_else(|_| fs::remove_dir(&self.path));
     }
 }
 
@@ -85,10 +116,41 @@ fn sweep(area: &Path) -> io::Result<()> {
     for entry in fs::read_dir(area)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() && entry.file_name() != DOUBT && is_abandoned(&entry.path()) {
-            fs::remove_dir_all(entry.path())?;
+            clear(&entry.path())?;
         }
     }
     Ok(())
+}
+
+/// What was looked for, if it is there.
+fn present<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Err(error) if is_absent(&error) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// Whether a file has another name, its key.
+fn is_marked(found: &Metadata) -> bool {
+    found.is_file() && found.nlink() > 1
+}
+
+/// Removes a directory, but for marks.
+fn clear(directory: &Path) -> io::Result<()> {
+    let mut is_empty = true;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        match found.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false if is_marked(&found) => is_empty = false,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    match is_empty {
+        true => fs::remove_dir(directory),
+        false => Ok(()),
+    }
 }
 
 fn is_abandoned(directory: &Path) -> bool {

@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::path::Path as FilePath;
 
 use object_store::path::Path;
 use object_store::{PutPayload, PutResult, Result};
 
-use super::disk::{Directory, Duty, SyncFailed};
+use super::disk::{Directory, Duty, SyncFailed, name_of};
 use super::staging::Staged;
 use super::{Root, file_error, object_error, read, refused};
 
@@ -32,9 +33,8 @@ impl Root {
 
     pub(super) async fn copy(&self, from: &Path, to: &Path, create: bool) -> Result<()> {
         let (source, target) = (self.locate(from)?, self.locate(to)?);
-        let staged = self.staging.name();
         // Objects are replaced, never changed in place, so two keys may share a file.
-        self.disk.link(&source, &staged.path).await.map_err(|error| object_error(from, error))?;
+        let staged = self.staging.link(&source).map_err(|error| object_error(from, error))?;
         self.publish(staged, to, &target, create).await
     }
 
@@ -72,10 +72,13 @@ impl Root {
                 Err(error) => return Err(object_error(key, error)),
             }
         };
-        drop(staged);
-        if let Err(error) = self.sync(&open).await {
-            return Err(self.failed(key, target, error));
+        // Its name in staging is the mark of a key that may not be durable. It stays should this be cut short.
+        let staged = ManuallyDrop::new(staged);
+        let synced = self.sync(&open).await;
+        if synced.as_ref().map_or_else(|error| self.doubt(target, error), |()| true) {
+            drop(ManuallyDrop::into_inner(staged));
         }
+        synced.map_err(|error| object_error(key, error))?;
         match taken {
             Some(_) if target.is_dir() => Err(refused("the key is a folder of other keys")),
             Some(error) => Err(object_error(key, error)),
@@ -91,26 +94,23 @@ impl Root {
         target: &FilePath,
         create: bool,
     ) -> io::Result<(Directory, Option<io::Error>)> {
-        self.directories.ensure(&*self.disk, directory).await?;
+        self.directories.ensure(&*self.disk, &self.staging, directory).await?;
         let mut open = self.disk.open_directory(directory).await?;
         if !self.directories.is_known(directory, &open.file.metadata()?) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let named = match create {
-            true => self.disk.link(&staged.path, target).await,
-            false => self.disk.rename(&staged.path, target).await,
+            true => self.disk.link(&staged.path, &open, name_of(target)).await,
+            false => {
+                let other = self.staging.link(&staged.path)?;
+                self.disk.rename(&other.path, &open, name_of(target)).await
+            }
         };
         let taken = match named {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Some(error),
             named => named.map(|()| None)?,
         };
-        // Another one may have taken its place meanwhile.
-        let is_known = self.directories.is_known(directory, &fs::metadata(directory)?);
-        if !is_known {
-            self.directories.forget(directory);
-            self.directories.ensure(&*self.disk, directory).await?;
-        }
-        if !is_known || self.disk.neglects(Duty::OpenFirst) {
+        if self.disk.neglects(Duty::OpenFirst) {
             open = self.disk.open_directory(directory).await?;
         }
         Ok((open, taken))

@@ -1,6 +1,7 @@
 //! What a directory must survive, and what it must refuse.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path as FilePath;
 use std::time::Duration;
 
@@ -84,6 +85,51 @@ async fn a_crash_leaves_files_that_the_next_start_removes_and_a_live_neighbour_k
     second.create(&path("a/other"), sliced(b"x"), LONG).await.expect("written");
     upload.complete().await.expect("the neighbour's file is untouched");
     assert_eq!(second.get(&path("a/upload")).await.expect("readable")[..], b"all of it"[..]);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_may_not_have_synced_keeps_its_mark_until_it_is_written_anew() {
+    let root = root();
+    let (dead, object) = (root.path().join(".tidelog-tmp/7"), root.path().join("a/b"));
+    fs::create_dir_all(&dead).expect("made");
+    fs::create_dir(root.path().join("a")).expect("made");
+    fs::create_dir(dead.join("0")).expect("made");
+    fs::write(dead.join("1"), "whole").expect("written");
+    fs::write(dead.join("2"), "half of an obj").expect("written");
+    fs::hard_link(dead.join("1"), &object).expect("linked");
+    let names = || fs::metadata(&object).expect("there").nlink();
+
+    let store = open(root.path()).await;
+    assert_eq!(files(&dead), [dead.join("1").display().to_string()]);
+    assert_eq!(names(), 2);
+    store.settle(&path("a/b")).await.expect("settled");
+    assert_eq!(names(), 1);
+    assert_eq!(store.get(&path("a/b")).await.expect("readable")[..], b"whole"[..]);
+    drop(store);
+    drop(open(root.path()).await);
+    assert!(!dead.exists());
+}
+
+#[tokio::test]
+async fn an_empty_directory_is_replaced_and_others_stay() {
+    let root = root();
+    let at = |name: &str| root.path().join(name);
+    for name in ["empty", "full", "elsewhere"] {
+        fs::create_dir(at(name)).expect("made");
+    }
+    fs::write(at("full/0"), "x").expect("written");
+    std::os::unix::fs::symlink(at("elsewhere"), at("link")).expect("linked");
+    let inodes = || ["empty", "full", "link"].map(|name| fs::metadata(at(name)).expect("there").ino());
+    let before = inodes();
+
+    let store = open(root.path()).await;
+    for name in ["empty/1", "full/1", "link/1"] {
+        store.create(&path(name), sliced(b"x"), LONG).await.expect("written");
+    }
+    let after = inodes();
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1..], after[1..]);
+    assert!(at("elsewhere/1").exists() && at("full/0").exists());
 }
 
 #[tokio::test]

@@ -27,8 +27,12 @@ struct Case {
 
 impl Case {
     async fn new() -> Self {
+        Self::of(7).await
+    }
+
+    async fn of(seed: u64) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let machine = Machine::new(directory.path().into(), 7);
+        let machine = Machine::new(directory.path().into(), seed);
         let store = Self::open(&machine, &directory).await;
         // Its directory is there.
         let first = Path::from("wal/00/session/-first");
@@ -172,6 +176,40 @@ async fn what_could_not_be_settled_is_in_doubt() {
     assert!(case.machine.staged().is_empty() && case.survives());
     case.store.settle(&"wal/00/session/9".into()).await.expect("nothing after the last one");
     case.store.settle(&"wal/none/0".into()).await.expect("nothing at all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_whose_sync_is_under_way_is_written_anew_before_others_go_by_it() {
+    let mut ended_late = 0;
+    for (seed, create) in (0..16).flat_map(|seed| [(seed, true), (seed, false)]) {
+        let case = Case::of(seed).await;
+        case.machine.set(Weather { slow: 1000, only_names: true, ..Weather::default() });
+        let slow = async {
+            let (path, payload) = (SLOT.into(), MINE.to_vec().into());
+            match create {
+                true => case.store.create(&path, payload, Duration::from_secs(10)).await,
+                false => case.store.put(&path, payload).await,
+            }
+        };
+        let meanwhile = async {
+            sleep(Duration::from_millis(40)).await;
+            case.machine.set(Weather { only_names: true, ..failing() });
+            let next = case.store.create(&"wal/00/session/1".into(), THEIRS.to_vec().into(), ATTEMPT).await;
+            next.expect_err("the sync failed, and it may have lost both names");
+            case.machine.set(Weather::default());
+            let other = Case::open(&case.machine, &case._directory).await;
+            other.settle(&SLOT.into()).await.expect("settled");
+        };
+        tokio::select! {
+            biased;
+            early = slow => drop(early.expect_err("its handle was open before the sync that failed")),
+            () = meanwhile => {
+                assert!(case.survives(), "seed {seed}, create {create}");
+                ended_late += 1;
+            }
+        }
+    }
+    assert!(ended_late > 16, "{ended_late}");
 }
 
 #[tokio::test(start_paused = true)]

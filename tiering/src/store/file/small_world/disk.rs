@@ -1,11 +1,13 @@
 //! A disk that fails, is slow or full, and forgets at a power loss what was not synced.
 //!
-//! Files are real ones below a directory; what is durable is kept here. A name, or its removal, is durable once its
-//! directory was synced after it was made; a file's bytes, once the file was. What a failed sync was about is lost
-//! with some probability, and then no later sync saves it. Failures are told as Linux does: once to each handle
-//! that was open. Delays are of tokio's clock, so that a run repeats exactly.
+//! Files are real ones below a directory; what is durable is kept here. A name is durable once its directory was
+//! synced after it was made, and goes with a directory that is replaced or not there; a file's bytes are, once the
+//! file was synced. What a failed sync was about is lost with some probability, and then no later sync saves it.
+//! Failures are reported as Linux does: once to each handle that was open. Delays are of tokio's clock, so that a run
+//! repeats exactly.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -22,7 +24,7 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::disk::{Directory, Disk, Duty, write_all};
+use super::super::disk::{Directory, Disk, Duty, link, rename, write_all};
 use super::super::staging::STAGING;
 
 /// How often what goes wrong, in thousandths of the calls.
@@ -64,12 +66,15 @@ struct State {
     inodes: BTreeMap<u64, usize>,
     files: Vec<Content>,
     /// What would be there after a power loss.
-    durable: BTreeMap<PathBuf, Name>,
+    durable: BTreeMap<PathBuf, Entry>,
     /// Changes of names that no sync has covered, oldest first.
     pending: Vec<Change>,
     changes: u64,
+    /// By inode: the directory that is there now.
+    directories: BTreeMap<u64, u64>,
+    made: u64,
     /// By directory: failures of a sync.
-    failures: BTreeMap<PathBuf, u64>,
+    failures: BTreeMap<u64, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -81,15 +86,25 @@ struct Content {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
-    Directory,
+    Directory(u64),
     File(usize),
 }
+
+/// A name, and the directory that it was made in.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    name: Name,
+    within: u64,
+}
+
+/// The root, and whatever is not made through here.
+const ROOT: u64 = 0;
 
 #[derive(Debug)]
 struct Change {
     number: u64,
     path: PathBuf,
-    to: Option<Name>,
+    to: Entry,
     is_lost: bool,
 }
 
@@ -104,6 +119,8 @@ impl Machine {
             durable: BTreeMap::new(),
             pending: Vec::new(),
             changes: 0,
+            directories: BTreeMap::new(),
+            made: ROOT,
             failures: BTreeMap::new(),
         };
         Arc::new(Self { root, state: Mutex::new(state) })
@@ -135,7 +152,7 @@ impl Machine {
         state.counts.power_losses += 1;
         for change in std::mem::take(&mut state.pending) {
             if !change.is_lost && state.draws.random_bool(stays) {
-                change.apply(&mut state.durable);
+                state.durable.insert(change.path, change.to);
             } else {
                 state.counts.lost_names += 1;
             }
@@ -143,14 +160,18 @@ impl Machine {
         for entry in fs::read_dir(&self.root).expect("the root") {
             fs::remove_dir_all(entry.expect("an entry").path()).expect("removed");
         }
-        let (mut inodes, mut torn) = (BTreeMap::new(), Vec::new());
+        let (mut inodes, mut directories, mut torn) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let durable = std::mem::take(&mut state.durable);
-        for (path, name) in durable {
-            if path.parent().is_none_or(|parent| !parent.is_dir()) {
+        for (path, entry) in durable {
+            let Ok(parent) = fs::metadata(path.parent().expect("a parent")) else { continue };
+            if directories.get(&parent.ino()).copied().unwrap_or(ROOT) != entry.within {
                 continue;
             }
-            match name {
-                Name::Directory => fs::create_dir(&path).expect("made"),
+            match entry.name {
+                Name::Directory(number) => {
+                    fs::create_dir(&path).expect("made");
+                    directories.insert(fs::metadata(&path).expect("there").ino(), number);
+                }
                 Name::File(id) => {
                     let content = &mut state.files[id];
                     if !content.is_synced {
@@ -162,9 +183,9 @@ impl Machine {
                     inodes.insert(fs::metadata(&path).expect("there").ino(), id);
                 }
             }
-            state.durable.insert(path, name);
+            state.durable.insert(path, entry);
         }
-        state.inodes = inodes;
+        (state.inodes, state.directories) = (inodes, directories);
         torn
     }
 
@@ -185,27 +206,30 @@ impl Machine {
     }
 }
 
-impl Change {
-    fn apply(self, durable: &mut BTreeMap<PathBuf, Name>) {
-        match self.to {
-            // A directory that is made again while it is there stays what it is.
-            Some(name) => durable.insert(self.path, name),
-            None => durable.remove(&self.path),
-        };
-    }
-}
-
 impl State {
     fn draw(&mut self, thousandths: u32) -> bool {
         self.draws.random_range(0..1000) < thousandths
     }
 
-    fn change(&mut self, path: &Path, to: Option<Name>) {
+    /// The names in a directory change.
+    fn change(&mut self, directory: &Directory, name: &OsStr) -> io::Result<()> {
         self.changes += 1;
-        self.pending.push(Change { number: self.changes, path: path.into(), to, is_lost: false });
+        let (within, path) = (self.number(&directory.file)?, directory.path.join(name));
+        let found = fs::metadata(&path)?;
+        let name = match found.is_dir() {
+            true => Name::Directory(self.directories[&found.ino()]),
+            false => Name::File(self.file(found.ino())),
+        };
+        self.pending.push(Change { number: self.changes, path, to: Entry { name, within }, is_lost: false });
+        Ok(())
     }
 
-    fn file(&mut self, ino: u64) -> usize {
+    /// What tells a directory from all others that were ever there.
+    fn number(&self, directory: &File) -> io::Result<u64> {
+        Ok(self.directories.get(&directory.metadata()?.ino()).copied().unwrap_or(ROOT))
+    }
+
+    fn file(&self, ino: u64) -> usize {
         self.inodes[&ino]
     }
 }
@@ -314,8 +338,10 @@ impl Disk for Process {
 
     async fn open_directory(&self, path: &Path) -> io::Result<Directory> {
         self.takes(false).await;
-        let told = self.machine.state.lock().failures.get(path).copied().unwrap_or(0);
-        Ok(Directory { path: path.into(), file: File::open(path)?, told: AtomicU64::new(told) })
+        let file = File::open(path)?;
+        let state = self.machine.state.lock();
+        let told = state.failures.get(&state.number(&file)?).copied().unwrap_or(0);
+        Ok(Directory { path: path.into(), file, told: AtomicU64::new(told) })
     }
 
     async fn sync_directory(&self, directory: &Directory) -> io::Result<()> {
@@ -326,12 +352,13 @@ impl Disk for Process {
         let mut state = self.machine.state.lock();
         let state = &mut *state;
         state.counts.directory_syncs += 1;
-        let failures = state.failures.entry(directory.path.clone()).or_default();
+        let number = state.number(&directory.file)?;
+        let failures = state.failures.entry(number).or_default();
         if fails {
             *failures += 1;
         }
         let told = directory.told.swap(*failures, Relaxed);
-        let is_here = |change: &Change| change.path.parent() == Some(&directory.path);
+        let is_here = |change: &Change| change.to.within == number;
         if fails {
             for change in state.pending.iter_mut().filter(|change| is_here(change)) {
                 change.is_lost |= state.draws.random_bool(0.7);
@@ -345,7 +372,7 @@ impl Disk for Process {
             .partition(|change| is_here(change) && change.number <= began && !change.is_lost);
         state.pending = rest;
         for change in done {
-            change.apply(&mut state.durable);
+            state.durable.insert(change.path, change.to);
         }
         Ok(())
     }
@@ -354,33 +381,24 @@ impl Disk for Process {
         self.takes(false).await;
         self.room()?;
         fs::create_dir(path)?;
-        self.machine.state.lock().change(path, Some(Name::Directory));
+        let mut state = self.machine.state.lock();
+        state.made += 1;
+        let made = state.made;
+        state.directories.insert(fs::metadata(path)?.ino(), made);
         Ok(())
     }
 
-    async fn remove_directory(&self, path: &Path) -> io::Result<()> {
-        fs::remove_dir(path)?;
-        self.machine.state.lock().change(path, None);
-        Ok(())
-    }
-
-    async fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+    async fn link(&self, from: &Path, to: &Directory, name: &OsStr) -> io::Result<()> {
         self.takes(false).await;
         self.room()?;
-        fs::hard_link(from, to)?;
-        let mut state = self.machine.state.lock();
-        let id = state.file(fs::metadata(to)?.ino());
-        state.change(to, Some(Name::File(id)));
-        Ok(())
+        link(from, to, name)?;
+        self.machine.state.lock().change(to, name)
     }
 
-    async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+    async fn rename(&self, from: &Path, to: &Directory, name: &OsStr) -> io::Result<()> {
         self.takes(false).await;
-        fs::rename(from, to)?;
-        let mut state = self.machine.state.lock();
-        let id = state.file(fs::metadata(to)?.ino());
-        state.change(to, Some(Name::File(id)));
-        Ok(())
+        rename(from, to, name)?;
+        self.machine.state.lock().change(to, name)
     }
 
     fn blocks(&self) -> bool {

@@ -44,7 +44,8 @@ fn play(seed: u64, neglects: Option<Duty>) -> Result<Outcome, String> {
         .start_paused(true)
         .build()
         .expect("a runtime");
-    let directory = tempfile::tempdir().expect("a directory");
+    // In memory where that can be had: many small files come and go.
+    let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
     runtime.block_on(World::new(directory, seed, neglects).run())
 }
 

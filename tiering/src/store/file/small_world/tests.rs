@@ -3,10 +3,8 @@
 use super::super::disk::Duty;
 use super::play;
 
-/// Runs of the test that always runs. Run 13 shows an open hole: of two processes on one directory, one may put a slot
-/// into a new folder that the other made and whose name a failed sync of the folder above has lost. A later sync of
-/// that folder succeeds and does not bring the name back, so that a power loss takes the slot along.
-const RUNS: u64 = 13;
+/// Runs of the test that always runs.
+const RUNS: u64 = 300;
 
 /// Within how many runs a duty that is left undone must be noticed.
 const FOUND_WITHIN: u64 = 300;
@@ -41,7 +39,7 @@ fn what_was_acknowledged_survives() {
         "{acknowledged} slots acknowledged, {refused} sessions ended by a sync error; {failed} syncs failed, {slow} \
          were slow, {full} writes found no room, {lost} names were lost"
     );
-    assert!(acknowledged > 0 && (seeds() != (0..RUNS) || (lost.min(slow).min(full).min(failed) > 0)));
+    assert!(acknowledged > 0 && (seeds() != (0..RUNS) || (lost.min(slow).min(full).min(failed) > 100)));
 }
 
 #[test]
@@ -53,7 +51,9 @@ fn a_run_repeats() {
 
 #[test]
 fn every_duty_left_undone_is_noticed() {
-    for duty in [Duty::Settle, Duty::Renew, Duty::SyncFile, Duty::GiveUp, Duty::OpenFirst] {
+    for duty in
+        [Duty::Settle, Duty::Renew, Duty::SyncFile, Duty::GiveUp, Duty::OpenFirst, Duty::Replace, Duty::Mark]
+    {
         let found = (0..FOUND_WITHIN).find_map(|seed| play(seed, Some(duty)).err().map(|what| (seed, what)));
         let (seed, violation) = found.unwrap_or_else(|| panic!("nobody missed {duty:?}"));
         println!("{duty:?}, seed {seed}: {violation}");
