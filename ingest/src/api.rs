@@ -163,8 +163,6 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::DeleteShareGroupOffsets, 0, 0),
 ];
 
-pub(crate) use produce::Behind;
-
 /// What handlers need besides their request.
 pub(crate) struct Context {
     /// The node.
@@ -179,8 +177,6 @@ pub(crate) struct Context {
     pub(crate) tie: Tie,
     /// The memory of the request at hand, if what it writes goes into the log of groups.
     pub(crate) admitted: Mutex<Option<Permit>>,
-    /// The batches of idempotent producers that were refused.
-    pub(crate) behind: Arc<Mutex<Behind>>,
 }
 
 /// Whether something of a request goes into the log, and must have memory until that is put.

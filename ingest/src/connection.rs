@@ -106,9 +106,8 @@ pub async fn serve(
     // One of its own, so that connections don't share a lock.
     let stop = stop.child_token();
     let tie = Tie::new(&broker);
-    let (admitted, behind) = Default::default();
-    let context =
-        Context { broker, remote: remote.clone(), listener, stop: stop.clone(), tie, admitted, behind };
+    let admitted = Default::default();
+    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone(), tie, admitted };
     let (queue, due) = mpsc::channel(QUEUE);
     let mut reading = pin!(requests(Frames::new(read, limits), &context, Queue { due: queue, owed }));
     let mut writing = pin!(replies::write(write, due, &sending));

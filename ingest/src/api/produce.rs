@@ -1,7 +1,6 @@
 //! Produce: append batches. Checked and put into the open slot at once, in order; answered when the slot is
 //! committed. The stored bytes are slices of the request's frame, or copies where they would keep much else of it.
 
-mod behind;
 mod check;
 mod prepare;
 mod unpack;
@@ -14,7 +13,6 @@ use coordinator::PartitionId;
 use coordinator::cluster::Cluster;
 use coordinator::partition::{AppendReject, ProducerBatch};
 use coordinator::topic::config::TimestampType;
-use parking_lot::Mutex;
 use protocol::ErrorCode;
 use protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
@@ -27,9 +25,7 @@ use super::topics::{Leader, Node, TopicRef, View, has_partition};
 use super::{Answer, Context, Errors, Incoming, Outgoing, PATIENCE, Refusal, Reply, text};
 use crate::broker::{Broker, Led};
 use crate::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
-pub(crate) use behind::Behind;
-use behind::Sent;
-use prepare::{Checked, Item, Refused};
+use prepare::{Checked, Refused};
 
 /// The first version that names topics by id.
 const TOPIC_IDS: i16 = 13;
@@ -58,7 +54,7 @@ pub(super) async fn handle(
     let frame = incoming.body.clone();
     drop(incoming);
     let mut checked = prepare::check_all(context, &view, outgoing.version, is_admin, &mut request, now);
-    if checked.iter().any(|item| matches!(item.checked, Checked::Packed(_))) {
+    if checked.iter().any(|checked| matches!(checked, Checked::Packed(_))) {
         permits.extend(Box::pin(prepare::unpack_all(&context.broker, &mut checked, now)).await);
     }
     context.broker.pause().await;
@@ -127,7 +123,6 @@ type Place = (usize, usize);
 /// What is decided of a partition, but must not be reported yet.
 struct Undisclosed {
     place: Place,
-    sent: Option<Sent>,
     partition: PartitionId,
     refused: bool,
     after: Ticket,
@@ -139,43 +134,36 @@ struct Appending {
     responses: Vec<TopicProduceResponse>,
     nodes: Vec<Node>,
     undisclosed: Vec<Undisclosed>,
-    behind: Arc<Mutex<Behind>>,
 }
 
 impl Appending {
     fn of(
         context: &Context,
         request: ProduceRequest,
-        (frame, checked): (Bytes, Vec<Item>),
+        (frame, checked): (Bytes, Vec<Checked>),
         now: i64,
         permits: Vec<Permit>,
     ) -> Self {
         let (responses, nodes, undisclosed) = Default::default();
-        let (listener, behind) = (Arc::clone(&context.listener), Arc::clone(&context.behind));
-        let mut appending = Self { listener, responses, nodes, undisclosed, behind };
-        let mut batches = Batches::default();
+        let mut appending = Self { listener: Arc::clone(&context.listener), responses, nodes, undisclosed };
+        let mut batches =
+            Batches { log: None, candidates: Vec::new(), stamped: Vec::new(), places: Vec::new() };
         let mut checked = checked.into_iter();
         for data in request.topic_data {
             let mut responses = Vec::with_capacity(data.partition_data.len());
-            for (partition, Item { sent, checked }) in data.partition_data.iter().zip(checked.by_ref()) {
+            for (partition, checked) in data.partition_data.iter().zip(checked.by_ref()) {
                 let (place, index) = ((appending.responses.len(), responses.len()), partition.index);
                 let added = match checked {
                     Checked::Whole(led, batch, timestamps) => {
                         let batch = apart(&frame, batch);
-                        batches.add(place, led, batch, timestamps == TimestampType::LogAppendTime, sent)
+                        batches.add(place, led, batch, timestamps == TimestampType::LogAppendTime)
                     }
                     Checked::Refused(refused) => Err(refused),
                     Checked::Packed(_) => Err(Refused::of(ErrorCode::UnknownServerError)),
                 };
                 responses.push(match added {
                     Ok(()) => partition_response(index, ErrorCode::None),
-                    Err(refused) => {
-                        if let Some(sent) = sent.filter(|_| refused.code.is_retriable()) {
-                            let topic = (data.topic_id, &data.name);
-                            context.behind.lock().refused(topic, index, sent);
-                        }
-                        appending.refusal(index, refused)
-                    }
+                    Err(refused) => appending.refusal(index, refused),
                 });
             }
             appending.responses.push(TopicProduceResponse {
@@ -190,15 +178,15 @@ impl Appending {
     }
 
     fn append(&mut self, context: &Context, batches: Batches, now: i64, permits: Vec<Permit>) {
-        let Batches { log: Some(log), candidates, stamped, places, sent } = batches else { return };
+        let Batches { log: Some(log), candidates, stamped, places } = batches else { return };
         let partitions: Vec<_> =
             candidates.iter().map(|c| (Arc::clone(&c.partition), c.bytes.len())).collect();
         let records: Vec<_> = candidates.iter().map(|c| i64::from(c.last_offset_delta) + 1).collect();
         let outcomes = match log.append_at(candidates, now, permits) {
             Ok(outcomes) => outcomes,
             Err(NotLeader) => {
-                for ((place, (partition, _)), sent) in places.into_iter().zip(partitions).zip(sent) {
-                    self.no_longer_led(&context.broker, (place, sent), partition.id());
+                for (place, (partition, _)) in places.into_iter().zip(partitions) {
+                    self.no_longer_led(&context.broker, place, partition.id());
                 }
                 return;
             }
@@ -216,7 +204,7 @@ impl Appending {
                 }
                 log::Answer::NotLeader => {
                     let id = partition.id();
-                    self.no_longer_led(&context.broker, (place, sent[at]), id);
+                    self.no_longer_led(&context.broker, place, id);
                     continue;
                 }
                 log::Answer::Reject(reject) => {
@@ -226,8 +214,7 @@ impl Appending {
                 }
             };
             if let Some(after) = outcome.after {
-                let (sent, partition) = (sent[at], partition.id());
-                self.undisclosed.push(Undisclosed { place, sent, partition, refused, after });
+                self.undisclosed.push(Undisclosed { place, partition: partition.id(), refused, after });
             }
         }
     }
@@ -254,19 +241,10 @@ impl Appending {
         named
     }
 
-    fn no_longer_led(
-        &mut self,
-        broker: &Broker,
-        (place, sent): (Place, Option<Sent>),
-        partition: PartitionId,
-    ) {
+    fn no_longer_led(&mut self, broker: &Broker, place: Place, partition: PartitionId) {
         let leader = broker.cluster().and_then(|cluster| Leader::of(&cluster, partition, &self.listener));
         let current_leader = leader.map(|leader| self.name_leader(leader)).unwrap_or_default();
-        let topic = &mut self.responses[place.0];
-        let response = &mut topic.partition_responses[place.1];
-        if let Some(sent) = sent {
-            self.behind.lock().refused((topic.topic_id, &topic.name), response.index, sent);
-        }
+        let response = &mut self.responses[place.0].partition_responses[place.1];
         *response = PartitionProduceResponse {
             current_leader,
             ..partition_response(response.index, ErrorCode::NotLeaderOrFollower)
@@ -275,10 +253,10 @@ impl Appending {
 
     /// The response, once all of it may be reported.
     async fn acknowledged(mut self, broker: &Broker, deadline: Instant) -> ProduceResponse {
-        for Undisclosed { place, sent, partition, after, .. } in std::mem::take(&mut self.undisclosed) {
+        for Undisclosed { place, partition, after, .. } in std::mem::take(&mut self.undisclosed) {
             match timeout_at(deadline, after.committed()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(NotLeader)) => self.no_longer_led(broker, (place, sent), partition),
+                Ok(Err(NotLeader)) => self.no_longer_led(broker, place, partition),
                 Err(_) => {
                     let response = &mut self.responses[place.0].partition_responses[place.1];
                     *response = partition_response(response.index, ErrorCode::RequestTimedOut);
@@ -334,15 +312,12 @@ fn apart(frame: &Bytes, batch: Batch) -> (BatchHeader, Bytes) {
 }
 
 /// The batches of a request that passed every check.
-#[derive(Default)]
 struct Batches {
     log: Option<Arc<Log>>,
     candidates: Vec<Candidate>,
     /// Whether the batch has the time of its append.
     stamped: Vec<bool>,
     places: Vec<Place>,
-    /// What each says of its producer.
-    sent: Vec<Option<Sent>>,
 }
 
 impl Batches {
@@ -352,7 +327,6 @@ impl Batches {
         led: Led,
         batch: (BatchHeader, Bytes),
         stamped: bool,
-        sent: Option<Sent>,
     ) -> Result<(), Refused> {
         let log = self.log.get_or_insert_with(|| Arc::clone(&led.log));
         if !Arc::ptr_eq(log, &led.log) {
@@ -375,7 +349,6 @@ impl Batches {
         });
         self.stamped.push(stamped);
         self.places.push(place);
-        self.sent.push(sent);
         Ok(())
     }
 }

@@ -19,12 +19,6 @@ impl Records {
         Self::default()
     }
 
-    /// The first chunk; what was decoded has no other.
-    #[must_use]
-    pub fn first(&self) -> &[u8] {
-        &self.first
-    }
-
     /// Adds a chunk at the end.
     pub fn push(&mut self, chunk: Bytes) {
         if chunk.is_empty() {

@@ -6,7 +6,6 @@ use protocol::messages::ProduceRequest;
 use protocol::records::Batch;
 use tokio::time::timeout;
 
-use super::behind::Sent;
 use super::check::{self, Invalid, Sound};
 use super::unpack::{self, Allowance, Bound};
 use super::{PATIENCE, TOPIC_IDS};
@@ -29,13 +28,6 @@ pub(super) enum Checked {
     Packed(Box<Packed>),
 }
 
-/// A partition's batch.
-pub(super) struct Item {
-    /// What it says of its producer.
-    pub(super) sent: Option<Sent>,
-    pub(super) checked: Checked,
-}
-
 /// A batch whose records must be looked at.
 pub(super) struct Packed {
     led: Led,
@@ -53,7 +45,7 @@ pub(super) fn check_all(
     is_admin: bool,
     request: &mut ProduceRequest,
     now: i64,
-) -> Vec<Item> {
+) -> Vec<Checked> {
     let refused_as_a_whole = match (&request.transactional_id, request.acks) {
         (_, acks) if !(-1..=1).contains(&acks) => Some(ErrorCode::InvalidRequiredAcks),
         (Some(_), _) => Some(ErrorCode::TransactionalIdAuthorizationFailed),
@@ -63,16 +55,11 @@ pub(super) fn check_all(
     for data in &mut request.topic_data {
         let topic = TopicRef::versioned(version, TOPIC_IDS, &data.name, data.topic_id);
         for partition in &mut data.partition_data {
-            let sent = Sent::of(partition.records.as_ref());
             let mut checked = || {
                 if let Some(code) = refused_as_a_whole {
                     return Err(Refused::of(code));
                 }
                 let (topic, led) = view.lead(&context.broker, topic, partition.index)?;
-                let of = (data.topic_id, &data.name);
-                if sent.is_some_and(|sent| context.behind.lock().holds_back(of, partition.index, sent)) {
-                    return Err(Refused::of(ErrorCode::NotLeaderOrFollower));
-                }
                 if is_internal(&topic.name) && !is_admin {
                     return Err(Refused::of(ErrorCode::InvalidTopicException));
                 }
@@ -90,8 +77,7 @@ pub(super) fn check_all(
                     }
                 })
             };
-            let checked = checked().unwrap_or_else(Checked::Refused);
-            all.push(Item { sent, checked });
+            all.push(checked().unwrap_or_else(Checked::Refused));
         }
     }
     all
@@ -99,10 +85,10 @@ pub(super) fn check_all(
 
 /// Looks into the batches that must be, one after the other, and returns a permit for the memory of what has become
 /// of them.
-pub(super) async fn unpack_all(broker: &Broker, items: &mut [Item], now: i64) -> Option<Permit> {
+pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i64) -> Option<Permit> {
     let pool = broker.unpacking();
     let (mut places, mut jobs, mut working, mut results) = (Vec::new(), Vec::new(), 0, 0usize);
-    for (place, Item { checked, .. }) in items.iter_mut().enumerate() {
+    for (place, checked) in checked.iter_mut().enumerate() {
         if matches!(checked, Checked::Packed(_)) {
             let refused = Checked::Refused(Refused::of(ErrorCode::RequestTimedOut));
             if let Checked::Packed(job) = std::mem::replace(checked, refused) {
@@ -158,13 +144,13 @@ pub(super) async fn unpack_all(broker: &Broker, items: &mut [Item], now: i64) ->
     });
     match unpacked.await {
         Ok((unpacked, grown)) => {
-            places.into_iter().zip(unpacked).for_each(|(place, unpacked)| items[place].checked = unpacked);
+            places.into_iter().zip(unpacked).for_each(|(place, unpacked)| checked[place] = unpacked);
             grown
         }
         Err(error) => {
             tracing::error!(%error, "batches were not unpacked");
             for place in places {
-                items[place].checked = Checked::Refused(Refused::of(ErrorCode::UnknownServerError));
+                checked[place] = Checked::Refused(Refused::of(ErrorCode::UnknownServerError));
             }
             None
         }
