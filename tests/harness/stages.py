@@ -17,7 +17,7 @@ from harness.venv import interpreter
 
 TESTS = Path(__file__).resolve().parent.parent
 REPO = TESTS.parent
-SIMULATOR_MINUTES = 6
+SIMULATOR_MINUTES = 5
 CORE_CLIENT_TESTS = ("test_librdkafka.py", "test_aiokafka.py", "test_refusals.py")
 
 
