@@ -29,6 +29,7 @@ mod fetch;
 mod find_coordinator;
 mod groups;
 mod heartbeat;
+mod incoming;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
@@ -61,33 +62,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator::cluster::Cluster;
-use coordinator::topic::Topic;
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use protocol::frame::{self, RequestHeader};
-use protocol::messages::PeerStatusRequest;
-use protocol::{ApiKey, DecodeError, EncodeError, Message, Request, Str};
+use protocol::{ApiKey, DecodeError, EncodeError, Str};
 use thiserror::Error;
-use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Stopping, Tie};
 use crate::connection::Remote;
 use crate::memory::{Permit, shrink};
-use crate::metrics::Metrics;
+pub(crate) use incoming::Incoming;
+use incoming::Outgoing;
 
 /// The longest that anything is waited for which the client has set no time for: the start, the metadata log, a
 /// slot's commit, the store. Clients hang up after 30 s or more, and what they ask next waits behind.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// What an answer takes for each topic and for each partition of the cluster, at most, while it is made.
-const BROAD_TOPIC: usize = 512;
-const BROAD_PARTITION: usize = 256;
-
-/// Answers that take less are made without waiting for memory.
-const BROAD: usize = 64 << 10;
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,270 +298,6 @@ pub(crate) enum Refusal {
 trait Errors {
     /// Calls `each` with every error code in the response, zeros included.
     fn errors(&self, each: &mut dyn FnMut(i16));
-}
-
-/// A request whose header has been read.
-pub(crate) struct Incoming {
-    header: RequestHeader,
-    body: Bytes,
-    received: Instant,
-}
-
-impl Incoming {
-    /// Reads the header of a frame. Fails on what is not served.
-    pub(crate) fn new(context: &Context, frame: Bytes) -> Result<Self, Refusal> {
-        let length = frame.len();
-        let (header, body) = frame::decode_request_header(frame).map_err(Refusal::Header)?;
-        context.broker.metrics().request_received(header.request_api_key, length);
-        let incoming = Self { header, body, received: Instant::now() };
-        if incoming.is_served() { Ok(incoming) } else { Err(incoming.not_served()) }
-    }
-
-    fn is_served(&self) -> bool {
-        let version = self.header.request_api_version;
-        match self.header.request_api_key {
-            // An unknown version is answered, too.
-            ApiKey::ApiVersions => true,
-            ApiKey::PeerPing
-            | ApiKey::PeerWitness
-            | ApiKey::PeerStatus
-            | ApiKey::PeerControl
-            | ApiKey::PeerShares => version == 0,
-            key => SERVED.iter().any(|s| s.key == key && (s.lowest..=s.highest).contains(&version)),
-        }
-    }
-
-    fn not_served(&self) -> Refusal {
-        Refusal::NotServed { api: self.header.request_api_key, version: self.header.request_api_version }
-    }
-
-    /// The API.
-    pub(crate) fn key(&self) -> ApiKey {
-        self.header.request_api_key
-    }
-
-    /// Whether something of the request goes into the log.
-    pub(crate) fn stored(&self) -> Stored {
-        match self.key() {
-            ApiKey::Produce => Stored::Yes {
-                unacknowledged: produce::acks(&self.body, self.header.request_api_version) == Some(0),
-            },
-            ApiKey::ConsumerGroupHeartbeat | ApiKey::ShareGroupHeartbeat => Stored::Heartbeat,
-            key if STORED.contains(&key) => Stored::Yes { unacknowledged: false },
-            _ => Stored::No,
-        }
-    }
-
-    /// Whether the request has no effect until it has its answer, so that it may be given up with its client.
-    pub(crate) fn is_void_alone(&self) -> bool {
-        self.key() == ApiKey::Produce && self.stored() == Stored::Yes { unacknowledged: false }
-    }
-
-    /// The bytes that the answer may take while it is made, where it may tell of the whole cluster; what it is made
-    /// of takes more than it does itself.
-    fn breadth(&self, cluster: &Cluster) -> usize {
-        match self.key() {
-            ApiKey::Metadata
-            | ApiKey::DescribeTopicPartitions
-            | ApiKey::DescribeLogDirs
-            | ApiKey::OffsetFetch => {
-                let partitions = |topic: &Topic| usize::try_from(topic.partitions).unwrap_or(0);
-                cluster.topics().map(|topic| BROAD_TOPIC + BROAD_PARTITION * partitions(topic)).sum()
-            }
-            _ => 0,
-        }
-    }
-
-    /// Whether the answer may take as long as the client likes.
-    pub(crate) fn is_patient(&self) -> bool {
-        matches!(self.key(), ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::ShareFetch)
-    }
-
-    /// Handles the request. `permit` is for the memory that its bytes take.
-    pub(crate) async fn handle(self, context: &Context, permit: Option<Permit>) -> Result<Answer, Refusal> {
-        match self.key() {
-            ApiKey::ApiVersions => return api_versions::handle(context, self),
-            ApiKey::PeerPing => {
-                let (request, outgoing) = self.open()?;
-                return outgoing.now(context, &peer::ping(context, request).await);
-            }
-            ApiKey::PeerWitness => {
-                let (request, outgoing) = self.open()?;
-                return outgoing.now(context, &peer::witness(context, request).await);
-            }
-            ApiKey::PeerStatus => {
-                let (PeerStatusRequest {}, outgoing) = self.open()?;
-                return outgoing.now(context, &status::status(context));
-            }
-            _ => {}
-        }
-        let cluster = timeout(PATIENCE, context.broker.ready()).await.map_err(|_| Refusal::Starting)??;
-        let version = self.header.request_api_version;
-        let breadth = self.breadth(&cluster);
-        if breadth >= BROAD {
-            let permit = timeout(PATIENCE, context.broker.answers().take(breadth)).await.ok().flatten();
-            let answer = self.handle_in(context, cluster, version, None).await?;
-            return Ok(answer.within(permit));
-        }
-        self.handle_in(context, cluster, version, permit).await
-    }
-
-    async fn handle_in(
-        self,
-        context: &Context,
-        cluster: Arc<Cluster>,
-        version: i16,
-        permit: Option<Permit>,
-    ) -> Result<Answer, Refusal> {
-        let permit = match self.key() {
-            ApiKey::Produce => permit,
-            _ => {
-                *context.admitted.lock() = permit.filter(|_| self.stored() != Stored::No);
-                None
-            }
-        };
-        // The handlers' futures are boxed: one that could be any of them would be as large as the largest.
-        macro_rules! answer {
-            ($handler:path $(, $argument:expr)*) => {{
-                let (request, outgoing) = self.open()?;
-                let response = $handler(context $(, $argument)*, request).boxed().await;
-                outgoing.now(context, &response)
-            }};
-        }
-        match self.key() {
-            ApiKey::Produce => produce::handle(context, cluster, self, permit).boxed().await,
-            ApiKey::Fetch => {
-                let (request, outgoing) = self.open()?;
-                let (response, permit) = fetch::answer(context, cluster, version, request).boxed().await;
-                Ok(outgoing.now(context, &response)?.within(permit))
-            }
-            ApiKey::ListOffsets => answer!(list_offsets::answer, cluster, version),
-            ApiKey::Metadata => answer!(metadata::answer, cluster, version),
-            ApiKey::OffsetCommit => answer!(offset_commit::answer, cluster, version),
-            ApiKey::OffsetFetch => answer!(offset_fetch::answer, cluster, version),
-            ApiKey::JoinGroup => {
-                let client_id = self.header.client_id.clone();
-                answer!(join_group::answer, version, client_id)
-            }
-            ApiKey::Heartbeat => answer!(heartbeat::answer),
-            ApiKey::LeaveGroup => answer!(leave_group::answer, version),
-            ApiKey::SyncGroup => answer!(sync_group::answer),
-            ApiKey::DescribeGroups => answer!(describe_groups::answer, version),
-            ApiKey::DeleteGroups => answer!(delete_groups::answer),
-            ApiKey::OffsetDelete => answer!(offset_delete::answer, cluster),
-            ApiKey::ConsumerGroupHeartbeat => {
-                let client_id = self.header.client_id.clone();
-                answer!(consumer_group_heartbeat::answer, version, client_id)
-            }
-            ApiKey::ConsumerGroupDescribe => answer!(consumer_group_describe::answer, cluster),
-            ApiKey::ShareGroupHeartbeat => {
-                let client_id = self.header.client_id.clone();
-                answer!(share_group_heartbeat::answer, client_id)
-            }
-            ApiKey::ShareGroupDescribe => answer!(share_group_describe::answer, cluster),
-            ApiKey::ShareFetch => {
-                let (request, outgoing) = self.open()?;
-                let (response, permit) =
-                    share_fetch::answer(context, cluster, version, request).boxed().await;
-                Ok(outgoing.now(context, &response)?.within(permit))
-            }
-            ApiKey::ShareAcknowledge => answer!(share_acknowledge::answer, cluster, version),
-            ApiKey::DescribeShareGroupOffsets => answer!(describe_share_group_offsets::answer, cluster),
-            ApiKey::AlterShareGroupOffsets => answer!(alter_share_group_offsets::answer, cluster),
-            ApiKey::DeleteShareGroupOffsets => answer!(delete_share_group_offsets::answer, cluster),
-            ApiKey::PeerShares => answer!(share_offsets::answer),
-            ApiKey::CreateTopics => answer!(create_topics::answer),
-            ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
-            ApiKey::DescribeProducers => answer!(describe_producers::answer, cluster),
-            ApiKey::DeleteRecords => answer!(delete_records::answer, cluster),
-            ApiKey::InitProducerId => answer!(init_producer_id::answer),
-            ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
-            ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
-            ApiKey::PeerControl => answer!(status::control),
-            ApiKey::AlterConfigs => answer!(alter_configs::answer),
-            ApiKey::IncrementalAlterConfigs => answer!(alter_configs::answer_incremental),
-            ApiKey::CreatePartitions => answer!(create_partitions::answer),
-            ApiKey::DescribeTopicPartitions => answer!(describe_topic_partitions::answer, cluster),
-            _ => self.handle_at_once(context, &cluster),
-        }
-    }
-
-    /// What is answered from what this node knows, without waiting for anything.
-    fn handle_at_once(self, context: &Context, cluster: &Cluster) -> Result<Answer, Refusal> {
-        let version = self.header.request_api_version;
-        macro_rules! answer {
-            ($handler:path $(, $argument:expr)*) => {{
-                let (request, outgoing) = self.open()?;
-                outgoing.now(context, &$handler($($argument,)* &request))
-            }};
-        }
-        match self.key() {
-            ApiKey::DescribeCluster => answer!(describe_cluster::answer, context, cluster),
-            ApiKey::DescribeLogDirs => answer!(describe_log_dirs::answer, context, cluster),
-            ApiKey::FindCoordinator => answer!(find_coordinator::answer, context, cluster, version),
-            ApiKey::ListGroups => answer!(list_groups::answer, context),
-            ApiKey::ListConfigResources => answer!(list_config_resources::answer, context, cluster, version),
-            ApiKey::ElectLeaders => answer!(elect_leaders::answer, cluster),
-            ApiKey::AlterPartitionReassignments => answer!(partition_reassignments::alter, cluster),
-            ApiKey::ListPartitionReassignments => answer!(partition_reassignments::list),
-            ApiKey::AlterReplicaLogDirs => answer!(alter_replica_log_dirs::answer),
-            ApiKey::DescribeQuorum => answer!(quorum::describe),
-            ApiKey::AddRaftVoter => answer!(quorum::add_voter),
-            ApiKey::RemoveRaftVoter => answer!(quorum::remove_voter),
-            ApiKey::UpdateFeatures => answer!(update_features::answer),
-            ApiKey::UnregisterBroker => answer!(unregister_broker::answer, cluster),
-            ApiKey::CreateDelegationToken => answer!(delegation_tokens::create),
-            ApiKey::RenewDelegationToken => answer!(delegation_tokens::renew),
-            ApiKey::ExpireDelegationToken => answer!(delegation_tokens::expire),
-            ApiKey::DescribeDelegationToken => answer!(delegation_tokens::describe),
-            _ => Err(self.not_served()),
-        }
-    }
-
-    fn decode<R: Request>(&self) -> Result<R, Refusal> {
-        let (api, version) = (self.header.request_api_key, self.header.request_api_version);
-        R::decode_sent(self.body.clone(), version).map_err(|source| Refusal::Body { api, version, source })
-    }
-
-    /// The request, and what its response needs.
-    fn open<R: Request>(self) -> Result<(R, Outgoing), Refusal> {
-        Ok((self.decode()?, Outgoing::of(&self)))
-    }
-}
-
-/// What of a request its response needs.
-#[derive(Clone, Copy, Debug)]
-struct Outgoing {
-    key: ApiKey,
-    version: i16,
-    correlation_id: i32,
-    received: Instant,
-}
-
-impl Outgoing {
-    fn of(incoming: &Incoming) -> Self {
-        Self {
-            key: incoming.header.request_api_key,
-            version: incoming.header.request_api_version,
-            correlation_id: incoming.header.correlation_id,
-            received: incoming.received,
-        }
-    }
-
-    fn now<M: Message + Errors>(self, context: &Context, response: &M) -> Result<Answer, Refusal> {
-        self.encode(context.broker.metrics(), response).map(Answer::Now)
-    }
-
-    fn encode<M: Message + Errors>(self, metrics: &Metrics, response: &M) -> Result<Reply, Refusal> {
-        response.errors(&mut |code| metrics.response_error(self.key, code));
-        let chunks = frame::encode_response(self.correlation_id, self.version, response);
-        metrics.request_answered(self.key, self.received.elapsed());
-        chunks.map(|chunks| Reply::Frame(chunks, None)).map_err(|source| Refusal::Response {
-            api: self.key,
-            version: self.version,
-            source,
-        })
-    }
 }
 
 /// A message for a human, as the wire wants it.

@@ -302,6 +302,7 @@ impl Broker {
         let serving = self.serving().ok_or(NotLeader)?;
         let partition = serving.log.lead(id)?;
         if self.is_cut_off() {
+            partition.turned_away();
             return Err(NotLeader);
         }
         Ok(Led { log: Arc::clone(&serving.log), partition })

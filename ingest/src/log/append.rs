@@ -60,10 +60,11 @@ pub struct Outcome {
 /// The bytes of a batch that the broker writes: base offset, length, leader epoch.
 const PREFIX: usize = 16;
 
-/// How long after a partition came here a producer of whom nothing is known must begin with sequence 0. Later it
-/// may begin anywhere, as with Kafka: its state may have expired. Of two batches that were sent together, the first
-/// one may have found that the partition was not here yet; if the second were taken then, the client would
-/// count both as acknowledged (librdkafka does), or the first as out of order.
+/// How long after a partition came here, or a batch was turned away, a producer of whom nothing is known must begin
+/// with sequence 0. Later it may begin anywhere, as with Kafka: its state may have expired. Of two batches that were
+/// sent together, the first one may have found that the partition was not here yet, or that the node could not write;
+/// if the second were taken then, the client would count both as acknowledged (librdkafka does), or the first as out
+/// of order.
 const SETTLING: Duration = Duration::from_secs(5);
 
 impl Log {

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use coordinator::cluster::Op;
+use coordinator::partition::ProducerBatch;
 use coordinator::{ProcessId, SessionId, partition};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -9,8 +10,9 @@ use tiering::store::Store;
 use tokio::time::sleep;
 
 use super::*;
+use crate::log::Answer;
 use crate::log::LogConfig;
-use crate::log::tests::{PARTITION, append, begin, begin_with, config, opening};
+use crate::log::tests::{PARTITION, append, append_by, begin, begin_with, config, opening};
 
 async fn world() -> (Store, Arc<MetadataLog>) {
     let store = Store::memory();
@@ -229,4 +231,36 @@ async fn holdings_of_sessions_that_were_followed_are_forgotten() {
     assert!(longest <= Some(3), "{longest:?} holdings of a shard");
     let (_, second) = begin(&store, &metadata, 2).await;
     assert_eq!(decided(&second).log_end, 30);
+}
+
+/// A node may say that it does not lead, and lead again while a batch is on its way that was sent behind the refused
+/// one: of a new producer that one must not be taken first.
+#[tokio::test(start_paused = true)]
+async fn a_new_producer_begins_with_its_first_batch_where_one_was_turned_away() {
+    const SETTLED: Duration = Duration::from_secs(6);
+    let (store, metadata) = world().await;
+    let (cluster, log) = begin(&store, &metadata, 1).await;
+    let taken = |id, base_sequence| {
+        let producer = ProducerBatch { id, epoch: 0, base_sequence };
+        append_by(&log, PARTITION, Some(producer)).answer != Answer::NotLeader
+    };
+    assert!(!taken(1, 1), "it has just come");
+    sleep(SETTLED).await;
+    assert!(taken(1, 1), "its state may have expired");
+    log.lead(PARTITION).expect("it leads").turned_away();
+    assert!(!taken(2, 1) && taken(1, 2));
+    assert!(taken(2, 0) && taken(2, 1));
+    sleep(SETTLED).await;
+    assert!(taken(3, 7));
+    // What was about to be given away and stays refused batches, too.
+    let shards = BTreeSet::from([cluster.shards().of_partition(PARTITION)]);
+    drop(log.freeze_shards(&shards).expect("it is open"));
+    sleep(SETTLED).await;
+    assert!(log.lead(PARTITION).is_err());
+    let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
+    sleep(Duration::from_secs(1)).await;
+    run.abort();
+    drop(run.await);
+    assert!(log.rotate(&metadata, &opening()).await.expect("it is followed"));
+    assert!(!taken(4, 1) && taken(4, 0) && taken(3, 8));
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use coordinator::cluster::{Op, TopicPlan};
+use coordinator::partition::ProducerBatch;
 use coordinator::{ProcessId, TopicId};
 use protocol::records::{Batch, BatchBuilder};
 use tiering::metadata::MetadataLog;
@@ -75,6 +76,11 @@ pub(in crate::log) fn append(log: &Log) -> Outcome {
 }
 
 pub(in crate::log) fn append_to(log: &Log, id: PartitionId) -> Outcome {
+    append_by(log, id, None)
+}
+
+/// Appends a record of a producer.
+pub(in crate::log) fn append_by(log: &Log, id: PartitionId, producer: Option<ProducerBatch>) -> Outcome {
     let mut builder = BatchBuilder::new();
     builder.push(1_000, None, Some(b"value"), &[]);
     let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
@@ -83,7 +89,7 @@ pub(in crate::log) fn append_to(log: &Log, id: PartitionId) -> Outcome {
         attributes: batch.header().attributes,
         last_offset_delta: 0,
         max_timestamp: 1_000,
-        producer: None,
+        producer,
         bytes: batch.into_bytes(),
     };
     log.append(vec![candidate], None).expect("an open session").remove(0)

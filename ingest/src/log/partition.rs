@@ -114,8 +114,8 @@ pub struct Partition {
     leader_epoch: i32,
     index: usize,
     leading: AtomicBool,
-    /// When it came here.
-    since: Instant,
+    /// Since when no request was refused because it is led elsewhere, as far as this node knew.
+    since: Mutex<Instant>,
     /// Bytes taken and given.
     bytes_moved: AtomicU64,
     readable: Mutex<Readable>,
@@ -137,7 +137,7 @@ impl Partition {
             leader_epoch,
             index,
             leading,
-            since: Instant::now(),
+            since: Mutex::new(Instant::now()),
             bytes_moved,
             readable: Mutex::new(readable),
         }
@@ -168,13 +168,20 @@ impl Partition {
         self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// How long it has been here.
+    /// For how long it has been here, and no batch was turned away.
     pub(super) fn age(&self) -> Duration {
-        self.since.elapsed()
+        self.since.lock().elapsed()
+    }
+
+    /// Notes that a batch was refused that may be sent again: others may be on their way behind it.
+    pub fn turned_away(&self) {
+        *self.since.lock() = Instant::now();
     }
 
     pub(super) fn lead(&self) {
-        self.leading.store(true, Ordering::Release);
+        if !self.leading.swap(true, Ordering::AcqRel) {
+            self.turned_away();
+        }
     }
 
     pub(super) fn stop_leading(&self) {

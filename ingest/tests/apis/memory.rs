@@ -7,15 +7,17 @@ use ingest::broker::BrokerConfig;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::join_group::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{
-    FetchRequest, JoinGroupRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest,
+    FetchRequest, JoinGroupRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest, ShareFetchRequest,
+    share_fetch,
 };
 use protocol::{ErrorCode, Request};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, batch, produce_request};
-use crate::node::{LISTENER, Node, config};
+use crate::client::{Client, batch, produce_request, stamped};
+use crate::node::{LISTENER, NOW, Node, config};
 use crate::store::Fault;
 
 const POOL: usize = 4 << 20;
@@ -219,4 +221,128 @@ async fn a_connection_whose_client_has_gone_does_not_wait_for_what_was_appended(
     // It had its place in the log.
     let last = client.produce("t", batch(&["last"])).await;
     assert_eq!((ErrorCode::from_code(last.error_code), last.base_offset), (Some(ErrorCode::None), 1));
+}
+
+/// A ShareFetch of these partitions of a topic, by a member's first request.
+async fn shared(client: &mut Client, partitions: i32, max_wait_ms: i32) -> ShareFetchRequest {
+    let topic_id = client.topic_id("t").await;
+    let partition = |partition_index| share_fetch::FetchPartition {
+        partition_index,
+        acknowledgement_batches: Vec::new(),
+    };
+    let topic = share_fetch::FetchTopic { topic_id, partitions: (0..partitions).map(partition).collect() };
+    ShareFetchRequest {
+        group_id: Some("g".into()),
+        member_id: Some("AAAAAAAAAAAAAAAAAAAAAA".into()),
+        max_wait_ms,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        max_records: 500,
+        batch_size: 500,
+        topics: vec![topic],
+        ..Default::default()
+    }
+}
+
+/// It may wait for days, and producers must not wait for it.
+#[tokio::test(start_paused = true)]
+async fn a_share_fetch_that_waits_has_no_memory_of_requests() {
+    let node = node().await;
+    let mut client = node.with_topic("t", 1).await;
+    let request = shared(&mut client, 1, i32::MAX).await;
+    let sent = client.send(1, &request).await;
+    sleep(Duration::from_secs(10)).await;
+    let memory = node.broker.memory();
+    assert_eq!(memory.available(), memory.size());
+    assert_eq!(node.connect().produce("t", batch(&["a"])).await.error_code, 0);
+    assert_eq!(client.receive::<ShareFetchRequest>(1, sent).await.error_code, 0);
+    assert_eq!(memory.available(), memory.size());
+}
+
+/// Each partition may have its share of the bytes, and one of them a larger batch.
+#[tokio::test(start_paused = true)]
+async fn a_share_fetch_brings_one_batch_over_its_bounds() {
+    let node = node().await;
+    let mut client = node.with_topic("t", 8).await;
+    // It begins with what comes after it.
+    let first = shared(&mut client, 8, 0).await;
+    assert_eq!(client.ask(1, &first).await.error_code, 0);
+    let large = "x".repeat(60_000);
+    for index in 0..8 {
+        assert_eq!(node.connect().produce_to(9, "t", index, batch(&[&large])).await.error_code, 0);
+    }
+    let request = ShareFetchRequest { share_session_epoch: 1, topics: vec![], max_bytes: 100_000, ..first };
+    let answer = client.ask(1, &request).await;
+    let found: Vec<_> = answer.responses.iter().flat_map(|topic| &topic.partitions).collect();
+    let bytes: usize = found.iter().map(|partition| partition.records.len()).sum();
+    assert_eq!(answer.error_code, 0);
+    assert!((60_000..70_000).contains(&bytes), "{bytes} bytes of {} partitions", found.len());
+}
+
+/// How long a batch is that an index object lists is known only once that has been read.
+#[tokio::test(start_paused = true)]
+async fn a_listed_batch_takes_as_much_memory_as_it_may_need() {
+    let mut config = BrokerConfig { answer_memory: POOL, ..config() };
+    (config.log.tail_bytes, config.log.checkpoint_slots) = (0, 1);
+    let node = Node::with(config).await;
+    let mut client = node.with_topic("t", 1).await;
+    for _ in 0..4 {
+        assert_eq!(client.produce("t", batch(&[&"x".repeat(90_000)])).await.error_code, 0);
+        sleep(Duration::from_secs(1)).await;
+    }
+    let mut request = everything("t", 1);
+    (request.max_bytes, request.topics[0].partitions[0].partition_max_bytes) = (1, 1);
+    let mut silent = connect(&node);
+    let sent = silent.send(12, &request).await;
+    sleep(Duration::from_secs(5)).await;
+    let taken = POOL - node.broker.answers().available();
+    assert!(taken > 90_000, "{taken}");
+    assert!(records(&silent.receive::<FetchRequest>(12, sent).await) > 90_000);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.broker.answers().available(), POOL);
+}
+
+/// What is wrong with each record is said of so many of a request, however many batches it has.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_refused_records_is_bounded() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 8).await;
+    let late = stamped(&[NOW + 3 * 24 * 3_600_000; 400]);
+    let partition = |index| PartitionProduceData { index, records: Some(late.clone().into()) };
+    let topic = TopicProduceData {
+        name: "t".into(),
+        partition_data: (0..8).map(partition).collect(),
+        ..Default::default()
+    };
+    let request =
+        ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() };
+    let answer = client.ask(9, &request).await;
+    let found = &answer.responses[0].partition_responses;
+    assert!(found.iter().all(|p| p.error_code == ErrorCode::InvalidTimestamp.code()));
+    let said: Vec<_> = found.iter().map(|partition| partition.record_errors.len()).collect();
+    assert_eq!(said, [400, 400, 200, 0, 0, 0, 0, 0]);
+}
+
+/// A client that has not read its answers has nothing to ask: what it sends takes no memory from others.
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_outside_while_answers_are_not_read() {
+    let node = node().await;
+    let mut client = node.with_topic("t", 4).await;
+    for n in 0..16 {
+        let large = batch(&[&"x".repeat(90_000)]);
+        assert_eq!(client.produce_to(9, "t", n % 4, large).await.error_code, 0);
+    }
+    let mut silent = connect(&node);
+    for _ in 0..3 {
+        silent.send(12, &everything("t", 4)).await;
+    }
+    let request = produce_request("t", 0, Some(batch(&[&"y".repeat(60_000)])));
+    let sending = tokio::spawn(async move {
+        silent.send(9, &request).await;
+        std::future::pending::<()>().await;
+    });
+    sleep(Duration::from_secs(5)).await;
+    let memory = node.broker.memory();
+    assert_eq!((memory.available(), memory.waiting()), (memory.size(), 0));
+    sending.abort();
 }

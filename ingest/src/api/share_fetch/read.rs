@@ -78,8 +78,8 @@ impl Look {
         }
     }
 
-    /// The bytes that there are; where an index object tells of them, as many as there may be. `largest` is how large
-    /// a batch may be.
+    /// The bytes that there are; as many as there may be where an index object lists them. `largest` is how large a
+    /// batch may be.
     pub(super) fn len(&self, largest: usize, bounds: Bounds) -> usize {
         match self {
             Self::Nothing => 0,
