@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::checkpoint::Capture;
 use super::open::{Cut, Pending};
-use super::rotate::{AGAIN, Opening};
+use super::rotate::{AGAIN, MOST_POSTPONED, Opening};
 use super::ticket::Stub;
 use super::{Log, Partition, Permit};
 
@@ -75,7 +75,8 @@ impl Log {
         let mut closing = pin!(closing);
         let mut groups = pin!(self.drive_groups());
         let mut is_closing = false;
-        let (mut began, mut session_began, mut not_before) = (None, Instant::now(), Instant::now());
+        let (mut began, mut session_began) = (None, Instant::now());
+        let (mut not_before, mut postponed) = (Instant::now(), AGAIN);
         let inherited = self.open.lock().inherited.take();
         if let Some(inherited) = inherited.filter(|_| self.checkpointing.claim(0, 0)) {
             drop(tokio::spawn(self.checkpoint(inherited)));
@@ -90,8 +91,11 @@ impl Log {
             };
             if moving.is_some() && (in_flight.is_empty() || mutant::is(Mutant::CloseInFlight)) {
                 match self.rotate(&metadata, &opening).await {
-                    Ok(true) => session_began = Instant::now(),
-                    Ok(false) => not_before = Instant::now() + AGAIN,
+                    Ok(true) => (session_began, postponed) = (Instant::now(), AGAIN),
+                    Ok(false) => {
+                        not_before = Instant::now() + postponed;
+                        postponed = (postponed * 2).min(MOST_POSTPONED);
+                    }
                     Err(reason) => {
                         self.fail();
                         return Ended::Fenced(reason);

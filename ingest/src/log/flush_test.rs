@@ -5,6 +5,7 @@ use coordinator::partition::ProducerBatch;
 use coordinator::{ProcessId, SessionId, partition};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tiering::format::keys;
 use tiering::seams::Entropy;
 use tiering::store::Store;
 use tokio::time::sleep;
@@ -231,6 +232,24 @@ async fn holdings_of_sessions_that_were_followed_are_forgotten() {
     assert!(longest <= Some(3), "{longest:?} holdings of a shard");
     let (_, second) = begin(&store, &metadata, 2).await;
     assert_eq!(decided(&second).log_end, 30);
+}
+
+/// A session that has ended while it was about to be followed puts no CLOSE: where the next slot would go, it no longer
+/// knows.
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_followed() {
+    let (store, metadata) = world().await;
+    let (_, log) = begin(&store, &metadata, 1).await;
+    append(&log);
+    let lost = log.freeze();
+    log.fail();
+    let followed = log.rotate(&metadata, &opening()).await;
+    assert!(matches!(followed, Err(EndReason::Recorded)), "{followed:?}");
+    let slots = [lost.slot.header.n, lost.slot.header.n + 1];
+    for n in slots {
+        let found = store.get(&keys::slot(lost.slot.header.session, n)).await;
+        assert!(found.is_err_and(|error| error.is_not_found()), "slot {n}");
+    }
 }
 
 /// A node may say that it does not lead, and lead again while a batch is on its way that was sent behind the refused

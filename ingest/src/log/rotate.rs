@@ -20,6 +20,9 @@ const LEAST: Duration = Duration::from_secs(60);
 /// The pause before what could not be done is tried again.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
+/// The longest pause before a rotation that was put off: each trial holds up the slots.
+pub(super) const MOST_POSTPONED: Duration = Duration::from_secs(30);
+
 /// How long slots wait for an answer that decides whether the session is to be followed now.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,9 @@ impl Log {
         }
         let (session, n, previous) = {
             let open = self.open.lock();
+            if open.ended {
+                return Err(EndReason::Recorded);
+            }
             (open.session, open.next_put(), open.previous)
         };
         let mut builder = Builder::default();

@@ -15,8 +15,8 @@ const TIMES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads an object, and where that fails again and again, though the store answers that the object is there, calls it
-/// damaged: one bad sector must not keep a cluster from starting. Trouble of the store is no damage, nor is an answer
-/// that does not come in time.
+/// damaged: one bad sector must not keep a cluster from starting. Trouble of the store is no damage, nor is trouble of
+/// the way to it or of this process.
 pub(super) async fn insist<T, F: Future<Output = Result<T, SessionError>>>(
     store: &Store,
     path: &Path,
@@ -42,7 +42,7 @@ pub(super) async fn insist<T, F: Future<Output = Result<T, SessionError>>>(
 fn is_refused(error: &ReadError) -> bool {
     match error {
         ReadError::Denied { .. } | ReadError::Truncated { .. } | ReadError::Invalid { .. } => true,
-        ReadError::Failed { .. } => !error.is_no_answer(),
+        ReadError::Failed { .. } => error.is_answer(),
         ReadError::NotFound { .. } => false,
     }
 }

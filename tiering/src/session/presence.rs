@@ -3,9 +3,10 @@
 //! A process that ends a session must find its first free slot, and it is enough for that to know that a slot
 //! is taken, and whether it is the one that ended the session. A slot has its header twice, so that one
 //! damaged spot leaves one of them; a seal has one, and is recognised by its length and by what it has in
-//! common with every seal of that slot. What can't be recognised counts as data: to take data for an end
-//! would lose what was acknowledged, and to take an end for data leaves shards unserved until the object is
-//! restored.
+//! common with every seal of that slot, or by its length alone where nothing of it can be read. What can't be
+//! recognised counts as data: to take data for an end would lose what was acknowledged. To take a CLOSE for data
+//! is no harm, for nothing comes behind it. A seal must be recognised: slots of no session may lie behind it, and
+//! once they were counted into an end that is recorded, nothing would serve its shards any more.
 
 use coordinator::{ProcessId, SessionId};
 
@@ -45,12 +46,21 @@ pub(super) async fn presence(store: &Store, session: SessionId, n: u64) -> Resul
         Ok((store.get_range(&path, 0..HEADER as u64).await?, tail))
     };
     let (head, tail) = match insist(store, &path, ends).await {
-        Err(SessionError::Unreadable { .. }) => return Ok(Presence::Data(None)),
+        Err(SessionError::Unreadable { .. }) => return Ok(unread(size)),
         ends => ends?,
     };
     match classify(session, n, &head, &tail.bytes, tail.size) {
         Ok(presence) => Ok(presence),
         Err(source) => Err(SessionError::Format { path, source }),
+    }
+}
+
+/// What an object of `size` bytes is of which nothing can be read. Objects are stored whole, and none but a seal has
+/// the length of one header.
+fn unread(size: u64) -> Presence {
+    match size == HEADER as u64 {
+        true => Presence::Seal,
+        false => Presence::Data(None),
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use coordinator::Epoch;
+use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetResult, ObjectStore};
 use parking_lot::Mutex;
+use rustix::io::Errno;
 
 use super::*;
 use crate::format::slot::Builder;
@@ -124,11 +126,34 @@ async fn no_seal_goes_where_a_damaged_checkpoint_covers_the_slot() {
     assert_eq!(sealed(&store).await, (6, false, None, None));
 }
 
+/// Why an object can't be read.
+#[derive(Clone, Copy, Debug, Default)]
+enum Trouble {
+    #[default]
+    Sector,
+    Descriptors,
+    Connection,
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        let source: Box<dyn std::error::Error + Send + Sync> = match trouble {
+            Trouble::Sector => std::io::Error::from(Errno::IO).into(),
+            Trouble::Descriptors => std::io::Error::from(Errno::MFILE).into(),
+            Trouble::Connection => {
+                HttpError::new(HttpErrorKind::Timeout, std::io::Error::other("cut off")).into()
+            }
+        };
+        Self::Generic { store: "test", source }
+    }
+}
+
 /// Objects of which some can't be read, though they are there.
 #[derive(Debug, Default)]
 struct Sectors {
     objects: MemoryStore,
     bad: Mutex<Vec<Path>>,
+    trouble: Mutex<Trouble>,
     /// Whether the store does not answer for any object.
     away: Mutex<bool>,
 }
@@ -141,7 +166,7 @@ impl Way for Sectors {
 
     async fn get(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
         if *self.away.lock() || !options.head && self.bad.lock().contains(at) {
-            return Err(Error::Generic { store: "test", source: "Input/output error".into() });
+            return Err((*self.trouble.lock()).into());
         }
         self.objects.get_opts(at, options).await
     }
@@ -163,6 +188,34 @@ async fn an_object_that_cannot_be_read_keeps_no_session_from_ending() {
         let read = walk.next().await.and(walk.next().await);
         let damage = read.err().or(found.damaged.into_iter().next()).expect("it is damage").to_string();
         assert!(damage.contains(unreadable.as_ref()) && damage.contains("can't be read"), "{damage}");
+    }
+}
+
+/// Where nothing of a seal can be read, the end stays where it was: what lies behind it belongs to no session, and an
+/// end that is recorded is final.
+#[tokio::test(start_paused = true)]
+async fn a_seal_that_cannot_be_read_is_an_end() {
+    let sectors: Arc<Sectors> = Arc::default();
+    let store = session_in(by(&sectors, StoreKind::Memory), 6, false).await;
+    assert_eq!(sealed(&store).await, (6, false, None, Some(6)));
+    for n in 7..9 {
+        let object: Bytes = Builder::default().freeze(SESSION, n, 0, [n as u8; 16]).object.concat().into();
+        store.put(&keys::slot(SESSION, n), object.into()).await.expect("it is stored");
+    }
+    sectors.bad.lock().push(keys::slot(SESSION, 6));
+    assert_eq!(sealed(&store).await, (6, false, None, Some(6)));
+}
+
+/// A way that answers for no object while this process has no file descriptors left, or its connections break.
+#[tokio::test(start_paused = true)]
+async fn trouble_of_this_process_is_no_damage() {
+    for trouble in [Trouble::Descriptors, Trouble::Connection] {
+        let sectors: Arc<Sectors> = Arc::default();
+        let store = session_in(by(&sectors, StoreKind::Memory), 6, false).await;
+        sectors.bad.lock().push(keys::slot(SESSION, 4));
+        *sectors.trouble.lock() = trouble;
+        let error = seal(&store, SESSION, BY).await.expect_err("it can't be ended");
+        assert!(!error.is_damage() && error.kind() == crate::store::ErrorKind::Retry, "{error}");
     }
 }
 

@@ -53,10 +53,12 @@ impl Footers {
         Ok(footer)
     }
 
-    /// Goes on behind a slot that is there and can't be read.
+    /// Goes on behind a slot that is there and can't be read. As the next one may be like it, nothing is fetched ahead
+    /// until it was read.
     pub(super) fn step_over(&mut self) {
         self.ahead.clear();
         self.next += 1;
+        self.width = 1;
     }
 
     /// Steps over an absent slot if a later one is listed.

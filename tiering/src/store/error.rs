@@ -2,8 +2,12 @@
 //!
 //! A write says what is known of its outcome: not applied, or unknown. A read keeps the object's path.
 
+use std::error::Error;
+use std::io;
+
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
+use rustix::io::Errno;
 
 use super::file::SyncFailed;
 
@@ -219,9 +223,16 @@ impl ReadError {
         matches!(self, Self::NotFound { .. })
     }
 
-    /// Whether no answer came in time.
-    pub fn is_no_answer(&self) -> bool {
-        matches!(self, Self::Failed { source, .. } if is_no_answer(source))
+    /// Whether the store answered, and it was not this process that could not read the answer.
+    pub fn is_answer(&self) -> bool {
+        match self {
+            Self::NotFound { .. } | Self::Denied { .. } | Self::Truncated { .. } | Self::Invalid { .. } => {
+                true
+            }
+            Self::Failed { source, .. } => {
+                !is_no_answer(source) && find::<HttpError>(source).is_none() && !is_out_of_resources(source)
+            }
+        }
     }
 
     pub(super) fn of(path: &Path, source: object_store::Error) -> Self {
@@ -276,19 +287,30 @@ pub(super) enum Connection {
 
 impl Connection {
     pub(super) fn of(error: &object_store::Error) -> Self {
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<HttpError>() {
-                return match error.kind() {
-                    HttpErrorKind::Connect => Self::Refused,
-                    HttpErrorKind::Request | HttpErrorKind::Interrupted => Self::Broken,
-                    _ => Self::Held,
-                };
-            }
-            next = error.source();
+        match find::<HttpError>(error).map(HttpError::kind) {
+            Some(HttpErrorKind::Connect) => Self::Refused,
+            Some(HttpErrorKind::Request | HttpErrorKind::Interrupted) => Self::Broken,
+            _ => Self::Held,
         }
-        Self::Held
     }
+}
+
+/// The cause of an error that is of this type.
+fn find<E: Error + 'static>(error: &object_store::Error) -> Option<&E> {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Whether this process has no file descriptors or no memory left, or its machine has none.
+fn is_out_of_resources(error: &object_store::Error) -> bool {
+    let errno = find::<io::Error>(error).and_then(Errno::from_io_error);
+    errno.is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
 }
 
 /// A request that got no answer in time.

@@ -64,7 +64,7 @@ impl Root {
             self.disk.sync_file(&file).await.map_err(|error| SyncFailed::of(&target, error))?;
             let found = file.metadata()?;
             if self.marks()?.contains(&found.ino()) {
-                self.doubts.note(&target)?;
+                self.doubts.note(&self.staging, &target)?;
             }
             match self.sync_seen(&target).await? {
                 true => Ok(found),
@@ -138,7 +138,7 @@ impl Root {
                 found => {
                     let found = found?;
                     if found.is_file() && is_in_doubt(&found) {
-                        noted = noted.and(self.doubts.note(&path));
+                        noted = noted.and(self.doubts.note(&self.staging, &path));
                     }
                 }
             }
@@ -179,7 +179,7 @@ impl Root {
                 false => return Err(failed(error)),
             }
         }
-        let doubts = self.doubts.within(&directory.path)?;
+        let doubts = self.doubts.within(&self.staging, &directory.path)?;
         if doubts.is_empty() || self.disk.neglects(Duty::Renew) {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl Root {
 
     /// An object that could not be synced is in doubt from then on. Returns whether other processes know as much.
     pub(super) fn doubt(&self, target: &FilePath, error: &io::Error) -> bool {
-        !is_sync_failed(error) || self.doubts.fail(target).is_ok()
+        !is_sync_failed(error) || self.doubts.fail(&self.staging, target).is_ok()
     }
 }
 

@@ -47,6 +47,8 @@ impl Staging {
             sweep(&area)?;
         }
         let directory = claim(&area)?;
+        // Every process on the root looks for marks in here, whichever user it runs as.
+        fs::set_permissions(&directory, fs::metadata(root)?.permissions())?;
         let owner = File::create(directory.join("owner"))?;
         let _ = owner.try_lock();
         Ok(Self { directory, next: AtomicU64::new(0), _owner: owner })
@@ -75,7 +77,10 @@ impl Staging {
             if owner.file_name() == DOUBT {
                 continue;
             }
-            for file in present(fs::read_dir(owner.path()))?.into_iter().flatten() {
+            let of_owner = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{} can't be read: {error}", owner.path().display()))
+            };
+            for file in present(fs::read_dir(owner.path())).map_err(of_owner)?.into_iter().flatten() {
                 let found = present(file?.metadata())?.filter(is_marked);
                 marks.extend(found.map(|found| found.ino()));
             }
@@ -115,8 +120,10 @@ fn claim(area: &Path) -> io::Result<PathBuf> {
 fn sweep(area: &Path) -> io::Result<()> {
     for entry in fs::read_dir(area)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && entry.file_name() != DOUBT && is_abandoned(&entry.path()) {
-            clear(&entry.path())?;
+        let directory = present(entry.file_type())?.is_some_and(|found| found.is_dir());
+        if directory && entry.file_name() != DOUBT && is_abandoned(&entry.path()) {
+            // Its owner may be removing it, too.
+            present(clear(&entry.path()))?;
         }
     }
     Ok(())
@@ -140,12 +147,16 @@ fn clear(directory: &Path) -> io::Result<()> {
     let mut is_empty = true;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let found = entry.metadata()?;
-        match found.is_dir() {
-            true => fs::remove_dir_all(entry.path())?,
-            false if is_marked(&found) => is_empty = false,
-            false => fs::remove_file(entry.path())?,
-        }
+        let Some(found) = present(entry.metadata())? else { continue };
+        let removed = match found.is_dir() {
+            true => fs::remove_dir_all(entry.path()),
+            false if is_marked(&found) => {
+                is_empty = false;
+                continue;
+            }
+            false => fs::remove_file(entry.path()),
+        };
+        present(removed)?;
     }
     match is_empty {
         true => fs::remove_dir(directory),
@@ -157,5 +168,23 @@ fn is_abandoned(directory: &Path) -> bool {
     match OpenOptions::new().write(true).open(directory.join("owner")) {
         Ok(owner) => !matches!(owner.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_))),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each looks through what others are removing.
+    #[test]
+    fn a_store_opens_while_its_neighbours_close() {
+        let root = tempfile::tempdir().expect("a directory");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    (0..200).for_each(|_| drop(Staging::open(root.path()).expect("a staging area")))
+                });
+            }
+        });
     }
 }

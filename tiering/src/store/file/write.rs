@@ -51,7 +51,8 @@ impl Root {
         file.metadata().map_err(file_error)
     }
 
-    /// Gives a synced file its key, durably. Where the key is taken, the winner's entry is durable too.
+    /// Gives a synced file its key, durably. Where the key is taken, the answer says nothing of what has it: who goes
+    /// by that settles it.
     pub(super) async fn publish(
         &self,
         staged: Staged,

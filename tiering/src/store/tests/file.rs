@@ -111,6 +111,19 @@ async fn what_a_dead_process_may_not_have_synced_keeps_its_mark_until_it_is_writ
 }
 
 #[tokio::test]
+async fn nothing_is_settled_where_marks_cannot_be_looked_for() {
+    let root = root();
+    let store = open(root.path()).await;
+    store.create(&path("a/b"), sliced(b"x"), LONG).await.expect("written");
+    drop(store);
+    let store = open(root.path()).await;
+    let unreadable = root.path().join(".tidelog-tmp/7");
+    std::os::unix::fs::symlink(&unreadable, &unreadable).expect("linked");
+    let refused = store.settle(&path("a/b")).await.expect_err("a mark may be in there").to_string();
+    assert!(refused.contains(".tidelog-tmp/7 can't be read"), "{refused}");
+}
+
+#[tokio::test]
 async fn an_empty_directory_is_replaced_and_others_stay() {
     let root = root();
     let at = |name: &str| root.path().join(name);
