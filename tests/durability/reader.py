@@ -28,11 +28,19 @@ class Reader:
             wanted = {TopicPartition(*pair): OffsetSpec.latest() for pair in left}
             for where, future in self.admin.list_offsets(wanted, request_timeout=10).items():
                 try:
-                    ends[where.topic, where.partition] = future.result().offset
+                    offset = future.result().offset
                 except KafkaException:
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.05)
+                    continue
+                # Of what a broker does not answer in time, librdkafka says neither an error nor an offset.
+                if offset >= 0:
+                    ends[where.topic, where.partition] = offset
+            if time.monotonic() > deadline:
+                missing = sorted(pair for pair in left if pair not in ends)
+                if missing:
+                    raise TimeoutError(f"no end offset within {PATIENCE_SECONDS} s of {missing}")
         return ends
 
     def read(self, partitions, begin: dict) -> list[Read]:

@@ -45,7 +45,9 @@ NORMALISED = (
     Rule("epoch", r"Epoch: \d+", "Epoch: N", "counts the changes to a cluster", "kafka-features"),
     Rule("time", r"\b1[6-9]\d{11}\b", "TIME", "milliseconds of the day the test runs"),
     Rule("date", r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,:]\d{3}Z?", "DATE", "the same as text"),
-    Rule("measurement", r"\b\d+[.,]\d+\b|\b\d+(?= ms)", "NUMBER", "throughput and latency", "kafka-(producer|consumer)-perf"),
+    Rule("measurement", r"-?\b\d+[.,]\d+\b|\b\d+(?= ms)", "NUMBER",
+         "throughput and latency; the consumer's counts its time to join twice where it is assigned nothing before it knows "
+         "the topic, and is negative then", "kafka-(producer|consumer)-perf"),
     Rule("perf columns", r"(?<=, )-?\d+(?=,|$)", "NUMBER", "milliseconds and rates", "kafka-consumer-perf"),
     Rule("port", r"^(1 +127\.0\.0\.1 +)\d+", r"\1PORT", "the same in a column of its own", "kafka-cluster"),
     Rule("width", r"(?<=\S)[ \t]{2,}", " ", "columns are as wide as the ids in them"),

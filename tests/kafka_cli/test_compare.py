@@ -55,6 +55,12 @@ def test_unmet_expectations_and_breaking_off_are_problems():
     assert "nobody came" in play(Scenario("family", "name", breaks), [Side("kafka", "a:1", None, "t")]).problems()
 
 
+def test_a_rate_may_be_negative():
+    columns = [step(f"1000, {took}, {rate}\n", command="kafka-consumer-perf-test --topic t")
+               for took, rate in ((210, "4761.9048"), (-12, "-83333.3333"))]
+    assert verdict(*columns).problems() == ""
+
+
 def test_what_no_two_clusters_share_is_hidden():
     for ours, theirs in (
         ("HhYkGDukRMeWKfBq4PhNVg", "o-T73klOQdiRQ3SroND-mQ"), ("at 127.0.0.1:9092", "at 127.0.0.1:40123"),
