@@ -60,11 +60,16 @@ pub struct Outcome {
 /// The bytes of a batch that the broker writes: base offset, length, leader epoch.
 const PREFIX: usize = 16;
 
-/// How long after a partition came here, or a batch was turned away, a producer of whom nothing is known must begin
-/// with sequence 0. Later it may begin anywhere, as with Kafka: its state may have expired. Of two batches that were
-/// sent together, the first one may have found that the partition was not here yet, or that the node could not write;
-/// if the second were taken then, the client would count both as acknowledged (librdkafka does), or the first as out
-/// of order.
+/// How long after a partition came here, or a batch was turned away, others may be on their way that were sent behind
+/// it. Of two batches that were sent together, the first one may have found that the partition was not here yet, or
+/// that the node could not write. Until then:
+///
+/// - A producer of whom nothing is known must begin with sequence 0. Later it may begin anywhere, as with Kafka: its
+///   state may have expired. If the second batch were taken, the client would count both as acknowledged (librdkafka
+///   does), or the first as out of order.
+/// - What is out of order is turned away, too, and comes again behind the first one. librdkafka takes
+///   OUT_OF_ORDER_SEQUENCE_NUMBER of a second batch for a reason to go on in another epoch, in all partitions, and what
+///   it sends again there is in the log twice if it had arrived.
 const SETTLING: Duration = Duration::from_secs(5);
 
 impl Log {
@@ -130,6 +135,11 @@ impl Log {
                     let early = committed || mutant::is(Mutant::AnswerDuplicateEarly);
                     let after = if early { None } else { open.latest() };
                     Outcome { answer: Answer::Offset { base_offset, append_time }, after }
+                }
+                Err(AppendReject::OutOfOrderSequence { .. })
+                    if candidate.partition.may_have_turned_away(SETTLING) =>
+                {
+                    Outcome { answer: Answer::NotLeader, after: None }
                 }
                 Err(reject) => {
                     let after = (!mutant::is(Mutant::RejectWithoutBarrier)).then(|| open.barrier());

@@ -283,3 +283,27 @@ async fn a_new_producer_begins_with_its_first_batch_where_one_was_turned_away() 
     assert!(log.rotate(&metadata, &opening()).await.expect("it is followed"));
     assert!(!taken(4, 1) && taken(4, 0) && taken(3, 8));
 }
+
+/// What is sent behind a batch that was turned away comes again behind it. librdkafka goes on in another epoch when such a
+/// batch is called out of order, and then sends again what other partitions may have.
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_a_batch_that_was_turned_away_is_turned_away() {
+    const SETTLED: Duration = Duration::from_secs(6);
+    let (store, metadata) = world().await;
+    let (_, log) = begin(&store, &metadata, 1).await;
+    let answer = |epoch, base_sequence| {
+        append_by(&log, PARTITION, Some(ProducerBatch { id: 1, epoch, base_sequence })).answer
+    };
+    let taken = |answer| matches!(answer, Answer::Offset { .. });
+    assert!(taken(answer(0, 0)));
+    sleep(SETTLED).await;
+    log.lead(PARTITION).expect("it leads").turned_away();
+    assert_eq!(answer(0, 2), Answer::NotLeader);
+    assert_eq!(answer(1, 1), Answer::NotLeader, "the first one of the next epoch was turned away");
+    assert!(taken(answer(0, 1)) && taken(answer(0, 2)));
+    // Being turned away is no reason to turn others away for longer.
+    sleep(SETTLED / 2).await;
+    assert_eq!(answer(0, 4), Answer::NotLeader);
+    sleep(SETTLED / 2).await;
+    assert!(matches!(answer(0, 4), Answer::Reject(_)));
+}

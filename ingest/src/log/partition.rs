@@ -107,6 +107,14 @@ struct Readable {
     retired: bool,
 }
 
+/// Since when it is here, and no batch was turned away.
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    at: Instant,
+    /// It began here, and none was turned away so far.
+    new: bool,
+}
+
 /// A partition that this session holds.
 #[derive(Debug)]
 pub struct Partition {
@@ -114,8 +122,7 @@ pub struct Partition {
     leader_epoch: i32,
     index: usize,
     leading: AtomicBool,
-    /// Since when no request was refused because it is led elsewhere, as far as this node knew.
-    since: Mutex<Instant>,
+    since: Mutex<Since>,
     /// Bytes taken and given.
     bytes_moved: AtomicU64,
     readable: Mutex<Readable>,
@@ -124,6 +131,7 @@ pub struct Partition {
 impl Partition {
     pub(super) fn new(id: PartitionId, leader_epoch: i32, index: usize, recovered: OwnedPartition) -> Self {
         let state = recovered.state.partition;
+        let since = Since { at: Instant::now(), new: state.producers.is_empty() };
         let readable = Readable {
             log_start: state.log_start,
             high_watermark: state.log_end,
@@ -137,7 +145,7 @@ impl Partition {
             leader_epoch,
             index,
             leading,
-            since: Mutex::new(Instant::now()),
+            since: Mutex::new(since),
             bytes_moved,
             readable: Mutex::new(readable),
         }
@@ -170,12 +178,18 @@ impl Partition {
 
     /// For how long it has been here, and no batch was turned away.
     pub(super) fn age(&self) -> Duration {
-        self.since.lock().elapsed()
+        self.since.lock().at.elapsed()
+    }
+
+    /// Whether a batch may have been turned away, here or where it was before, for so long back.
+    pub(super) fn may_have_turned_away(&self, within: Duration) -> bool {
+        let since = *self.since.lock();
+        !since.new && since.at.elapsed() < within
     }
 
     /// Notes that a batch was refused that may be sent again: others may be on their way behind it.
     pub fn turned_away(&self) {
-        *self.since.lock() = Instant::now();
+        *self.since.lock() = Since { at: Instant::now(), new: false };
     }
 
     pub(super) fn lead(&self) {

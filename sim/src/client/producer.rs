@@ -292,10 +292,6 @@ impl Producer {
                     }
                     // As Kafka's own producer: it is in the log, who knows where.
                     Some(ErrorCode::DuplicateSequenceNumber) => done.push((partition, base)),
-                    // Only because an earlier one is missing.
-                    Some(ErrorCode::OutOfOrderSequenceNumber) if !*whole => {
-                        verdict = verdict.max(Verdict::Retry)
-                    }
                     Some(code) if code.is_retriable() => {
                         *whole = false;
                         verdict = verdict.max(Verdict::Retry);
