@@ -2,7 +2,8 @@
 //!
 //! Each open store owns one directory below `.tidelog-tmp`, for as long as it holds the lock on the file
 //! `owner` in it. Directories whose lock is free belong to nobody and are removed when a store is opened.
-//! The lock on `.tidelog-tmp/lock` makes looking and claiming one step. No age is consulted.
+//! The lock on `.tidelog-tmp/lock` makes looking and claiming one step, and so is removing one's own: another store may
+//! have claimed the same name meanwhile. No age is consulted.
 //!
 //! A file that has got its key keeps its name here until the key is synced, as a mark. So an object with a mark may
 //! not be durable. Marks of a process that died stay when the rest of its directory is removed, until their objects
@@ -41,9 +42,9 @@ impl Staging {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         let area = root.join(STAGING);
         fs::create_dir_all(&area)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(area.join("lock"))?;
+        let lock = locked(&area)?;
         // A filesystem without locks keeps what others left: nobody can tell whether they are alive.
-        if lock.lock().is_ok() {
+        if lock.is_some() {
             sweep(&area)?;
         }
         let directory = claim(&area)?;
@@ -96,6 +97,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
+        let _lock = self.directory.parent().map(locked);
         let _ = clear(&self.directory);
     }
 }
@@ -104,6 +106,12 @@ impl Drop for Staged {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path).or_else(|_| fs::remove_dir(&self.path));
     }
+}
+
+/// The lock on the area, held until it is dropped; none on a filesystem without locks.
+fn locked(area: &Path) -> io::Result<Option<File>> {
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(area.join("lock"))?;
+    Ok(lock.lock().is_ok().then_some(lock))
 }
 
 fn claim(area: &Path) -> io::Result<PathBuf> {
