@@ -2,17 +2,19 @@
 //!
 //! Objects never change, so that nothing is ever invalidated. Several readers of one object fetch it once.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use coordinator::partition::LeaderEpochs;
 use coordinator::{PartitionId, SessionId};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use object_store::path::Path;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use thiserror::Error;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::format::index::{self, Position, Positions};
 use crate::format::{FormatError, keys, slot};
@@ -112,43 +114,57 @@ impl Reader {
     }
 
     /// Batches of one partition, in order and back to back, each of them compared with its position and with what
-    /// the partition knows of its leader epochs. From a store on this machine exactly their bytes are read, those of
-    /// one slot together; a request over a network costs so much more that whole slots are fetched and kept.
+    /// the partition knows of its leader epochs: the first one, and those behind it up to one that can't be read or
+    /// has not been read at `until`. Each may lie in a slot of its own, so that all may take very long.
+    ///
+    /// From a store on this machine exactly their bytes are read, those of one slot together; a request over a network
+    /// costs so much more that whole slots are fetched and kept.
     pub async fn batches(
         &self,
         positions: &[Position],
         epochs: &LeaderEpochs,
+        until: Instant,
     ) -> Result<Vec<Bytes>, FetchError> {
         if self.store.kind().is_remote() {
-            let batches: Vec<_> = positions.iter().map(|position| self.batch(position, epochs)).collect();
-            return stream::iter(batches).buffered(CONCURRENT).try_collect().await;
+            let batches: Vec<_> = positions
+                .iter()
+                .map(|position| async {
+                    match self.batch(position, epochs).await {
+                        Ok(batch) => (batch, None),
+                        Err(error) => (Bytes::new(), Some(error)),
+                    }
+                })
+                .collect();
+            return first_of(stream::iter(batches).buffered(CONCURRENT), until).await;
         }
-        let mut runs = Vec::new();
-        for run in positions.chunk_by(follows) {
-            runs.push(self.run(run, epochs).await?);
-        }
-        Ok(runs)
+        let runs: Vec<_> = positions.chunk_by(follows).map(|run| self.run(run, epochs)).collect();
+        first_of(stream::iter(runs).buffered(1), until).await
     }
 
-    /// Batches that lie back to back in one slot.
-    async fn run(&self, positions: &[Position], epochs: &LeaderEpochs) -> Result<Bytes, FetchError> {
+    /// Batches that lie back to back in one slot, up to one that can't be read, and why that can't.
+    async fn run(&self, positions: &[Position], epochs: &LeaderEpochs) -> (Bytes, Option<FetchError>) {
         let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
-            return Ok(Bytes::new());
+            return (Bytes::new(), None);
         };
         let path = keys::slot(first.session, first.slot);
         let body = slot::HEADER as u64;
         let range =
             body + u64::from(first.position)..body + u64::from(last.position) + u64::from(last.length);
-        let bytes = self.store.get_range(&path, range).await?;
-        let mut rest = &bytes[..];
+        let bytes = match self.store.get_range(&path, range).await {
+            Ok(bytes) => bytes,
+            Err(error) => return (Bytes::new(), Some(error.into())),
+        };
+        let mut checked = 0;
         for position in positions {
-            let (batch, others) = rest.split_at(rest.len().min(position.length as usize));
-            if let Err(source) = slot::check_batch(batch, position, epochs.at(position.last_offset())) {
-                return Err(FetchError::Format { path, source });
+            let end = bytes.len().min(checked + position.length as usize);
+            if let Err(source) =
+                slot::check_batch(&bytes[checked..end], position, epochs.at(position.last_offset()))
+            {
+                return (bytes.slice(..checked), Some(FetchError::Format { path, source }));
             }
-            rest = others;
+            checked = end;
         }
-        Ok(bytes)
+        (bytes, None)
     }
 
     /// One batch of a partition that knows these leader epochs, compared with both.
@@ -156,7 +172,10 @@ impl Reader {
         let (from, to) = (position.position as usize, position.position as usize + position.length as usize);
         let body = match self.slot(position.session, position.slot).await? {
             Some(body) => body,
-            None => return self.run(std::slice::from_ref(position), epochs).await,
+            None => {
+                let (batch, error) = self.run(std::slice::from_ref(position), epochs).await;
+                return error.map_or(Ok(batch), Err);
+            }
         };
         let damaged = |source| {
             let path = keys::slot(position.session, position.slot);
@@ -227,6 +246,30 @@ impl Reader {
     }
 }
 
+/// What was read before something could not be, or the time was over; the first that can be read is waited for.
+async fn first_of(
+    reads: impl Stream<Item = (Bytes, Option<FetchError>)>,
+    until: Instant,
+) -> Result<Vec<Bytes>, FetchError> {
+    let mut reads = pin!(reads);
+    let mut read = Vec::new();
+    loop {
+        let next = match read.is_empty() {
+            true => reads.next().await,
+            false => timeout_at(until, reads.next()).await.ok().flatten(),
+        };
+        let Some((bytes, error)) = next else { return Ok(read) };
+        if !bytes.is_empty() {
+            read.push(bytes);
+        }
+        match error {
+            Some(error) if read.is_empty() => return Err(error),
+            Some(_) => return Ok(read),
+            None => {}
+        }
+    }
+}
+
 /// Whether one batch lies right behind another.
 fn follows(one: &Position, other: &Position) -> bool {
     let adjacent = one.position.checked_add(one.length) == Some(other.position);
@@ -240,11 +283,18 @@ pub fn of_partition(positions: &Positions, partition: PartitionId) -> &[Position
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
     use bytes::BytesMut;
     use coordinator::Epoch;
+    use object_store::{GetOptions, GetResult, ObjectStore};
+    use tokio::time::sleep;
 
     use super::*;
     use crate::format::slot::Builder;
+    use crate::store::testing::{Way, by};
+    use crate::store::{MemoryStore, StoreKind};
 
     /// A batch of `len` bytes at offset 0 with a right length and checksum, written in leader epoch 3.
     fn batch(len: usize) -> Bytes {
@@ -255,6 +305,10 @@ mod tests {
         let crc = crc32c::crc32c(&batch[21..]);
         batch[17..21].copy_from_slice(&crc.to_be_bytes());
         batch.freeze()
+    }
+
+    fn in_time() -> Instant {
+        Instant::now() + Duration::from_secs(1)
     }
 
     fn epochs(leader_epoch: i32) -> LeaderEpochs {
@@ -285,10 +339,10 @@ mod tests {
         let (reader, epochs) = (Reader::new(store, 1 << 20), epochs(3));
         assert_eq!(reader.batch(&positions[0], &epochs).await.expect("a batch"), small);
         assert_eq!(reader.batch(&positions[1], &epochs).await.expect("a batch"), large);
-        let together = reader.batches(&positions, &epochs).await.expect("both batches");
+        let together = reader.batches(&positions, &epochs, in_time()).await.expect("both batches");
         assert_eq!(together.concat(), [small, large].concat());
         let wrong = Position { position: positions[0].position + 1, ..positions[0] };
-        assert!(reader.batches(&[wrong], &epochs).await.is_err());
+        assert!(reader.batches(&[wrong], &epochs, in_time()).await.is_err());
         assert!(matches!(reader.batch(&wrong, &epochs).await, Err(FetchError::Format { .. })));
     }
 
@@ -306,7 +360,7 @@ mod tests {
             let reader = Reader::new(store, 1 << 20);
             let results = [
                 reader.batch(&positions[0], &epochs).await.map(|_| ()),
-                reader.batches(&positions, &epochs).await.map(|_| ()),
+                reader.batches(&positions, &epochs, in_time()).await.map(|_| ()),
             ];
             for result in results {
                 let error = result.expect_err("the bit matters").to_string();
@@ -324,7 +378,7 @@ mod tests {
         let (reader, right) = (Reader::new(store, 1 << 20), positions[0]);
         let refuses = async |position: Position, epochs: &LeaderEpochs| {
             reader.batch(&position, epochs).await.is_err()
-                && reader.batches(&[position], epochs).await.is_err()
+                && reader.batches(&[position], epochs, in_time()).await.is_err()
         };
         assert!(!refuses(right, &epochs(3)).await);
         assert!(!refuses(right, &LeaderEpochs::default()).await, "nothing is known of the epoch");
@@ -332,5 +386,54 @@ mod tests {
         assert!(refuses(Position { base_offset: 1, ..right }, &epochs(3)).await);
         assert!(refuses(Position { last_offset_delta: 1, ..right }, &epochs(3)).await);
         assert!(refuses(Position { length: right.length - 1, ..right }, &epochs(3)).await);
+    }
+
+    /// Objects that take their time.
+    #[derive(Debug, Default)]
+    struct Slow(MemoryStore);
+
+    #[async_trait]
+    impl Way for Slow {
+        fn objects(&self) -> &MemoryStore {
+            &self.0
+        }
+
+        async fn get(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+            sleep(Duration::from_millis(300)).await;
+            self.0.get_opts(at, options).await
+        }
+    }
+
+    /// Many small batches, each in a slot of its own, may take longer than any client waits.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_in_time_comes() {
+        for kind in [StoreKind::Memory, StoreKind::S3] {
+            let slow: Arc<Slow> = Arc::default();
+            let store = by(&slow, kind);
+            let mut positions = Vec::new();
+            for n in 0..100 {
+                let session = SessionId([n; 16]);
+                let (object, found) = slot_of(session, &[batch(100 + usize::from(n))]);
+                store.put(&keys::slot(session, 0), object.into()).await.expect("it is stored");
+                positions.extend(found);
+            }
+            let at_once = if kind.is_remote() { CONCURRENT } else { 1 };
+            let (reader, epochs) = (Reader::new(store.clone(), WHOLE_SLOT * at_once as u64), epochs(3));
+            let lengths = |batches: Vec<Bytes>| batches.iter().map(Bytes::len).collect::<Vec<_>>();
+            let began = Instant::now();
+            let read = reader.batches(&positions, &epochs, in_time()).await.expect("those in time");
+            assert_eq!(lengths(read), (100..100 + 3 * at_once).collect::<Vec<_>>(), "{kind:?}");
+            assert_eq!(began.elapsed(), Duration::from_secs(1));
+            let late = reader
+                .batches(&positions[50..], &epochs, Instant::now())
+                .await
+                .expect("those read with the first");
+            assert_eq!(lengths(late), (150..150 + at_once).collect::<Vec<_>>(), "{kind:?}");
+            // What lies before one that can't be read comes; where that is the first, it is the error that comes.
+            store.delete(&keys::slot(SessionId([72; 16]), 0)).await.expect("it is deleted");
+            let read = reader.batches(&positions[71..], &epochs, in_time()).await.expect("the first one");
+            assert_eq!(lengths(read), [171], "{kind:?}");
+            assert!(reader.batches(&positions[72..], &epochs, in_time()).await.is_err());
+        }
     }
 }

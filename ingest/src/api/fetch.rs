@@ -44,6 +44,10 @@ const SMALL: usize = 1 << 20;
 /// How long a response waits for memory. Clients hang up after 30 s or more.
 const SHORTAGE: Duration = Duration::from_secs(25);
 
+/// How long records behind the tail are read for one response. After that, a partition gets what was read of it, and at
+/// least one batch: small batches may lie in thousands of objects, and clients hang up after 30 s or more.
+pub(super) const READING: Duration = Duration::from_secs(2);
+
 /// How many partitions are read from behind the tail at a time.
 const CONCURRENT: usize = 16;
 
@@ -212,9 +216,10 @@ struct Responding<'a> {
 impl Responding<'_> {
     async fn finish(mut self, request: FetchRequest, wanted: Vec<Wanted>, plans: Vec<Plan>) -> FetchResponse {
         let read = if plans.iter().any(Plan::is_cold) {
-            let deadline = Instant::now() + PATIENCE;
-            let each: Vec<_> =
-                wanted.iter().zip(plans).map(|(wanted, plan)| plan.read(wanted, deadline).boxed()).collect();
+            let now = Instant::now();
+            let (until, deadline) = (now + READING, now + PATIENCE);
+            let read = |(wanted, plan): (_, Plan)| plan.read(wanted, until, deadline).boxed();
+            let each: Vec<_> = wanted.iter().zip(plans).map(read).collect();
             stream::iter(each).buffered(CONCURRENT).collect().await
         } else {
             plans

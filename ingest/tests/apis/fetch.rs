@@ -399,6 +399,19 @@ async fn behind_the_tail_records_come_from_slots() {
     }
 }
 
+/// All that a client asks for may lie in more objects than can be read while it waits.
+#[tokio::test(start_paused = true)]
+async fn cold_reads_bring_what_was_read_in_time() {
+    for checkpoint_slots in [1000, 7] {
+        let (node, mut client) = cold(60, checkpoint_slots).await;
+        node.store.set(Fault::SlowReads);
+        let began = tokio::time::Instant::now();
+        let some = values(&fetch(&mut client, "t", 0).await).len();
+        assert!((5..=7).contains(&some) && began.elapsed() < Duration::from_secs(3), "{some} batches");
+        assert_eq!(read_all(&mut client).await.len(), 60, "{checkpoint_slots}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn cold_reads_keep_to_the_bounds() {
     for checkpoint_slots in [1000, 7] {

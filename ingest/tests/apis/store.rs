@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +28,8 @@ pub(crate) enum Fault {
     SlotsMissing,
     /// Nothing is read any more, and nobody says so.
     SilentReads,
+    /// Each slot takes 300 ms to be read.
+    SlowReads,
     /// Metadata entries can't be read.
     MetadataUnreadable,
 }
@@ -92,6 +95,9 @@ impl ObjectStore for Unreliable {
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         let mut fault = self.fault.subscribe();
         drop(fault.wait_for(|fault| *fault != Fault::SilentReads).await);
+        if at.as_ref().starts_with("wal/") && self.is(Fault::SlowReads) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
         if at.as_ref().starts_with("wal/") && self.is(Fault::SlotsMissing) {
             return Err(Error::NotFound { path: at.to_string(), source: "made up".into() });
         }

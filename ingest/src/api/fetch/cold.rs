@@ -18,10 +18,10 @@ use crate::log::{Found, take};
 const AHEAD: usize = 2;
 
 impl Plan {
-    /// The plan, with what it lacks fetched by `deadline`.
-    pub(super) async fn read(self, wanted: &Wanted, deadline: Instant) -> Self {
+    /// The plan, with what it lacks fetched: as much as can be by `until`, but at least one batch by `deadline`.
+    pub(super) async fn read(self, wanted: &Wanted, until: Instant, deadline: Instant) -> Self {
         let (Self::Cold(cold), Some(led)) = (&self, wanted.led()) else { return self };
-        match timeout_at(deadline, Box::pin(read(cold, wanted.offset(), led))).await {
+        match timeout_at(deadline, Box::pin(read(cold, wanted.offset(), led, until))).await {
             Ok(Ok(plan)) => plan,
             Ok(Err(error)) => Self::Failed(failure(&error, wanted, led)),
             Err(_) => {
@@ -33,7 +33,7 @@ impl Plan {
     }
 }
 
-async fn read(cold: &Cold, offset: i64, led: &Led) -> Result<Plan, FetchError> {
+async fn read(cold: &Cold, offset: i64, led: &Led, until: Instant) -> Result<Plan, FetchError> {
     let positions = match &cold.place {
         Place::Slots(positions) => positions.clone(),
         Place::Index(index) => within(led, *index, offset, cold.budget, cold.at_least_one).await?,
@@ -41,13 +41,7 @@ async fn read(cold: &Cold, offset: i64, led: &Led) -> Result<Plan, FetchError> {
     let Some(last) = positions.last() else { return Ok(Plan::Nothing) };
     read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
     let epochs = led.log.leader_epochs(&led.partition);
-    let batches = match led.log.reader().batches(&positions, &epochs).await {
-        // What lies before a damaged batch is served; a fetch that begins with that says what is wrong.
-        Err(error) if error.kind() == ErrorKind::Corrupt && positions.len() > 1 => {
-            led.log.reader().batches(&positions[..1], &epochs).await?
-        }
-        batches => batches?,
-    };
+    let batches = led.log.reader().batches(&positions, &epochs, until).await?;
     Ok(Plan::Records { records: rope(batches), tail: false })
 }
 

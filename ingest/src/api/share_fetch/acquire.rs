@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::read::{Bounds, Look, ReadBatch};
 use super::{Failed, not_leader};
-use crate::api::fetch::{fair, largest_batch};
+use crate::api::fetch::{READING, fair, largest_batch};
 use crate::api::list_offsets::by_time;
 use crate::api::topics::{TopicRef, View, uuid};
 use crate::api::{Context, PATIENCE};
@@ -205,7 +205,8 @@ impl Acquiring<'_> {
 
     /// Reads what is planned, and acquires of it what the member may have.
     async fn give(&self, targets: &mut [Target], plans: Vec<Plan>, max_records: u32) -> Outcomes {
-        let patience = Instant::now() + PATIENCE;
+        let now = Instant::now();
+        let (until, patience) = (now + READING, now + PATIENCE);
         let mut left = max_records;
         let mut given = Vec::new();
         for (target, plan) in targets.iter().zip(plans) {
@@ -214,7 +215,7 @@ impl Acquiring<'_> {
                 break;
             }
             let bounds = Bounds { records: left, ..bounds };
-            let read = match timeout_at(patience, look.read(led, bounds)).await {
+            let read = match timeout_at(patience, look.read(led, bounds, until)).await {
                 Ok(Ok(batches)) => self.take(led, &target.id, bounds, batches).await,
                 Ok(Err(error)) => Err(self.failure(&error, led, bounds.offset)),
                 Err(_) => Err(self.lost(&target.id)),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use coordinator::SessionId;
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
-use tiering::store::ErrorKind;
+use tokio::time::Instant;
 
 use crate::broker::Led;
 use crate::log::{Found, take};
@@ -90,8 +90,13 @@ impl Look {
         }
     }
 
-    /// The batches, fetched if need be.
-    pub(super) async fn read(self, led: &Led, bounds: Bounds) -> Result<Vec<ReadBatch>, FetchError> {
+    /// The batches, fetched if need be: as many as can be by `until`, but at least one.
+    pub(super) async fn read(
+        self,
+        led: &Led,
+        bounds: Bounds,
+        until: Instant,
+    ) -> Result<Vec<ReadBatch>, FetchError> {
         let positions = match self {
             Self::Nothing => return Ok(Vec::new()),
             Self::Tail(batches) => return Ok(batches),
@@ -104,15 +109,7 @@ impl Look {
             }
         };
         let epochs = led.log.leader_epochs(&led.partition);
-        let chunks = match led.log.reader().batches(&positions, &epochs).await {
-            // What lies before a damaged batch is given; a fetch that begins with that says what is wrong.
-            Err(error) if error.kind() == ErrorKind::Corrupt && positions.len() > 1 => {
-                let positions = &positions[..1];
-                return Ok(apart(positions, led.log.reader().batches(positions, &epochs).await?));
-            }
-            chunks => chunks?,
-        };
-        Ok(apart(&positions, chunks))
+        Ok(apart(&positions, led.log.reader().batches(&positions, &epochs, until).await?))
     }
 }
 
