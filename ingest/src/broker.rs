@@ -239,9 +239,14 @@ impl Broker {
         self.parts.store.write_age()
     }
 
+    /// Whether the store has not confirmed a write for so long that others should serve what this node leads.
+    fn has_lost_writes(&self) -> bool {
+        self.write_age().is_some_and(|age| age >= STORE_LOST)
+    }
+
     /// What keeps the store from confirming a write, in words; `None` while writes get through.
     pub fn store_trouble(&self) -> Option<String> {
-        self.write_age().filter(|age| *age >= STORE_LOST)?;
+        self.has_lost_writes().then_some(())?;
         self.parts.store.oldest_write().map(|write| write.to_string())
     }
 

@@ -37,7 +37,7 @@ use tiering::watch;
 use tokio::sync::Notify;
 
 pub use append::{Answer, Candidate, Outcome};
-pub use flush::{EndReason, Ended};
+pub use flush::{EndReason, Ended, Untaken};
 pub use partition::{Batches, Found, Partition, Waiter};
 pub(crate) use partition::{Contents, take};
 pub use rotate::Opening;

@@ -97,7 +97,8 @@ impl Moves {
         };
         self.log.follow(cluster);
         self.adopt(cluster, session);
-        if own.suspected.is_some() {
+        // Entries may be taken where slots are not: a node that can't write slots serves nothing, and must not stay.
+        if own.suspected.is_some() && !self.broker.has_lost_writes() {
             self.propose(move |cluster| {
                 let suspected = cluster.session(session).is_some_and(|s| s.suspected.is_some());
                 if suspected { vec![Op::Alive { session }] } else { Vec::new() }

@@ -18,7 +18,7 @@ use tiering::recover::{Rebuilt, RecoverError, recover};
 use tiering::session::{Sealed, SessionError, seal};
 
 use super::{Broker, ProducerIds, Serving};
-use crate::log::{Log, LogParts};
+use crate::log::{Log, LogParts, Untaken};
 use crate::peer::{self, Identity};
 
 /// How long the process that serves an open session has to answer when another node starts.
@@ -33,6 +33,9 @@ pub enum OpenError {
     /// A session can't be ended.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The store is not known to take this node's slots.
+    #[error(transparent)]
+    Untaken(#[from] Untaken),
     /// The shards' state can't be rebuilt.
     #[error(transparent)]
     Recover(#[from] Arc<RecoverError>),

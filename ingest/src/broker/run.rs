@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::moves::Moves;
-use super::{Broker, Phase, Serving, StartError};
+use super::{Broker, OpenError, Phase, Serving, StartError};
 use crate::log::{Ended, Log, Opening};
 
 /// How often the metadata log's end is read while nothing else does.
@@ -107,7 +107,7 @@ impl Broker {
             serving = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                next = self.reopen(metadata) => Arc::new(next),
+                next = self.reopen(metadata, &log) => Arc::new(next),
             };
         }
     }
@@ -124,17 +124,32 @@ impl Broker {
         })
     }
 
-    /// Opens another session, however long that takes.
-    async fn reopen(self: &Arc<Self>, metadata: &Arc<MetadataLog>) -> Serving {
+    /// Opens the session after this log's, however long that takes.
+    async fn reopen(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Log) -> Serving {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.open_session(metadata).await {
+            match self.open_after(metadata, log).await {
                 Ok(serving) => return serving,
                 Err(error) => tracing::warn!(%error, "no session could be opened; trying again"),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }
+    }
+
+    /// Opens the session after this log's if the store takes this node's slots: one whose slots are not taken, though
+    /// its entries are, would be given shards, serve none of them, and be ended, again and again. Where no other process
+    /// has ended the session, sealing it shows that.
+    async fn open_after(
+        self: &Arc<Self>,
+        metadata: &Arc<MetadataLog>,
+        log: &Log,
+    ) -> Result<Serving, OpenError> {
+        let cluster = metadata.refresh().await?;
+        if cluster.open_sessions().all(|s| s.process != self.process) {
+            log.try_slot().await?;
+        }
+        self.open_session(metadata).await
     }
 
     /// Everything that a node does while a log is being served, besides serving it.

@@ -6,7 +6,7 @@ use super::*;
 
 impl World {
     fn deny(&self, nodes: impl IntoIterator<Item = i32>) {
-        self.denied.lock().extend(nodes);
+        self.denied.lock().extend(nodes.into_iter().map(|node| (node, "")));
     }
 
     fn allow(&self) {
@@ -57,7 +57,7 @@ async fn a_node_that_cannot_write_is_taken_over_and_comes_back() {
         sleep(Duration::from_secs(10)).await;
         let told = world.status(2).await;
         let trouble = told.store_trouble.as_deref().unwrap_or_default();
-        assert!(trouble.starts_with("writing meta/") && trouble.contains("is denied"), "{trouble:?}");
+        assert!(trouble.starts_with("writing wal/") && trouble.contains("is denied"), "{trouble:?}");
         assert_eq!(told.node_id, -1);
         assert!(!told.sessions.iter().any(|session| session.node_id == 2), "{:?}", told.sessions);
         world.client(1).create_topic("u", 1, &[]).await;
@@ -73,6 +73,28 @@ async fn a_node_that_cannot_write_is_taken_over_and_comes_back() {
         world.until_writable(&mut writer).await;
         writer.verify(&world).await;
     }
+}
+
+/// A node whose slots are not taken gets no shards that it could not serve, though its entries are.
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_slots_are_not_taken_opens_no_session() {
+    let (world, mut writer) = World::with_topic(3).await;
+    world.until_writable(&mut writer).await;
+    world.denied.lock().insert(2, "wal/");
+    world.until_writable(&mut writer).await;
+    for _ in 0..60 {
+        assert_eq!(writer.led_by(&world, 2), [0; 0]);
+        assert!(world.cluster().open_sessions().all(|session| session.node.0 != 2));
+        for index in 0..PARTITIONS {
+            assert!(writer.write(&world, index).await, "partition {index}");
+        }
+        sleep(Duration::from_secs(2)).await;
+    }
+    world.allow();
+    sleep(Duration::from_secs(15)).await;
+    world.settle().await;
+    assert!(!writer.led_by(&world, 2).is_empty());
+    writer.verify(&world).await;
 }
 
 /// A node that can't write says so by itself, before another node has ended its session.

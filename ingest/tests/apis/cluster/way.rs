@@ -1,6 +1,6 @@
 //! One node's way to the objects: what it writes can be denied.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use object_store::{
 use parking_lot::Mutex;
 use tiering::store::MemoryStore;
 
-/// The nodes that may not write.
-pub(super) type Denied = Arc<Mutex<BTreeSet<i32>>>;
+/// The nodes that may not write, and where.
+pub(super) type Denied = Arc<Mutex<BTreeMap<i32, &'static str>>>;
 
 #[derive(Debug)]
 pub(super) struct Way {
@@ -33,7 +33,7 @@ impl fmt::Display for Way {
 #[async_trait]
 impl ObjectStore for Way {
     async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
-        if self.denied.lock().contains(&self.node) {
+        if self.denied.lock().get(&self.node).is_some_and(|below| at.as_ref().starts_with(below)) {
             return Err(Error::PermissionDenied { path: at.to_string(), source: "403 AccessDenied".into() });
         }
         self.inner.put_opts(at, payload, opts).await
