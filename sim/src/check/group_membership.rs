@@ -30,8 +30,12 @@ struct Known {
     doubt: u64,
     /// Its epoch in a consumer group.
     epoch: i32,
-    /// Whether something that it sent since then was not answered.
-    lost: bool,
+    /// The one before, with which it is known until it has used its epoch.
+    previous: i32,
+    /// The epochs of what it sent and got no answer to. A node may carry that out late, after what was sent behind it
+    /// by another connection, and raise the member's epoch: then its own is an old one, and Kafka fences it
+    /// (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`).
+    lost: BTreeSet<i32>,
 }
 
 #[derive(Default)]
@@ -95,7 +99,15 @@ fn asked(watch: &mut Watch, exchange: &Exchange, at: Moment) {
     if outcome.is_none()
         && let Some(known) = watch.members.get_mut(member)
     {
-        known.lost = true;
+        known.lost.insert(epoch_of(&exchange.request));
+    }
+}
+
+/// The epoch that a member gives.
+fn epoch_of(request: &GroupRequest) -> i32 {
+    match request {
+        GroupRequest::ConsumerHeartbeat { epoch, .. } | GroupRequest::ShareHeartbeat { epoch } => *epoch,
+        _ => 0,
     }
 }
 
@@ -112,7 +124,7 @@ fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, f
         .members
         .get(member)
         .is_some_and(|known| at.ms < known.alive + patience && known.alive >= known.doubt);
-    let lost = watch.members.get(member).is_some_and(|known| known.lost);
+    let lost = watch.members.get(member).is_some_and(|known| !known.lost.is_empty());
     match (&exchange.request, reply) {
         (_, GroupReply::Refused(code)) => {
             let code = ErrorCode::from_code(*code);
@@ -163,7 +175,14 @@ fn alive(watch: &mut Watch, member: &Arc<str>, exchange: &Exchange, at: Moment, 
     let silent =
         before.is_some_and(|before| at.ms >= before.alive + patience) || watch.unanswered.remove(member);
     let doubt = if silent { at.ms + patience } else { before.map_or(0, |before| before.doubt) };
-    let known = Known { alive: exchange.asked.ms, doubt, epoch, lost: false };
+    let previous = match before {
+        Some(before) if before.epoch == epoch => before.previous,
+        _ => epoch_of(&exchange.request),
+    };
+    // What gives an older epoch than that is refused, however late it comes.
+    let mut lost = watch.members.remove(member).map_or_else(BTreeSet::new, |before| before.lost);
+    lost.retain(|epoch| *epoch > 0 && *epoch >= previous);
+    let known = Known { alive: exchange.asked.ms, doubt, epoch, previous, lost };
     watch.members.insert(Arc::clone(member), known);
     if silent {
         watch.reason(at.ms);

@@ -151,6 +151,25 @@ fn a_partition_has_one_owner() {
     assert_eq!(run(2, &[(2, "a", &beat(-1, "null"), "")]), []);
 }
 
+/// A heartbeat that was given up may be carried out after the next one, and raise the member's epoch once more.
+#[test]
+fn a_late_heartbeat_may_raise_a_members_epoch() {
+    let (join, joined, fenced) = (beat(0, "[]"), told(2, "[]"), r#"{"refused":110}"#);
+    let beat = |epoch, owned| beat(epoch, owned);
+    let run = |lost: &[(u64, i32)], then: &[(u64, i32, i32)]| {
+        let mut steps = vec![(1, "a", join.clone(), joined.clone())];
+        steps.extend(lost.iter().map(|(at, epoch)| (*at, "a", beat(*epoch, "[]"), String::new())));
+        steps.extend(then.iter().map(|(at, epoch, to)| (*at, "a", beat(*epoch, "null"), told(*to, "[]"))));
+        steps.push((8, "a", beat(then.last().map_or(2, |last| last.2), "null"), fenced.to_owned()));
+        let steps: Vec<_> = steps.iter().map(|(at, m, asked, told)| (*at, *m, &**asked, &**told)).collect();
+        exchanges(&steps).contains(&Anomaly::MemberForgotten)
+    };
+    assert!(!run(&[(3, 2)], &[(4, 2, 4)]), "the epoch before is still taken");
+    assert!(!run(&[(3, 2)], &[(4, 2, 4), (5, 4, 4)]), "and so it is as long as that is the one before");
+    assert!(run(&[(3, 2)], &[(4, 2, 4), (5, 4, 5)]), "it is too old");
+    assert!(run(&[], &[(4, 2, 4)]), "nothing was lost");
+}
+
 #[test]
 fn a_member_that_is_heard_of_stays() {
     let heartbeat = r#"{"heartbeat":{"generation":1}}"#;
