@@ -307,10 +307,17 @@ impl Broker {
         let serving = self.serving().ok_or(NotLeader)?;
         let partition = serving.log.lead(id)?;
         if self.is_cut_off() {
-            partition.turned_away();
             return Err(NotLeader);
         }
         Ok(Led { log: Arc::clone(&serving.log), partition })
+    }
+
+    /// Notes that a batch of a partition was refused that may be sent again, if this node has the partition now: it may
+    /// have got it while the request waited, and others may be on their way behind it.
+    pub fn turned_away(&self, id: PartitionId) {
+        if let Some(partition) = self.log().and_then(|log| log.partition(id)) {
+            partition.turned_away();
+        }
     }
 
     /// The log of this node's groups, if this one is among them.

@@ -201,9 +201,9 @@ async fn unless_closed<T>(
 }
 
 async fn handle(frames: &mut Frames<impl Inbound>, context: &Context, frame: Frame) -> Result<Answer, End> {
-    let Frame { bytes, mut permit } = frame;
+    let Frame { bytes, came, mut permit } = frame;
     let length = bytes.len();
-    let incoming = Incoming::new(context, bytes)?;
+    let incoming = Incoming::new(context, bytes, came)?;
     if permit.is_none() {
         permit = match incoming.stored() {
             Stored::No => None,

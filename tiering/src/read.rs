@@ -2,13 +2,13 @@
 //!
 //! Objects never change, so that nothing is ever invalidated. Several readers of one object fetch it once.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use coordinator::partition::LeaderEpochs;
 use coordinator::{PartitionId, SessionId};
-use futures::{Stream, StreamExt, stream};
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
 use object_store::path::Path;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -125,23 +125,61 @@ impl Reader {
         epochs: &LeaderEpochs,
         until: Instant,
     ) -> Result<Vec<Bytes>, FetchError> {
-        if self.store.kind().is_remote() {
-            let batches: Vec<_> = positions
-                .iter()
-                .map(|position| async {
-                    match self.batch(position, epochs).await {
-                        Ok(batch) => (batch, None),
-                        Err(error) => (Bytes::new(), Some(error)),
-                    }
-                })
-                .collect();
-            return first_of(stream::iter(batches).buffered(CONCURRENT), until).await;
+        let (mut left, mut reads, mut read) = (positions, FuturesOrdered::new(), Vec::new());
+        let at_once = if self.store.kind().is_remote() { CONCURRENT } else { 1 };
+        loop {
+            // Made when there is room for them: there may be very many.
+            while reads.len() < at_once
+                && let Some(part) = left.chunk_by(follows).next()
+            {
+                let part = if self.store.kind().is_remote() { &part[..1] } else { part };
+                left = &left[part.len()..];
+                reads.push_back(self.part(part, epochs));
+            }
+            let next = match read.is_empty() {
+                true => reads.next().await,
+                false => timeout_at(until, reads.next()).await.ok().flatten(),
+            };
+            let Some((bytes, error)) = next else { return Ok(read) };
+            if !bytes.is_empty() {
+                read.push(bytes);
+            }
+            match error {
+                Some(error) if read.is_empty() => return Err(error),
+                Some(_) => return Ok(read),
+                None => {}
+            }
         }
-        let runs: Vec<_> = positions.chunk_by(follows).map(|run| self.run(run, epochs)).collect();
-        first_of(stream::iter(runs).buffered(1), until).await
     }
 
     /// Batches that lie back to back in one slot, up to one that can't be read, and why that can't.
+    async fn part(&self, positions: &[Position], epochs: &LeaderEpochs) -> (Bytes, Option<FetchError>) {
+        if self.store.kind().is_remote()
+            && let [position] = positions
+        {
+            return match self.batch(position, epochs).await {
+                Ok(batch) => (batch, None),
+                Err(error) => (Bytes::new(), Some(error)),
+            };
+        }
+        let (bytes, error) = self.run(positions, epochs).await;
+        if error.is_none() || !bytes.is_empty() || positions.len() == 1 {
+            return (bytes, error);
+        }
+        // What can't be read may be in one of them.
+        let mut read = BytesMut::new();
+        for position in positions {
+            let (batch, error) = self.run(std::slice::from_ref(position), epochs).await;
+            if error.is_some() {
+                return (read.freeze(), error);
+            }
+            read.extend_from_slice(&batch);
+        }
+        (read.freeze(), None)
+    }
+
+    /// What one request gets of batches that lie back to back in one slot: up to one that is damaged, and what is wrong
+    /// with that.
     async fn run(&self, positions: &[Position], epochs: &LeaderEpochs) -> (Bytes, Option<FetchError>) {
         let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
             return (Bytes::new(), None);
@@ -246,30 +284,6 @@ impl Reader {
     }
 }
 
-/// What was read before something could not be, or the time was over; the first that can be read is waited for.
-async fn first_of(
-    reads: impl Stream<Item = (Bytes, Option<FetchError>)>,
-    until: Instant,
-) -> Result<Vec<Bytes>, FetchError> {
-    let mut reads = pin!(reads);
-    let mut read = Vec::new();
-    loop {
-        let next = match read.is_empty() {
-            true => reads.next().await,
-            false => timeout_at(until, reads.next()).await.ok().flatten(),
-        };
-        let Some((bytes, error)) = next else { return Ok(read) };
-        if !bytes.is_empty() {
-            read.push(bytes);
-        }
-        match error {
-            Some(error) if read.is_empty() => return Err(error),
-            Some(_) => return Ok(read),
-            None => {}
-        }
-    }
-}
-
 /// Whether one batch lies right behind another.
 fn follows(one: &Position, other: &Position) -> bool {
     let adjacent = one.position.checked_add(one.length) == Some(other.position);
@@ -286,7 +300,6 @@ mod tests {
     use std::time::Duration;
 
     use async_trait::async_trait;
-    use bytes::BytesMut;
     use coordinator::Epoch;
     use object_store::{GetOptions, GetResult, ObjectStore};
     use tokio::time::sleep;

@@ -37,16 +37,18 @@ const BROAD: usize = 64 << 10;
 pub(crate) struct Incoming {
     pub(super) header: RequestHeader,
     pub(super) body: Bytes,
+    /// When it began to come.
+    pub(super) came: Instant,
     received: Instant,
 }
 
 impl Incoming {
     /// Reads the header of a frame. Fails on what is not served.
-    pub(crate) fn new(context: &Context, frame: Bytes) -> Result<Self, Refusal> {
+    pub(crate) fn new(context: &Context, frame: Bytes, came: Instant) -> Result<Self, Refusal> {
         let length = frame.len();
         let (header, body) = frame::decode_request_header(frame).map_err(Refusal::Header)?;
         context.broker.metrics().request_received(header.request_api_key, length);
-        let incoming = Self { header, body, received: Instant::now() };
+        let incoming = Self { header, body, came, received: Instant::now() };
         if incoming.is_served() { Ok(incoming) } else { Err(incoming.not_served()) }
     }
 

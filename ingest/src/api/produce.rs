@@ -51,7 +51,7 @@ pub(super) async fn handle(
     let view = view.await;
     let now = context.broker.clock().now_ms();
     let (mut request, mut permits) = (request, Vec::from_iter(permit));
-    let frame = incoming.body.clone();
+    let (frame, came) = (incoming.body.clone(), incoming.came);
     drop(incoming);
     let mut checked = prepare::check_all(context, &view, outgoing.version, is_admin, &mut request, now);
     if checked.iter().any(|checked| matches!(checked, Checked::Packed(_))) {
@@ -62,7 +62,8 @@ pub(super) async fn handle(
         // That for one is the request's.
         permits.extend(context.broker.memory().try_take((checked.len() - 1) * PER_BATCH));
     }
-    let appending = Appending::of(context, request, (frame, checked), now, permits);
+    note_refusals(context, &view, outgoing.version, &request, &checked);
+    let appending = Appending::of(context, request, (frame, checked), (came, now), permits);
     if acks == 0 {
         return Ok(appending.unacknowledged(context, outgoing));
     }
@@ -117,6 +118,27 @@ fn is_known(cluster: &Cluster, version: i16, request: &ProduceRequest) -> bool {
     })
 }
 
+/// Notes what is refused and may be sent again: others may be on their way behind it.
+fn note_refusals(
+    context: &Context,
+    view: &View,
+    version: i16,
+    request: &ProduceRequest,
+    checked: &[Checked],
+) {
+    let mut checked = checked.iter();
+    for data in &request.topic_data {
+        let topic = TopicRef::versioned(version, TOPIC_IDS, &data.name, data.topic_id).find(&view.cluster);
+        for (partition, checked) in data.partition_data.iter().zip(checked.by_ref()) {
+            if let (Checked::Refused(refused), Some(topic)) = (checked, topic)
+                && refused.code.is_retriable()
+            {
+                context.broker.turned_away(PartitionId { topic: topic.id, index: partition.index });
+            }
+        }
+    }
+}
+
 /// A partition's place in the response.
 type Place = (usize, usize);
 
@@ -141,7 +163,7 @@ impl Appending {
         context: &Context,
         request: ProduceRequest,
         (frame, checked): (Bytes, Vec<Checked>),
-        now: i64,
+        times: (Instant, i64),
         permits: Vec<Permit>,
     ) -> Self {
         let (responses, nodes, undisclosed) = Default::default();
@@ -155,8 +177,10 @@ impl Appending {
                 let (place, index) = ((appending.responses.len(), responses.len()), partition.index);
                 let added = match checked {
                     Checked::Whole(led, batch, timestamps) => {
-                        let batch = apart(&frame, batch);
-                        batches.add(place, led, batch, timestamps == TimestampType::LogAppendTime)
+                        let (batch, id) = (apart(&frame, batch), led.partition.id());
+                        let added =
+                            batches.add(place, led, batch, timestamps == TimestampType::LogAppendTime);
+                        added.inspect_err(|_| context.broker.turned_away(id))
                     }
                     Checked::Refused(refused) => Err(refused),
                     Checked::Packed(_) => Err(Refused::of(ErrorCode::UnknownServerError)),
@@ -173,19 +197,26 @@ impl Appending {
                 partition_responses: responses,
             });
         }
-        appending.append(context, batches, now, permits);
+        appending.append(context, batches, times, permits);
         appending
     }
 
-    fn append(&mut self, context: &Context, batches: Batches, now: i64, permits: Vec<Permit>) {
+    fn append(
+        &mut self,
+        context: &Context,
+        batches: Batches,
+        (came, now): (Instant, i64),
+        permits: Vec<Permit>,
+    ) {
         let Batches { log: Some(log), candidates, stamped, places } = batches else { return };
         let partitions: Vec<_> =
             candidates.iter().map(|c| (Arc::clone(&c.partition), c.bytes.len())).collect();
         let records: Vec<_> = candidates.iter().map(|c| i64::from(c.last_offset_delta) + 1).collect();
-        let outcomes = match log.append_at(candidates, now, permits) {
+        let outcomes = match log.append_at(candidates, came, now, permits) {
             Ok(outcomes) => outcomes,
             Err(NotLeader) => {
                 for (place, (partition, _)) in places.into_iter().zip(partitions) {
+                    context.broker.turned_away(partition.id());
                     self.no_longer_led(&context.broker, place, partition.id());
                 }
                 return;

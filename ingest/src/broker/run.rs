@@ -7,7 +7,7 @@ use coordinator::SessionId;
 use coordinator::cluster::{Op, SessionEnd, SessionState};
 use tiering::metadata::MetadataLog;
 use tiering::store::admit;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::moves::Moves;
@@ -127,27 +127,32 @@ impl Broker {
     /// Opens the session after this log's, however long that takes.
     async fn reopen(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Log) -> Serving {
         let mut pause = Duration::from_millis(50);
+        let mut attempt = 0;
         loop {
-            match self.open_after(metadata, log).await {
+            match self.open_after(metadata, log, attempt).await {
                 Ok(serving) => return serving,
                 Err(error) => tracing::warn!(%error, "no session could be opened; trying again"),
             }
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
+            attempt += 1;
         }
     }
 
-    /// Opens the session after this log's if the store takes this node's slots: one whose slots are not taken, though
-    /// its entries are, would be given shards, serve none of them, and be ended, again and again. Where no other process
-    /// has ended the session, sealing it shows that.
+    /// Opens the session after this log's once the store takes this node's slots: one whose slots are not taken, though
+    /// its entries are, would be given shards, serve none of them, and be ended, again and again. Sealing does not show
+    /// it: another process may have done that already.
     async fn open_after(
         self: &Arc<Self>,
         metadata: &Arc<MetadataLog>,
         log: &Log,
+        attempt: u64,
     ) -> Result<Serving, OpenError> {
-        let cluster = metadata.refresh().await?;
-        if cluster.open_sessions().all(|s| s.process != self.process) {
-            log.try_slot().await?;
+        tokio::select! {
+            biased;
+            taken = log.try_slot(attempt) => taken?,
+            // Meanwhile it knows what others record.
+            () = read_on(metadata) => unreachable!("reading never ends"),
         }
         self.open_session(metadata).await
     }
@@ -193,18 +198,24 @@ impl Broker {
 
 /// Reads the metadata log on, and forgets idle producers.
 async fn keep_up(metadata: &MetadataLog, log: &Log, expiry: Duration) {
-    let mut poll = tokio::time::interval(POLL);
-    let mut expiry = tokio::time::interval(expiry);
-    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut expiry = interval(expiry);
+    let expire = async {
+        loop {
+            expiry.tick().await;
+            log.expire_producers();
+        }
+    };
+    tokio::join!(read_on(metadata), expire);
+}
+
+/// Reads the metadata log on. Never ends.
+async fn read_on(metadata: &MetadataLog) {
+    let mut poll = interval(POLL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            biased;
-            _ = poll.tick() => {
-                if let Err(error) = metadata.refresh().await {
-                    tracing::warn!(%error, "the metadata log could not be read");
-                }
-            }
-            _ = expiry.tick() => log.expire_producers(),
+        poll.tick().await;
+        if let Err(error) = metadata.refresh().await {
+            tracing::warn!(%error, "the metadata log could not be read");
         }
     }
 }

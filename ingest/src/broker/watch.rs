@@ -14,11 +14,11 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use protocol::Uuid;
 use protocol::messages::PeerWitnessRequest;
 use tiering::metadata::MetadataLog;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::peers::{PING, has_lost_store};
 use super::{Broker, OpenError, STORE_LOST};
-use crate::log::Log;
+use crate::log::{Log, NotLeader};
 use crate::peer;
 
 /// How many nodes a node watches.
@@ -120,7 +120,7 @@ impl Broker {
                     tracing::warn!(node = %suspect.node, %session, ?alarm, "a node seems to be down");
                     let ended = tokio::select! {
                         biased;
-                        ended = self.end(metadata, session, alarm) => ended,
+                        ended = self.end(metadata, log, session, alarm) => ended,
                         () = self.lose_store() => {
                             tracing::warn!("this node can't write, either");
                             Ok(false)
@@ -144,11 +144,17 @@ impl Broker {
     }
 
     /// Ends a suspect's session if others agree; false if its node lives.
-    async fn end(&self, metadata: &MetadataLog, session: SessionId, alarm: Alarm) -> Result<bool, OpenError> {
+    async fn end(
+        &self,
+        metadata: &MetadataLog,
+        log: &Log,
+        session: SessionId,
+        alarm: Alarm,
+    ) -> Result<bool, OpenError> {
         let mut down = self.confirm(metadata, session).await;
         if down && alarm == Alarm::NoStore && !self.writes() {
             // Perhaps no node can write, and this one has not had anything to notice it by.
-            down = self.is_silent(metadata, session).await;
+            down = takes_slots(log).await && self.is_silent(metadata, session).await;
         }
         if !down {
             tracing::info!(%session, "the node lives after all");
@@ -218,6 +224,14 @@ impl Broker {
             }
             Err(_) => false,
         }
+    }
+}
+
+/// Whether the store takes a slot of this node now. Where it takes entries only, of any node, none is worse off.
+async fn takes_slots(log: &Log) -> bool {
+    match log.barrier() {
+        Ok(barrier) => timeout(STORE_LOST, barrier.committed()).await.is_ok_and(|taken| taken.is_ok()),
+        Err(NotLeader) => false,
     }
 }
 

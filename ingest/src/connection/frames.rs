@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, Interest, ReadHalf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::unconstrained;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Contents;
 use crate::memory::{Permit, Pool};
@@ -87,6 +87,8 @@ impl Inbound for DuplexStream {}
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
+    /// When it began to come, or some time after that.
+    pub(crate) came: Instant,
     /// For the memory that it takes; only a large frame has one yet.
     pub(crate) permit: Option<Permit>,
 }
@@ -138,6 +140,8 @@ pub(crate) struct Frames<R> {
     limits: Limits,
     /// Bytes that were read and belong to no frame yet.
     ahead: BytesMut,
+    /// When the first of them were there.
+    came: Instant,
     /// How many bytes to read ahead at once.
     read_size: usize,
     /// The largest frame so far.
@@ -146,7 +150,8 @@ pub(crate) struct Frames<R> {
 
 impl<R: Inbound> Frames<R> {
     pub(crate) fn new(socket: R, limits: Limits) -> Self {
-        Self { socket, limits, ahead: BytesMut::new(), read_size: SMALL_READ, largest: 0 }
+        let came = Instant::now();
+        Self { socket, limits, ahead: BytesMut::new(), came, read_size: SMALL_READ, largest: 0 }
     }
 
     /// What this connection may ask for.
@@ -175,9 +180,12 @@ impl<R: Inbound> Frames<R> {
             Ok(length) if length <= limit => length,
             _ => return Err(FrameError::Length { length: stated, limit }),
         };
-        let frame = self.body(length).await?;
+        let came = self.came;
+        let (bytes, permit) = self.body(length).await?;
         self.largest = self.largest.max(length);
-        Ok(Some(frame))
+        // The next one has begun to come by now, if anything of it is there.
+        self.came = Instant::now();
+        Ok(Some(Frame { bytes, came, permit }))
     }
 
     /// Returns when the peer closes the connection, and meanwhile reads on, up to a bound. For use while a
@@ -222,7 +230,7 @@ impl<R: Inbound> Frames<R> {
         }
     }
 
-    async fn body(&mut self, length: usize) -> Result<Frame, FrameError> {
+    async fn body(&mut self, length: usize) -> Result<(Bytes, Option<Permit>), FrameError> {
         while self.ahead.len() < length && length <= OWN_BUFFER {
             self.ahead.reserve(length - self.ahead.len());
             let (received, wait) = (self.ahead.len(), self.limits.stall);
@@ -233,11 +241,11 @@ impl<R: Inbound> Frames<R> {
         }
         let bytes = Bytes::copy_from_slice(&self.ahead[..length]);
         self.ahead.advance(length);
-        Ok(Frame { bytes, permit: None })
+        Ok((bytes, None))
     }
 
     /// A frame of which the beginning is there, in a buffer of its own.
-    async fn large(&mut self, length: usize) -> Result<Frame, FrameError> {
+    async fn large(&mut self, length: usize) -> Result<(Bytes, Option<Permit>), FrameError> {
         let first = if length <= self.largest.max(TRUSTED) { length } else { TRUSTED };
         let mut frame = BytesMut::with_capacity(first);
         frame.put(self.ahead.split());
@@ -281,7 +289,7 @@ impl<R: Inbound> Frames<R> {
         if waited && unconstrained(self.closed()).now_or_never().is_some() {
             return Err(FrameError::Left);
         }
-        Ok(Frame { bytes: frame.freeze(), permit })
+        Ok((frame.freeze(), permit))
     }
 
     /// Reads the rest of a frame, and makes room for it as it comes.
@@ -314,7 +322,11 @@ impl<R: Inbound> Frames<R> {
             self.ahead.reserve(self.read_size);
         }
         let room = self.ahead.capacity() - self.ahead.len();
+        let is_first = self.ahead.is_empty();
         let read = self.socket.read_buf(&mut self.ahead).await?;
+        if is_first {
+            self.came = Instant::now();
+        }
         if read == room {
             self.read_size = LARGE_READ;
         } else if read < SMALL_READ {

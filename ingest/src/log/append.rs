@@ -10,6 +10,7 @@ use coordinator::partition::{
 };
 use tiering::format::slot::{BATCH_RECORD, BatchRecord, Record};
 use tiering::mutant::{self, Mutant};
+use tokio::time::Instant;
 
 use super::open::{Held, Pending};
 use super::partition::{Partition, TailBatch};
@@ -60,7 +61,7 @@ pub struct Outcome {
 /// The bytes of a batch that the broker writes: base offset, length, leader epoch.
 const PREFIX: usize = 16;
 
-/// How long after a partition came here, or a batch was turned away, others may be on their way that were sent behind
+/// How long after a partition came here, or a batch was turned away, others may begin to come that were sent behind
 /// it. Of two batches that were sent together, the first one may have found that the partition was not here yet, or
 /// that the node could not write. Until then:
 ///
@@ -79,15 +80,16 @@ impl Log {
         candidates: Vec<Candidate>,
         permit: Option<Permit>,
     ) -> Result<Vec<Outcome>, NotLeader> {
-        self.append_at(candidates, self.parts.clock.now_ms(), Vec::from_iter(permit))
+        self.append_at(candidates, Instant::now(), self.parts.clock.now_ms(), Vec::from_iter(permit))
     }
 
-    /// Decides on the batches of one request and puts them into the open slot. `now` is the append time (ms
-    /// since 1970), which the batches of a LogAppendTime topic already carry. `permits` are held until
-    /// the slot is committed. Fails if the session has ended.
+    /// Decides on the batches of one request, which began to come at `came`, and puts them into the open slot. `now` is
+    /// the append time (ms since 1970), which the batches of a LogAppendTime topic already carry. `permits` are held
+    /// until the slot is committed. Fails if the session has ended.
     pub fn append_at(
         &self,
         candidates: Vec<Candidate>,
+        came: Instant,
         now: i64,
         permits: Vec<Permit>,
     ) -> Result<Vec<Outcome>, NotLeader> {
@@ -115,7 +117,7 @@ impl Log {
                 outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
                 continue;
             };
-            if begins_in_the_middle(&state.state, &batch) && candidate.partition.age() < SETTLING {
+            if begins_in_the_middle(&state.state, &batch) && candidate.partition.age_at(came) < SETTLING {
                 outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
                 continue;
             }
@@ -137,7 +139,7 @@ impl Log {
                     Outcome { answer: Answer::Offset { base_offset, append_time }, after }
                 }
                 Err(AppendReject::OutOfOrderSequence { .. })
-                    if candidate.partition.may_have_turned_away(SETTLING) =>
+                    if candidate.partition.calm_at(came).is_some_and(|calm| calm < SETTLING) =>
                 {
                     Outcome { answer: Answer::NotLeader, after: None }
                 }

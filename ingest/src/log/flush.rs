@@ -8,13 +8,12 @@ use coordinator::partition::Trimmed;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use thiserror::Error;
-use tiering::format::keys;
 use tiering::format::slot::{Builder, Frozen, Record};
 use tiering::metadata::{MetadataError, MetadataLog};
 use tiering::mutant::{self, Mutant};
 use tiering::session::SlotError;
 use tiering::store::CreateError;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::checkpoint::Capture;
 use super::open::{Cut, Pending};
@@ -25,21 +24,15 @@ use super::{Log, Partition, Permit};
 /// How soon a rotation is tried again that had to wait.
 const ROTATION_RETRY: Duration = Duration::from_millis(100);
 
-/// How long a slot may take that only shows whether slots are taken.
-const TRIED_FOR: Duration = Duration::from_secs(10);
-
 /// Why the store is not known to take this node's slots.
 #[derive(Debug, Error)]
 pub enum Untaken {
     /// It refused one.
     #[error(transparent)]
     Refused(#[from] CreateError),
-    /// It did not answer.
-    #[error("{path} was not taken within {TRIED_FOR:?}")]
-    Silent {
-        /// The slot.
-        path: String,
-    },
+    /// Something else lies where nothing should.
+    #[error("{0}")]
+    Other(SlotError),
 }
 
 /// Why a session ended that did not close itself.
@@ -278,19 +271,19 @@ impl Log {
         Some(last)
     }
 
-    /// Puts one more slot of a session that has ended, empty: whether the store takes this node's slots. Where the seal
-    /// is, it finds that, which says as much.
-    pub async fn try_slot(&self) -> Result<(), Untaken> {
+    /// Puts another slot of a session that has ended, however long that takes: whether the store takes this node's slots.
+    /// It is empty, and lies behind every slot and the seal. Each `attempt` has one of its own: what lies at a key
+    /// already says nothing of now.
+    pub async fn try_slot(&self, attempt: u64) -> Result<(), Untaken> {
         let (session, n, previous) = {
             let open = self.open.lock();
-            (open.session, open.n, open.previous)
+            (open.session, open.n + 1 + attempt, open.previous)
         };
         let slot = Builder::default().freeze(session, n, previous, self.parts.entropy.nonce());
-        match timeout(TRIED_FOR, self.writer.put(&slot)).await {
-            Ok(Err(SlotError::Create(error))) => Err(error.into()),
-            Ok(_) => Ok(()),
-            Err(_) => Err(Untaken::Silent { path: keys::slot(session, n).to_string() }),
-        }
+        self.writer.put(&slot).await.map_err(|error| match error {
+            SlotError::Create(error) => Untaken::Refused(error),
+            error => Untaken::Other(error),
+        })
     }
 
     /// Writes a last checkpoint and CLOSE. Everything is committed, nothing is in flight, and the log has ended.

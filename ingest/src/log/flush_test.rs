@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::log::Answer;
 use crate::log::LogConfig;
-use crate::log::tests::{PARTITION, append, append_by, begin, begin_with, config, opening};
+use crate::log::tests::{PARTITION, append, append_by, append_of, begin, begin_with, config, opening};
 
 async fn world() -> (Store, Arc<MetadataLog>) {
     let store = Store::memory();
@@ -306,4 +306,11 @@ async fn what_comes_behind_a_batch_that_was_turned_away_is_turned_away() {
     assert_eq!(answer(0, 4), Answer::NotLeader);
     sleep(SETTLED / 2).await;
     assert!(matches!(answer(0, 4), Answer::Reject(_)));
+    // It may have waited for memory since it came.
+    let came = Instant::now();
+    log.lead(PARTITION).expect("it leads").turned_away();
+    sleep(SETTLED * 10).await;
+    let waited =
+        |id| append_of(&log, PARTITION, Some(ProducerBatch { id, epoch: 0, base_sequence: 4 }), came).answer;
+    assert_eq!([waited(1), waited(2)], [Answer::NotLeader; 2]);
 }

@@ -8,6 +8,7 @@ use protocol::records::{Batch, BatchBuilder};
 use tiering::metadata::MetadataLog;
 use tiering::recover::recover;
 use tiering::session::seal;
+use tokio::time::Instant;
 
 use super::*;
 
@@ -81,6 +82,16 @@ pub(in crate::log) fn append_to(log: &Log, id: PartitionId) -> Outcome {
 
 /// Appends a record of a producer.
 pub(in crate::log) fn append_by(log: &Log, id: PartitionId, producer: Option<ProducerBatch>) -> Outcome {
+    append_of(log, id, producer, Instant::now())
+}
+
+/// The same, of a request that began to come then.
+pub(in crate::log) fn append_of(
+    log: &Log,
+    id: PartitionId,
+    producer: Option<ProducerBatch>,
+    came: Instant,
+) -> Outcome {
     let mut builder = BatchBuilder::new();
     builder.push(1_000, None, Some(b"value"), &[]);
     let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
@@ -92,7 +103,9 @@ pub(in crate::log) fn append_by(log: &Log, id: PartitionId, producer: Option<Pro
         producer,
         bytes: batch.into_bytes(),
     };
-    log.append(vec![candidate], None).expect("an open session").remove(0)
+    log.append_at(vec![candidate], came, log.parts.clock.now_ms(), Vec::new())
+        .expect("an open session")
+        .remove(0)
 }
 
 /// How the process of the tests opens its next session.

@@ -176,15 +176,15 @@ impl Partition {
         self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// For how long it has been here, and no batch was turned away.
-    pub(super) fn age(&self) -> Duration {
-        self.since.lock().at.elapsed()
+    /// For how long it had been here, and no batch was turned away; nothing if that was so later only.
+    pub(super) fn age_at(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.since.lock().at)
     }
 
-    /// Whether a batch may have been turned away, here or where it was before, for so long back.
-    pub(super) fn may_have_turned_away(&self, within: Duration) -> bool {
+    /// The same, if a batch may have been turned away, here or where it was before.
+    pub(super) fn calm_at(&self, at: Instant) -> Option<Duration> {
         let since = *self.since.lock();
-        !since.new && since.at.elapsed() < within
+        (!since.new).then(|| at.saturating_duration_since(since.at))
     }
 
     /// Notes that a batch was refused that may be sent again: others may be on their way behind it.

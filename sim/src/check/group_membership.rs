@@ -19,6 +19,9 @@ use crate::history::{Exchange, Group, GroupReply, GroupRequest, Moment, Step};
 /// for two minutes, and whoever joined then is waited for until its session ends.
 const LATE_MS: u64 = 300_000;
 
+/// How long a request may be on its way and be carried out (ms): the longest time for which a node is stopped.
+const STOPPED_MS: u64 = 125_000;
+
 /// How long a new group may be busy with itself (ms).
 const SETTLED_MS: u64 = 30_000;
 
@@ -32,10 +35,10 @@ struct Known {
     epoch: i32,
     /// The one before, with which it is known until it has used its epoch.
     previous: i32,
-    /// The epochs of what it sent and got no answer to. A node may carry that out late, after what was sent behind it
-    /// by another connection, and raise the member's epoch: then its own is an old one, and Kafka fences it
-    /// (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`).
-    lost: BTreeSet<i32>,
+    /// The epochs of what it sent and got no answer to, and when that was (ms). A node may carry that out late, after
+    /// what was sent behind it by another connection, and raise the member's epoch: then its own is an old one, and
+    /// Kafka fences it (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`).
+    lost: BTreeMap<i32, u64>,
 }
 
 #[derive(Default)]
@@ -99,7 +102,7 @@ fn asked(watch: &mut Watch, exchange: &Exchange, at: Moment) {
     if outcome.is_none()
         && let Some(known) = watch.members.get_mut(member)
     {
-        known.lost.insert(epoch_of(&exchange.request));
+        known.lost.insert(epoch_of(&exchange.request), at.ms);
     }
 }
 
@@ -124,7 +127,8 @@ fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, f
         .members
         .get(member)
         .is_some_and(|known| at.ms < known.alive + patience && known.alive >= known.doubt);
-    let lost = watch.members.get(member).is_some_and(|known| !known.lost.is_empty());
+    let may_come = |sent: &u64| at.ms < sent + STOPPED_MS;
+    let lost = watch.members.get(member).is_some_and(|known| known.lost.values().any(may_come));
     match (&exchange.request, reply) {
         (_, GroupReply::Refused(code)) => {
             let code = ErrorCode::from_code(*code);
@@ -180,8 +184,8 @@ fn alive(watch: &mut Watch, member: &Arc<str>, exchange: &Exchange, at: Moment, 
         _ => epoch_of(&exchange.request),
     };
     // What gives an older epoch than that is refused, however late it comes.
-    let mut lost = watch.members.remove(member).map_or_else(BTreeSet::new, |before| before.lost);
-    lost.retain(|epoch| *epoch > 0 && *epoch >= previous);
+    let mut lost = watch.members.remove(member).map_or_else(BTreeMap::new, |before| before.lost);
+    lost.retain(|epoch, _| *epoch > 0 && *epoch >= previous);
     let known = Known { alive: exchange.asked.ms, doubt, epoch, previous, lost };
     watch.members.insert(Arc::clone(member), known);
     if silent {

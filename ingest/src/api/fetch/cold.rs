@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use coordinator::SessionId;
 use protocol::ErrorCode;
 use tiering::format::index::Position;
@@ -39,9 +40,13 @@ async fn read(cold: &Cold, offset: i64, led: &Led, until: Instant) -> Result<Pla
         Place::Index(index) => within(led, *index, offset, cold.budget, cold.at_least_one).await?,
     };
     let Some(last) = positions.last() else { return Ok(Plan::Nothing) };
-    read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
     let epochs = led.log.leader_epochs(&led.partition);
     let batches = led.log.reader().batches(&positions, &epochs, until).await?;
+    if batches.iter().map(Bytes::len).sum::<usize>()
+        == positions.iter().map(|p| p.length as usize).sum::<usize>()
+    {
+        read_ahead(led.clone(), last.last_offset() + 1, cold.budget);
+    }
     Ok(Plan::Records { records: rope(batches), tail: false })
 }
 

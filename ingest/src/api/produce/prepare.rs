@@ -115,10 +115,7 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
     }
     let wanted = turn(pool, working.saturating_add(results));
     // Without it, too many have been at it for too long.
-    let Some(mut permit) = timeout(PATIENCE, pool.take(wanted)).await.ok().flatten() else {
-        jobs.iter().for_each(|job| job.led.partition.turned_away());
-        return None;
-    };
+    let mut permit = timeout(PATIENCE, pool.take(wanted)).await.ok().flatten()?;
     let unpacked = tokio::task::spawn_blocking(move || {
         let mut left = results.min(permit.num_permits() - working);
         let (working, mut made) = (permit.num_permits() - left, 0);
@@ -126,7 +123,6 @@ pub(super) async fn unpack_all(broker: &Broker, checked: &mut [Checked], now: i6
         let unpacked = jobs.into_iter().map(|Packed { led, batch, config, partition }| {
             if allowance.is_spent() {
                 // The client sends it again, without what has been dealt with.
-                led.partition.turned_away();
                 return Checked::Refused(Refused::of(ErrorCode::RequestTimedOut));
             }
             let came = batch.bytes().as_ptr();

@@ -6,7 +6,11 @@ use super::*;
 
 impl World {
     fn deny(&self, nodes: impl IntoIterator<Item = i32>) {
-        self.denied.lock().extend(nodes.into_iter().map(|node| (node, "")));
+        self.deny_below("", nodes);
+    }
+
+    fn deny_below(&self, prefix: &'static str, nodes: impl IntoIterator<Item = i32>) {
+        self.denied.lock().extend(nodes.into_iter().map(|node| (node, prefix)));
     }
 
     fn allow(&self) {
@@ -80,7 +84,7 @@ async fn a_node_that_cannot_write_is_taken_over_and_comes_back() {
 async fn a_node_whose_slots_are_not_taken_opens_no_session() {
     let (world, mut writer) = World::with_topic(3).await;
     world.until_writable(&mut writer).await;
-    world.denied.lock().insert(2, "wal/");
+    world.deny_below("wal/", [2]);
     world.until_writable(&mut writer).await;
     for _ in 0..60 {
         assert_eq!(writer.led_by(&world, 2), [0; 0]);
@@ -136,11 +140,11 @@ async fn a_node_that_cannot_write_says_that_it_does_not_lead() {
 /// session is ended.
 #[tokio::test(start_paused = true)]
 async fn nodes_that_all_cannot_write_leave_each_other_alone() {
-    for busy in [vec![1], vec![1, 2, 3]] {
+    for (busy, below) in [(vec![1], ""), (vec![1, 2, 3], ""), (vec![1], "wal/"), (vec![1, 2, 3], "wal/")] {
         let (world, mut writer) = World::with_topic(3).await;
         world.until_writable(&mut writer).await;
         let sessions = world.sessions();
-        world.deny([1, 2, 3]);
+        world.deny_below(below, [1, 2, 3]);
         for _ in 0..4 {
             for node in &busy {
                 let index = writer.led_by(&world, *node)[0];
@@ -152,7 +156,11 @@ async fn nodes_that_all_cannot_write_leave_each_other_alone() {
         world.allow();
         sleep(Duration::from_secs(20)).await;
         world.until_writable(&mut writer).await;
-        assert_eq!(world.sessions(), sessions, "no session was ended, with {busy:?} writing");
+        assert_eq!(
+            world.sessions(),
+            sessions,
+            "no session was ended, with {busy:?} writing, {below:?} denied"
+        );
         writer.verify(&world).await;
     }
 }

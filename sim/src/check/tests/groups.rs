@@ -160,7 +160,8 @@ fn a_late_heartbeat_may_raise_a_members_epoch() {
         let mut steps = vec![(1, "a", join.clone(), joined.clone())];
         steps.extend(lost.iter().map(|(at, epoch)| (*at, "a", beat(*epoch, "[]"), String::new())));
         steps.extend(then.iter().map(|(at, epoch, to)| (*at, "a", beat(*epoch, "null"), told(*to, "[]"))));
-        steps.push((8, "a", beat(then.last().map_or(2, |last| last.2), "null"), fenced.to_owned()));
+        let (at, _, epoch) = then.last().copied().unwrap_or((4, 2, 2));
+        steps.push((at + 3, "a", beat(epoch, "null"), fenced.to_owned()));
         let steps: Vec<_> = steps.iter().map(|(at, m, asked, told)| (*at, *m, &**asked, &**told)).collect();
         exchanges(&steps).contains(&Anomaly::MemberForgotten)
     };
@@ -168,6 +169,8 @@ fn a_late_heartbeat_may_raise_a_members_epoch() {
     assert!(!run(&[(3, 2)], &[(4, 2, 4), (5, 4, 4)]), "and so it is as long as that is the one before");
     assert!(run(&[(3, 2)], &[(4, 2, 4), (5, 4, 5)]), "it is too old");
     assert!(run(&[], &[(4, 2, 4)]), "nothing was lost");
+    let beats: Vec<_> = (4..140).map(|at| (at, 2, 2)).collect();
+    assert!(run(&[(3, 2)], &beats), "it would have come long ago");
 }
 
 #[test]
