@@ -1,5 +1,6 @@
 """What the checks of the groups' and the commits' tests find, and what they let pass."""
 
+import importlib
 import random
 import struct
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -136,3 +138,24 @@ def test_partitions_are_shared_by_all_members_and_by_one_each():
 def test_errors_of_all_clients_have_a_name():
     assert error_name('KafkaError{code=ILLEGAL_GENERATION,val=22,str="x"}') == "ILLEGAL_GENERATION"
     assert error_name("org.apache.kafka.common.errors.RebalanceInProgressException: Offset") == "RebalanceInProgress"
+
+
+def test_a_member_tries_a_refused_commit_again_until_the_partition_is_taken_away(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent / "programs"))
+    program = importlib.import_module("librdkafka")
+    tried = []
+
+    def commit(offsets, asynchronous):
+        tried.append({each.partition: each.offset for each in offsets})
+        if len(tried) < 3:
+            raise KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))
+
+    member = program.Member.__new__(program.Member)
+    member.always, member.positions, member.uncommitted, member.owned = True, {}, {}, program.Owned()
+    member.consumer = SimpleNamespace(commit=commit)
+    member.process([SimpleNamespace(error=lambda: None, topic=lambda: "t", partition=lambda part=part: part,
+                                    offset=lambda: 7, value=lambda: b"x") for part in (0, 1)])
+    member.on_revoke(None, [SimpleNamespace(topic="t", partition=1)])
+    for _ in range(3):
+        member.process([])
+    assert tried == [{0: 8, 1: 8}, {0: 8}, {0: 8}]

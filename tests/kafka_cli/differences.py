@@ -48,6 +48,8 @@ NORMALISED = (
     Rule("measurement", r"-?\b\d+[.,]\d+\b|\b\d+(?= ms)", "NUMBER",
          "throughput and latency; the consumer's counts its time to join twice where it is assigned nothing before it knows "
          "the topic, and is negative then", "kafka-(producer|consumer)-perf"),
+    Rule("nothing assigned", r'^\{"timestamp":TIME,"name":"partitions_assigned","partitions":\[\]\}\n', "",
+         "the consumer's first assignment is empty where its metadata has not named the topic yet", "kafka-verifiable"),
     Rule("perf columns", r"(?<=, )-?\d+(?=,|$)", "NUMBER", "milliseconds and rates", "kafka-consumer-perf"),
     Rule("port", r"^(1 +127\.0\.0\.1 +)\d+", r"\1PORT", "the same in a column of its own", "kafka-cluster"),
     Rule("width", r"(?<=\S)[ \t]{2,}", " ", "columns are as wide as the ids in them"),

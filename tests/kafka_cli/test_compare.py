@@ -61,6 +61,16 @@ def test_a_rate_may_be_negative():
     assert verdict(*columns).problems() == ""
 
 
+def test_an_assignment_may_be_empty_before_it_is_not():
+    said = '{"timestamp":%d,"name":"partitions_%s","partitions":[%s]}\n'
+    some = said % (1795286059794, "assigned", '{"topic":"t","partition":0}')
+    early = said % (1795286059700, "assigned", "") + some
+    command = "kafka-verifiable-consumer --topic t"
+    assert verdict(step(some, command=command), step(early, command=command)).problems() == ""
+    for other in ("", some + said % (1795286059799, "revoked", "")):
+        assert verdict(step(some, command=command), step(other, command=command)).problems()
+
+
 def test_what_no_two_clusters_share_is_hidden():
     for ours, theirs in (
         ("HhYkGDukRMeWKfBq4PhNVg", "o-T73klOQdiRQ3SroND-mQ"), ("at 127.0.0.1:9092", "at 127.0.0.1:40123"),

@@ -37,6 +37,8 @@ public class Member implements ConsumerRebalanceListener {
     final Set<TopicPartition> owned = new TreeSet<>((a, b) -> a.toString().compareTo(b.toString()));
     final KafkaConsumer<String, String> consumer;
     final boolean always;
+    /** What was processed and is still owned. A commit that a rebalance refuses is tried again, as applications do. */
+    final Map<TopicPartition, OffsetAndMetadata> uncommitted = new HashMap<>();
 
     Member(JsonNode asked) {
         consumer = new KafkaConsumer<>(settings(asked), new StringDeserializer(), new StringDeserializer());
@@ -83,14 +85,19 @@ public class Member implements ConsumerRebalanceListener {
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-        owned.removeAll(partitions);
+        dropped(partitions);
         sayOwned("revoked");
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-        owned.removeAll(partitions);
+        dropped(partitions);
         sayOwned("lost");
+    }
+
+    void dropped(Collection<TopicPartition> partitions) {
+        owned.removeAll(partitions);
+        uncommitted.keySet().removeAll(partitions);
     }
 
     void sayOwned(String why) {
@@ -121,6 +128,9 @@ public class Member implements ConsumerRebalanceListener {
             if (!records.isEmpty()) {
                 process(records);
             }
+            if (!uncommitted.isEmpty() && keep(Map.copyOf(uncommitted))) {
+                uncommitted.clear();
+            }
         }
         consumer.close();
         say("closed", Map.of());
@@ -128,15 +138,13 @@ public class Member implements ConsumerRebalanceListener {
 
     void process(ConsumerRecords<String, String> records) {
         List<List<Object>> found = new ArrayList<>();
-        Map<TopicPartition, OffsetAndMetadata> done = new HashMap<>();
         for (ConsumerRecord<String, String> each : records) {
             found.add(List.of(each.topic(), each.partition(), each.offset(), each.value()));
-            done.put(new TopicPartition(each.topic(), each.partition()), new OffsetAndMetadata(each.offset() + 1));
+            if (always) {
+                uncommitted.put(new TopicPartition(each.topic(), each.partition()), new OffsetAndMetadata(each.offset() + 1));
+            }
         }
         say("records", Map.of("records", found));
-        if (always) {
-            keep(done);
-        }
     }
 
     void obey(JsonNode command) {
@@ -157,12 +165,14 @@ public class Member implements ConsumerRebalanceListener {
         }
     }
 
-    void keep(Map<TopicPartition, OffsetAndMetadata> offsets) {
+    boolean keep(Map<TopicPartition, OffsetAndMetadata> offsets) {
         try {
             consumer.commitSync(offsets);
             say("committed", Map.of("offsets", listed(offsets)));
+            return true;
         } catch (KafkaException e) {
             say("refused", Map.of("error", e.toString()));
+            return false;
         }
     }
 

@@ -30,6 +30,8 @@ class Member:
         self.always = asked["commit"] == "always"
         self.owned, self.commands = Owned(), Commands()
         self.positions: dict[tuple[str, int], int] = {}
+        self.uncommitted: dict[tuple[str, int], int] = {}
+        """What was processed and is still owned. A commit that a rebalance refuses is tried again, as applications do."""
         self.consumer = Consumer(settings(asked))
         topics = [asked["pattern"]] if asked["pattern"] else asked["topics"]
         self.consumer.subscribe(topics, on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
@@ -41,6 +43,7 @@ class Member:
         pairs = [(each.topic, each.partition) for each in partitions]
         for pair in pairs:
             self.positions.pop(pair, None)
+            self.uncommitted.pop(pair, None)
         self.owned.drop(pairs, why)
 
     def on_lost(self, consumer, partitions) -> None:
@@ -62,26 +65,28 @@ class Member:
         for message in messages:
             if message.error():
                 say("error", error=str(message.error()))
-        if not good:
-            return
-        say_records((each.topic(), each.partition(), each.offset(), each.value()) for each in good)
+        if good:
+            say_records((each.topic(), each.partition(), each.offset(), each.value()) for each in good)
         done = {(each.topic(), each.partition()): each.offset() + 1 for each in good}
         self.positions |= done
         if self.always:
-            self.keep(done, "")
+            self.uncommitted |= done
+            if self.uncommitted and self.keep(self.uncommitted, ""):
+                self.uncommitted = {}
 
     def commit(self, asked: dict) -> None:
         self.keep(self.positions, asked["metadata"])
 
-    def keep(self, positions: dict, metadata: str) -> None:
+    def keep(self, positions: dict, metadata: str) -> bool:
         wanted = [TopicPartition(topic, partition, offset, metadata=metadata)
                   for (topic, partition), offset in positions.items()]
         try:
             self.consumer.commit(offsets=wanted, asynchronous=False)
         except KafkaException as refused:
             say("refused", error=str(refused.args[0]))
-            return
+            return False
         say("committed", offsets=[[each.topic, each.partition, each.offset, metadata] for each in wanted])
+        return True
 
     def mine(self) -> list:
         wanted = [TopicPartition(*pair) for pair in sorted(self.owned.partitions)]
