@@ -4,7 +4,9 @@
 //! copied out of a read buffer, so that what is kept of one keeps nothing else; larger ones are read straight into a
 //! buffer of their own, so that their bytes are copied once, out of the kernel.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -12,7 +14,7 @@ use futures::FutureExt;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, Interest, ReadHalf};
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::task::unconstrained;
+use tokio::task::coop::{has_budget_remaining, unconstrained};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Contents;
@@ -87,7 +89,7 @@ impl Inbound for DuplexStream {}
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
-    /// When it began to come, or some time after that.
+    /// No later than when it began to come. It may have waited in the socket while others were handled.
     pub(crate) came: Instant,
     /// For the memory that it takes; only a large frame has one yet.
     pub(crate) permit: Option<Permit>,
@@ -140,8 +142,10 @@ pub(crate) struct Frames<R> {
     limits: Limits,
     /// Bytes that were read and belong to no frame yet.
     ahead: BytesMut,
-    /// When the first of them were there.
+    /// No later than when the first of them came.
     came: Instant,
+    /// When the socket had last been empty, and something came: whatever is read next came then or later.
+    dry: Instant,
     /// How many bytes to read ahead at once.
     read_size: usize,
     /// The largest frame so far.
@@ -151,7 +155,7 @@ pub(crate) struct Frames<R> {
 impl<R: Inbound> Frames<R> {
     pub(crate) fn new(socket: R, limits: Limits) -> Self {
         let came = Instant::now();
-        Self { socket, limits, ahead: BytesMut::new(), came, read_size: SMALL_READ, largest: 0 }
+        Self { socket, limits, ahead: BytesMut::new(), came, dry: came, read_size: SMALL_READ, largest: 0 }
     }
 
     /// What this connection may ask for.
@@ -183,8 +187,8 @@ impl<R: Inbound> Frames<R> {
         let came = self.came;
         let (bytes, permit) = self.body(length).await?;
         self.largest = self.largest.max(length);
-        // The next one has begun to come by now, if anything of it is there.
-        self.came = Instant::now();
+        // What is there of the next one came with what was read last.
+        self.came = self.dry;
         Ok(Some(Frame { bytes, came, permit }))
     }
 
@@ -310,8 +314,8 @@ impl<R: Inbound> Frames<R> {
         while frame.len() < target {
             let received = frame.len();
             let mut rest = frame.limit(target - received);
-            let read = timeout(self.limits.stall, self.socket.read_buf(&mut rest)).await;
-            progress(read, received, length)?;
+            let read = read(&mut self.socket, &mut rest, &mut self.dry);
+            progress(timeout(self.limits.stall, read).await, received, length)?;
         }
         Ok(())
     }
@@ -323,9 +327,9 @@ impl<R: Inbound> Frames<R> {
         }
         let room = self.ahead.capacity() - self.ahead.len();
         let is_first = self.ahead.is_empty();
-        let read = self.socket.read_buf(&mut self.ahead).await?;
+        let read = read(&mut self.socket, &mut self.ahead, &mut self.dry).await?;
         if is_first {
-            self.came = Instant::now();
+            self.came = self.dry;
         }
         if read == room {
             self.read_size = LARGE_READ;
@@ -334,6 +338,26 @@ impl<R: Inbound> Frames<R> {
         }
         Ok(read)
     }
+}
+
+/// Reads once, and notes the time if that had to wait.
+async fn read(
+    socket: &mut (impl AsyncRead + Unpin),
+    into: &mut impl BufMut,
+    dry: &mut Instant,
+) -> io::Result<usize> {
+    let (mut reading, mut waited) = (pin!(socket.read_buf(into)), false);
+    let read = poll_fn(|cx| {
+        let read = reading.as_mut().poll(cx);
+        // Another task's turn is no sign that nothing is there.
+        waited |= read.is_pending() && has_budget_remaining();
+        read
+    })
+    .await?;
+    if waited {
+        *dry = Instant::now();
+    }
+    Ok(read)
 }
 
 fn progress(

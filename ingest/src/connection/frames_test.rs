@@ -74,6 +74,36 @@ async fn frames_of_all_sizes_byte_by_byte() {
     drop(writing);
 }
 
+/// A request that came while nothing was read, since the one before it was being handled, is not younger than it is.
+#[tokio::test(start_paused = true)]
+async fn what_waited_to_be_read_is_as_old_as_it_may_be() {
+    let (mut peer, mut frames) = frames();
+    peer.write_all(&produce(100)).await.expect("room");
+    assert_eq!(next(&mut frames).await.len(), 100);
+    let handled = Instant::now();
+    sleep(Duration::from_secs(1)).await;
+    for length in [100, 100_000] {
+        peer.write_all(&produce(length)).await.expect("room");
+    }
+    sleep(Duration::from_secs(6)).await;
+    for length in [100, 100_000] {
+        let frame = frames.next().await.expect("no error").expect("a frame");
+        assert_eq!(frame.bytes.len(), length);
+        assert!(
+            frame.came >= handled && frame.came.elapsed() >= Duration::from_secs(6),
+            "{:?}",
+            frame.came.elapsed()
+        );
+    }
+    // One that the connection waited for came when it came.
+    let began = Instant::now();
+    let (read, ()) = tokio::join!(frames.next(), async {
+        sleep(Duration::from_secs(6)).await;
+        peer.write_all(&produce(100)).await.expect("room");
+    });
+    assert_eq!(read.expect("no error").expect("a frame").came - began, Duration::from_secs(6));
+}
+
 #[tokio::test(start_paused = true)]
 async fn lengths_that_are_none() {
     for length in [-1, i32::MIN, (100 << 20) + 1, i32::MAX] {
