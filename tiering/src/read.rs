@@ -130,6 +130,7 @@ impl Reader {
         loop {
             // Made when there is room for them: there may be very many.
             while reads.len() < at_once
+                && (read.is_empty() || Instant::now() < until)
                 && let Some(part) = left.chunk_by(follows).next()
             {
                 let part = if self.store.kind().is_remote() { &part[..1] } else { part };
@@ -238,8 +239,27 @@ impl Reader {
         }
     }
 
-    /// A slot's body; `None` if the slot is too large to be kept.
+    /// A slot's body; `None` if the slot is too large to be kept. What has been begun goes on when the caller does not wait
+    /// any more: whoever asks next finds it in the cache.
     async fn slot(&self, session: SessionId, n: u64) -> Result<Option<Bytes>, FetchError> {
+        match self.cache.get(&Key::Slot(session, n)) {
+            Some(Cached::Body(body)) => return Ok(Some(body)),
+            Some(_) => return Ok(None),
+            None => {}
+        }
+        let reader = self.clone();
+        match tokio::spawn(async move { reader.fetch_slot(session, n).await }).await {
+            Ok(fetched) => fetched,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The process is about to end.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Brings a slot into the cache. Several who do so at a time make one request.
+    async fn fetch_slot(&self, session: SessionId, n: u64) -> Result<Option<Bytes>, FetchError> {
         let guard = match self.cache.get_value_or_guard_async(&Key::Slot(session, n)).await {
             Ok(Cached::Body(body)) => return Ok(Some(body)),
             Ok(Cached::Oversized | Cached::Positions(_)) => return Ok(None),
@@ -297,11 +317,13 @@ pub fn of_partition(positions: &Positions, partition: PartitionId) -> &[Position
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use async_trait::async_trait;
     use coordinator::Epoch;
     use object_store::{GetOptions, GetResult, ObjectStore};
+    use parking_lot::Mutex;
     use tokio::time::sleep;
 
     use super::*;
@@ -448,5 +470,49 @@ mod tests {
             assert_eq!(lengths(read), [171], "{kind:?}");
             assert!(reader.batches(&positions[72..], &epochs, in_time()).await.is_err());
         }
+    }
+
+    /// Of what is asked for together, one comes after the other.
+    #[derive(Debug, Default)]
+    struct Uneven(MemoryStore, Mutex<Vec<Path>>);
+
+    #[async_trait]
+    impl Way for Uneven {
+        fn objects(&self) -> &MemoryStore {
+            &self.0
+        }
+
+        async fn get(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+            let before = {
+                let mut requests = self.1.lock();
+                requests.push(at.clone());
+                requests.len() as u64 % CONCURRENT as u64
+            };
+            sleep(Duration::from_millis(300 + 50 * before)).await;
+            self.0.get_opts(at, options).await
+        }
+    }
+
+    /// What is on its way from far when the time is over is not fetched again.
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_that_comes_too_late_is_kept() {
+        let uneven: Arc<Uneven> = Arc::default();
+        let store = by(&uneven, StoreKind::S3);
+        let mut positions = Vec::new();
+        for n in 0..100 {
+            let session = SessionId([n; 16]);
+            let (object, found) = slot_of(session, &[batch(100)]);
+            store.put(&keys::slot(session, 0), object.into()).await.expect("it is stored");
+            positions.extend(found);
+        }
+        let (reader, epochs) = (Reader::new(store, WHOLE_SLOT * CONCURRENT as u64), epochs(3));
+        let mut read = 0;
+        while read < positions.len() {
+            let batches = reader.batches(&positions[read..], &epochs, Instant::now()).await;
+            read += batches.expect("one at least").len();
+        }
+        let requests = uneven.1.lock().clone();
+        let distinct: BTreeSet<_> = requests.iter().collect();
+        assert_eq!((requests.len(), distinct.len()), (100, 100));
     }
 }
