@@ -36,7 +36,7 @@ pub use open::OpenError;
 pub(crate) use peers::owners;
 pub(crate) use shares::Tie;
 
-use crate::log::{Log, NotLeader, Partition};
+use crate::log::{Log, NotLeader, Partition, Refusals};
 use crate::memory::Pool;
 use crate::metrics::Metrics;
 use crate::peer::Connect;
@@ -137,6 +137,7 @@ pub struct Broker {
     load: load::Load,
     unserved: unserved::Unserved,
     share_sessions: Sessions,
+    refusals: Arc<Refusals>,
 }
 
 impl Broker {
@@ -166,6 +167,7 @@ impl Broker {
             load: load::Load::default(),
             unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
+            refusals: Arc::default(),
         })
     }
 
@@ -312,9 +314,10 @@ impl Broker {
         Ok(Led { log: Arc::clone(&serving.log), partition })
     }
 
-    /// Notes that a batch of a partition was refused that may be sent again, if this node has the partition now: it may
-    /// have got it while the request waited, and others may be on their way behind it.
+    /// Notes that a batch of a partition was refused that may be sent again: others may be on their way behind it. This
+    /// node may have got the partition while the request waited, or be about to get it.
     pub fn turned_away(&self, id: PartitionId) {
+        self.refusals.note();
         if let Some(partition) = self.log().and_then(|log| log.partition(id)) {
             partition.turned_away();
         }
@@ -348,9 +351,12 @@ impl Broker {
         *wrote = (*wrote).max(at);
     }
 
-    /// Whether no other process has an open session.
+    /// Whether no other process has an open session, as far as this one can know.
     fn is_alone(&self) -> bool {
-        self.cluster().is_none_or(|cluster| cluster.open_sessions().all(|s| s.process == self.process))
+        self.metadata.get().is_none_or(|metadata| {
+            // One that is about to end this node's session pings it with a newer entry before.
+            !metadata.is_behind() && metadata.current().open_sessions().all(|s| s.process == self.process)
+        })
     }
 
     /// A producer id that no other producer of this cluster has or will have.

@@ -38,7 +38,7 @@ use tokio::sync::Notify;
 
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended, Untaken};
-pub use partition::{Batches, Found, Partition, Waiter};
+pub use partition::{Batches, Found, Partition, Refusals, Waiter};
 pub(crate) use partition::{Contents, take};
 pub use rotate::Opening;
 pub use shards::Release;
@@ -96,6 +96,8 @@ pub struct LogParts {
     pub config: LogConfig,
     /// The newest state of the cluster that this process has read.
     pub cluster: watch::Receiver<Arc<Cluster>>,
+    /// What the node refused lately.
+    pub refusals: Arc<Refusals>,
 }
 
 /// What a session holds of a shard, for one of its partitions.
@@ -209,7 +211,7 @@ impl Log {
         }
         let state = owned.state.partition.clone();
         let place = open.place();
-        let partition = Arc::new(Partition::new(id, held.leader_epoch, place, owned));
+        let partition = Arc::new(Partition::new(id, held.leader_epoch, place, owned, &self.parts.refusals));
         let met = match mutant::is(Mutant::ForgetNewTopics) {
             true => Epoch(0),
             false => self.parts.cluster.borrow().next(),

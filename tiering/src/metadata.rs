@@ -100,6 +100,8 @@ pub struct MetadataLog {
     begun: AtomicU64,
     /// The last one of these that reached the end: it serves all who asked before it began.
     reached: AtomicU64,
+    /// The first one of these that shows whether there are the entries that others have read.
+    due: AtomicU64,
     /// Held while entries are applied: the entry that is being put, until it is known whose its place is.
     own: Lock<Option<Own>>,
 }
@@ -129,6 +131,7 @@ impl MetadataLog {
             reading: Mutex::new(()),
             begun: AtomicU64::new(0),
             reached: AtomicU64::new(0),
+            due: AtomicU64::new(0),
             own: Lock::new(None),
         };
         log.refresh().await?;
@@ -155,6 +158,18 @@ impl MetadataLog {
             self.reached.store(this, SeqCst);
         }
         Ok(self.current())
+    }
+
+    /// Notes that another process says that it has read all entries before `next`.
+    pub fn hear(&self, next: Epoch) {
+        if self.current().next() < next {
+            self.due.fetch_max(self.begun.load(SeqCst) + 1, SeqCst);
+        }
+    }
+
+    /// Whether there may be entries that another process has read and this one has not.
+    pub fn is_behind(&self) -> bool {
+        self.reached.load(SeqCst) < self.due.load(SeqCst)
     }
 
     async fn catch_up(&self) -> Result<(), MetadataError> {

@@ -33,6 +33,14 @@ pub enum OpenError {
     /// A session can't be ended.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The store has not taken the seal of a session.
+    #[error("session {session} could not be sealed within {} s", after.as_secs())]
+    Unsealed {
+        /// The session.
+        session: SessionId,
+        /// How long that was tried.
+        after: Duration,
+    },
     /// The store is not known to take this node's slots.
     #[error(transparent)]
     Untaken(#[from] Untaken),
@@ -122,6 +130,7 @@ impl Broker {
             settings: self.parts.config.settings.clone(),
             config: self.parts.config.log.clone(),
             cluster: metadata.subscribe(),
+            refusals: Arc::clone(&self.refusals),
         };
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }

@@ -36,6 +36,9 @@ impl Broker {
         if self.acted_on() >= next {
             return;
         }
+        if let Some(metadata) = self.metadata.get() {
+            metadata.hear(next);
+        }
         let reached = async {
             if self.cluster().is_none_or(|cluster| cluster.next() < next)
                 && let Err(error) = self.refresh().await

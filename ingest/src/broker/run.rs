@@ -21,6 +21,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// learns of it by its end.
 const STORE_PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long the store is taken to take this node's slots after it has taken one.
+const TAKEN: Duration = Duration::from_secs(300);
+
 /// How long a node that stops has to give its shards away. What it keeps then, others take once it has closed.
 const HAND_OVER: Duration = Duration::from_secs(10);
 
@@ -127,9 +130,9 @@ impl Broker {
     /// Opens the session after this log's, however long that takes.
     async fn reopen(self: &Arc<Self>, metadata: &Arc<MetadataLog>, log: &Log) -> Serving {
         let mut pause = Duration::from_millis(50);
-        let mut attempt = 0;
+        let (mut attempt, mut taken) = (0, None);
         loop {
-            match self.open_after(metadata, log, attempt).await {
+            match self.open_after(metadata, log, attempt, &mut taken).await {
                 Ok(serving) => return serving,
                 Err(error) => tracing::warn!(%error, "no session could be opened; trying again"),
             }
@@ -141,18 +144,23 @@ impl Broker {
 
     /// Opens the session after this log's once the store takes this node's slots: one whose slots are not taken, though
     /// its entries are, would be given shards, serve none of them, and be ended, again and again. Sealing does not show
-    /// it: another process may have done that already.
+    /// it: another process may have done that already. `taken` is when the store last took one, which is not asked of it
+    /// again soon: each such slot is an object that stays.
     async fn open_after(
         self: &Arc<Self>,
         metadata: &Arc<MetadataLog>,
         log: &Log,
         attempt: u64,
+        taken: &mut Option<Instant>,
     ) -> Result<Serving, OpenError> {
-        tokio::select! {
-            biased;
-            taken = log.try_slot(attempt) => taken?,
-            // Meanwhile it knows what others record.
-            () = read_on(metadata) => unreachable!("reading never ends"),
+        if taken.is_none_or(|at| at.elapsed() >= TAKEN) {
+            tokio::select! {
+                biased;
+                tried = log.try_slot(attempt) => tried?,
+                // Meanwhile it knows what others record.
+                () = read_on(metadata) => unreachable!("reading never ends"),
+            }
+            *taken = Some(Instant::now());
         }
         self.open_session(metadata).await
     }

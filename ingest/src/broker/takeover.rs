@@ -1,21 +1,30 @@
 //! Ending a session that no process serves, and giving its shards to the survivors.
 
+use std::time::Duration;
+
 use coordinator::SessionId;
 use coordinator::cluster::{Cluster, Op, SessionState};
 use tiering::metadata::MetadataLog;
 use tiering::session::seal;
+use tokio::time::timeout;
 
 use super::{Broker, OpenError};
 
+/// How long sealing may take.
+const SEALED: Duration = Duration::from_secs(30);
+
 impl Broker {
     /// Seals a session; then one entry records its end and moves its shards. Nodes may race: sealing is
-    /// idempotent, and the first entry counts.
+    /// idempotent, and the first entry counts. Fails if the store does not take the seal in time: whether the session
+    /// is still one to end is then to be looked at anew.
     pub(super) async fn take_over(
         &self,
         metadata: &MetadataLog,
         session: SessionId,
     ) -> Result<(), OpenError> {
-        let sealed = seal(&self.parts.store, session, self.process).await?;
+        let seal = seal(&self.parts.store, session, self.process);
+        let sealed =
+            timeout(SEALED, seal).await.map_err(|_| OpenError::Unsealed { session, after: SEALED })??;
         let proposed = metadata.propose(|cluster| {
             if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
                 return Err(());

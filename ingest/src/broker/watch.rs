@@ -151,10 +151,17 @@ impl Broker {
         session: SessionId,
         alarm: Alarm,
     ) -> Result<bool, OpenError> {
+        let writes = alarm != Alarm::NoStore || self.writes();
+        // Perhaps no node can write, and this one has not had anything to notice it by. That is seen before anything is
+        // asked through the store, which may take entries where it takes no slots.
+        if alarm == Alarm::NoStore && !takes_slots(log).await {
+            tracing::info!(%session, "the store does not take this node's slots, either");
+            return Ok(false);
+        }
         let mut down = self.confirm(metadata, session).await;
-        if down && alarm == Alarm::NoStore && !self.writes() {
-            // Perhaps no node can write, and this one has not had anything to notice it by.
-            down = takes_slots(log).await && self.is_silent(metadata, session).await;
+        if down && !writes {
+            // Writes get through again at each node in its turn.
+            down = self.is_silent(metadata, session).await;
         }
         if !down {
             tracing::info!(%session, "the node lives after all");
@@ -206,7 +213,8 @@ impl Broker {
         (answer.error_code == 0).then_some(answer.reached)
     }
 
-    /// Asks the suspect through the store. A node that can't do that can't know.
+    /// Asks the suspect through the store, and tells it that there is an entry, as far as it can be reached: one that
+    /// is alone and has lost its store learns so that it is not. A node that can't ask can't know.
     async fn is_silent(&self, metadata: &MetadataLog, session: SessionId) -> bool {
         let is_open =
             |cluster: &Cluster| cluster.session(session).is_some_and(|s| s.state == SessionState::Open);
@@ -217,7 +225,9 @@ impl Broker {
         if asked.await.is_err() {
             return false;
         }
-        sleep(ALIVE).await;
+        let cluster = metadata.current();
+        let Some(suspect) = cluster.session(session) else { return false };
+        drop(tokio::join!(self.ping(suspect, cluster.next()), sleep(ALIVE)));
         match metadata.refresh().await {
             Ok(cluster) => {
                 is_open(&cluster) && cluster.session(session).is_some_and(|s| s.suspected.is_some())

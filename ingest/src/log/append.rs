@@ -71,7 +71,7 @@ const PREFIX: usize = 16;
 /// - What is out of order is turned away, too, and comes again behind the first one. librdkafka takes
 ///   OUT_OF_ORDER_SEQUENCE_NUMBER of a second batch for a reason to go on in another epoch, in all partitions, and what
 ///   it sends again there is in the log twice if it had arrived.
-const SETTLING: Duration = Duration::from_secs(5);
+pub(super) const SETTLING: Duration = Duration::from_secs(5);
 
 impl Log {
     /// [`Log::append_at`] this moment.
@@ -118,6 +118,7 @@ impl Log {
                 continue;
             };
             if begins_in_the_middle(&state.state, &batch) && candidate.partition.age_at(came) < SETTLING {
+                candidate.partition.kept_waiting();
                 outcomes.push(Outcome { answer: Answer::NotLeader, after: None });
                 continue;
             }

@@ -314,3 +314,31 @@ async fn what_comes_behind_a_batch_that_was_turned_away_is_turned_away() {
         |id| append_of(&log, PARTITION, Some(ProducerBatch { id, epoch: 0, base_sequence: 4 }), came).answer;
     assert_eq!([waited(1), waited(2)], [Answer::NotLeader; 2]);
 }
+
+/// A partition may have come here after a batch of it was refused, and while others are on their way behind that.
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_before_a_partition_came_counts() {
+    let answer = |log: &Arc<Log>, base_sequence| {
+        append_by(log, PARTITION, Some(ProducerBatch { id: 1, epoch: 0, base_sequence })).answer
+    };
+    let taken = |answer| matches!(answer, Answer::Offset { .. });
+    for refused_before in [true, false] {
+        let (store, metadata) = world().await;
+        let (_, log) = begin(&store, &metadata, 1).await;
+        if refused_before {
+            log.parts.refusals.note();
+        } else {
+            assert_eq!(answer(&log, 1), Answer::NotLeader);
+        }
+        assert!(taken(answer(&log, 0)));
+        assert_eq!(answer(&log, 2), Answer::NotLeader);
+        assert!(taken(answer(&log, 1)) && taken(answer(&log, 2)));
+        sleep(Duration::from_secs(6)).await;
+        assert!(matches!(answer(&log, 4), Answer::Reject(_)));
+    }
+    // Where none was refused, none is on its way.
+    let (store, metadata) = world().await;
+    let (_, log) = begin(&store, &metadata, 1).await;
+    assert!(taken(answer(&log, 0)));
+    assert!(matches!(answer(&log, 2), Answer::Reject(_)));
+}

@@ -68,6 +68,7 @@ pub(in crate::log) async fn begin_with(
         settings: Default::default(),
         config,
         cluster: metadata.subscribe(),
+        refusals: Default::default(),
     };
     (Arc::clone(&cluster), Log::new(parts, session, cluster, recovered))
 }

@@ -16,6 +16,8 @@ use tiering::format::index::Position;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::append::SETTLING;
+
 pub(crate) use contents::Contents;
 
 /// A committed batch in memory, in two slices: what the broker wrote, and what the producer sent.
@@ -111,8 +113,25 @@ struct Readable {
 #[derive(Clone, Copy, Debug)]
 struct Since {
     at: Instant,
-    /// It began here, and none was turned away so far.
+    /// It began here, and none was turned away so far: neither here nor before it was here.
     new: bool,
+}
+
+/// When a node last refused a batch that may be sent again, of any partition: those that it does not have yet have no
+/// other place to note it.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<Option<Instant>>);
+
+impl Refusals {
+    /// Notes that one was refused.
+    pub fn note(&self) {
+        *self.0.lock() = Some(Instant::now());
+    }
+
+    /// Whether none is on its way that was sent behind a refused one.
+    fn is_quiet(&self) -> bool {
+        self.0.lock().is_none_or(|at| at.elapsed() >= SETTLING)
+    }
 }
 
 /// A partition that this session holds.
@@ -129,9 +148,16 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(id: PartitionId, leader_epoch: i32, index: usize, recovered: OwnedPartition) -> Self {
+    /// One that comes here now, of which a batch may be among what the node refused before.
+    pub(super) fn new(
+        id: PartitionId,
+        leader_epoch: i32,
+        index: usize,
+        recovered: OwnedPartition,
+        refusals: &Refusals,
+    ) -> Self {
         let state = recovered.state.partition;
-        let since = Since { at: Instant::now(), new: state.producers.is_empty() };
+        let since = Since { at: Instant::now(), new: state.producers.is_empty() && refusals.is_quiet() };
         let readable = Readable {
             log_start: state.log_start,
             high_watermark: state.log_end,
@@ -185,6 +211,11 @@ impl Partition {
     pub(super) fn calm_at(&self, at: Instant) -> Option<Duration> {
         let since = *self.since.lock();
         (!since.new).then(|| at.saturating_duration_since(since.at))
+    }
+
+    /// Notes that a batch was refused for what it follows on, which is no reason to refuse others for longer.
+    pub(super) fn kept_waiting(&self) {
+        self.since.lock().new = false;
     }
 
     /// Notes that a batch was refused that may be sent again: others may be on their way behind it.

@@ -1,6 +1,7 @@
 //! Several nodes on one store, in simulated time.
 
 mod denied;
+mod lost;
 mod way;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ struct Network {
 pub(crate) struct World {
     objects: Arc<MemoryStore>,
     denied: way::Denied,
+    refused: way::Refused,
+    cut: way::Cut,
     network: Arc<Mutex<Network>>,
     nodes: BTreeMap<i32, Running>,
     pub(crate) rotate_after: Duration,
@@ -77,6 +80,8 @@ impl World {
         Self {
             objects: Arc::default(),
             denied: Arc::default(),
+            refused: Arc::default(),
+            cut: Arc::default(),
             network: Arc::default(),
             nodes: BTreeMap::new(),
             rotate_after,
@@ -103,14 +108,15 @@ impl World {
         })
     }
 
-    /// A node that has not been started.
-    fn broker(&self, node: i32) -> Arc<Broker> {
-        let mut config = BrokerConfig { node_id: Some(NodeId(node)), rack: None, ..config() };
+    /// A process on a host, with a node id, that has not been started.
+    fn broker(&self, node: i32, id: i32) -> Arc<Broker> {
+        let mut config = BrokerConfig { node_id: Some(NodeId(id)), rack: None, ..config() };
         config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
-        let (inner, denied) = (Arc::clone(&self.objects), Arc::clone(&self.denied));
-        let store = Arc::new(way::Way { inner, node, denied });
+        let inner = Arc::clone(&self.objects);
+        let (denied, refused) = (Arc::clone(&self.denied), Arc::clone(&self.refused));
+        let store = Arc::new(way::Way { inner, node, denied, refused, cut: Arc::clone(&self.cut) });
         Broker::new(BrokerParts {
             store: Store::new(StoreKind::Memory, store.clone(), store),
             config,
@@ -122,13 +128,19 @@ impl World {
     }
 
     pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
-        let broker = self.broker(node);
+        let broker = self.launch(node, node);
+        broker.ready().await.expect("the node serves");
+        broker
+    }
+
+    /// Starts a process on a host, with a node id, and does not wait until it serves.
+    fn launch(&mut self, node: i32, id: i32) -> Arc<Broker> {
+        let broker = self.broker(node, id);
         let stop = CancellationToken::new();
         let (running, stopping) = (Arc::clone(&broker), stop.clone());
         let task = tokio::spawn(async move { running.run(stopping).await.expect("the node starts") });
         self.network.lock().nodes.insert(host(node), Arc::clone(&broker));
         self.nodes.insert(node, Running { broker: Arc::clone(&broker), stop, task });
-        broker.ready().await.expect("the node serves");
         broker
     }
 

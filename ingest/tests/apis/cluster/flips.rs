@@ -217,7 +217,7 @@ async fn outcome(objects: &BTreeMap<Path, Bytes>, groups: &[String]) -> Outcome 
     for (key, object) in objects {
         world.objects.put(key, object.clone().into()).await.expect("it is stored");
     }
-    let broker = world.broker(9);
+    let broker = world.broker(9, 9);
     let running = Arc::clone(&broker);
     let mut task = tokio::spawn(async move { running.run(CancellationToken::new()).await });
     let ready = tokio::select! {
