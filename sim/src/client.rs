@@ -38,7 +38,7 @@ pub use group::{GroupKind, GroupPlan, ShareRules, fetch_all as fetch_offsets, ru
 pub use leaders::{Leaders, Led};
 pub use plain::produce as produce_plainly;
 pub use producer::{PROGRESS, Pace, produce};
-pub use reader::{Whole, read_all};
+pub use reader::{Whole, read_all, read_rest};
 pub use records::{encode, read as read_records};
 
 /// A topic that clients use.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::chaos::Chaos;
 use crate::check;
-use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally, Topic};
+use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally, Topic, Whole};
 use crate::cluster::Cluster;
 use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions, shares};
 use crate::report::Report;
@@ -100,7 +100,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     Ok((report, if options.history { history } else { Vec::new() }))
 }
 
-/// Waits until everything is acknowledged and read, and reads the final log.
+/// Waits until everything is acknowledged and read, and notes the final log.
 async fn finish(
     scenario: &Scenario,
     stage: &watch::Sender<Stage>,
@@ -118,20 +118,27 @@ async fn finish(
         let fetched = timeout(PROGRESS, client::fetch_offsets(&reader, plan, places)).await;
         fetched.map_err(|_| no_progress("committed offsets were not read"))?;
     }
-    let mut ends: BTreeMap<PartitionIndex, i64> = BTreeMap::new();
+    let (mut ends, mut read): (BTreeMap<PartitionIndex, i64>, BTreeMap<PartitionIndex, Whole>) =
+        Default::default();
+    let not_read = |_| no_progress("the log was not read");
     for (at, topic) in scenario.topics.iter().enumerate() {
         for index in 0..topic.partitions {
-            let read = client::read_all(&mut reader, (at, index)).await;
-            let whole = read.map_err(|_| no_progress("the log was not read"))?;
+            let whole = client::read_all(&mut reader, (at, index)).await.map_err(not_read)?;
             ends.insert((at, index), whole.log.last().map_or(whole.log_start, |last| last.offset + 1));
-            ending::note(&clients.model, &topic.name, index, whole);
+            read.insert((at, index), whole);
         }
     }
     if scenario.variety.churn.is_some() {
         ending::of_churn(&mut reader, &clients.yard).await?;
     }
     stage.send_replace(Stage::Draining(Arc::new(ends)));
-    drained(consumers, &clients.model).await.map_err(|_| no_progress("not everything was read"))
+    drained(consumers, &clients.model).await.map_err(|_| no_progress("not everything was read"))?;
+    // What expects no answer may have come into the log meanwhile, and have been read.
+    for ((at, index), whole) in read {
+        let whole = client::read_rest(&mut reader, (at, index), Some(whole)).await.map_err(not_read)?;
+        ending::note(&clients.model, &scenario.topics[at].name, index, whole);
+    }
+    Ok(())
 }
 
 /// Waits for those who read, for as long as any of them is given records.

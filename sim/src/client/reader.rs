@@ -173,7 +173,15 @@ pub struct Whole {
 /// A whole partition, read from its leader once nothing goes wrong any more: its records, and what the leader
 /// says of where it begins and of its epochs. Gives up when nothing more of it was read for [`PROGRESS`].
 pub async fn read_all(client: &mut Client, partition: PartitionIndex) -> Result<Whole, Elapsed> {
-    let mut whole = None;
+    read_rest(client, partition, None).await
+}
+
+/// The same, from where it was read before.
+pub async fn read_rest(
+    client: &mut Client,
+    partition: PartitionIndex,
+    mut whole: Option<Whole>,
+) -> Result<Whole, Elapsed> {
     loop {
         let before = end(&whole);
         match timeout(PROGRESS, read_whole(client, partition, &mut whole)).await {
