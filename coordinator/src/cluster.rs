@@ -8,10 +8,14 @@ mod alter;
 mod apply;
 mod balance;
 mod config;
+mod creation;
+mod names;
 mod op;
 mod partitions;
 mod plan;
+mod planner;
 mod session;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +23,13 @@ use std::sync::Arc;
 pub use alter::{Asked, Change, ConfigReject};
 pub use apply::{ApplyError, Outcome};
 pub use config::{Configs, Resource};
+pub use creation::{TopicPlan, TopicReject};
 pub use op::{Address, Format, MoveFrom, Op, ShardRun};
 pub use partitions::PartitionsReject;
-pub use plan::{TopicPlan, TopicReject};
+pub use planner::{Excess, Limits, Planner};
 pub use session::{CheckpointRef, Session, SessionEnd, SessionState};
+
+use topics::Topics;
 
 use crate::{
     ClusterId, Epoch, NodeId, PartitionId, ProcessId, SessionId, ShardId, Shards, TopicId, topic::Topic,
@@ -71,8 +78,8 @@ pub struct Cluster {
     next: Epoch,
     format: Format,
     sessions: BTreeMap<SessionId, Session>,
-    topics: BTreeMap<TopicId, Topic>,
-    names: BTreeMap<String, TopicId>,
+    /// Shared by the states between two changes of topics.
+    topics: Arc<Topics>,
     configs: Configs,
     /// Per shard its holdings, oldest first, from the last one that a checkpoint covers on. Shards that were
     /// always held together share them until that ends.
@@ -83,8 +90,8 @@ impl Cluster {
     /// The state that entry 0, FORMAT, makes.
     pub fn new(format: Format) -> Self {
         let grants = vec![Arc::default(); format.shards.count() as usize];
-        let (sessions, topics, names, configs) = Default::default();
-        Self { next: Epoch(1), format, sessions, topics, names, configs, grants }
+        let (sessions, topics, configs) = Default::default();
+        Self { next: Epoch(1), format, sessions, topics, configs, grants }
     }
 
     /// Rebuilds a state from a snapshot's parts. The topics' settings are read once more, over those of all nodes.
@@ -96,10 +103,9 @@ impl Cluster {
         configs: Configs,
         grants: Vec<Arc<Vec<Grant>>>,
     ) -> Self {
-        let names = topics.iter().map(|t| (t.name.clone(), t.id)).collect();
         let sessions = sessions.into_iter().map(|s| (s.id, s)).collect();
-        let topics = topics.into_iter().map(|t| (t.id, t)).collect();
-        let mut restored = Self { next, format, sessions, topics, names, configs, grants };
+        let topics = Arc::new(topics.into_iter().collect());
+        let mut restored = Self { next, format, sessions, topics, configs, grants };
         restored.read_topics();
         restored
     }
@@ -146,22 +152,32 @@ impl Cluster {
 
     /// Every topic, by id.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
-        self.topics.values()
+        self.topics.iter()
     }
 
     /// Every topic, by name.
     pub fn topics_by_name(&self) -> impl Iterator<Item = &Topic> {
-        self.names.values().filter_map(|id| self.topics.get(id))
+        self.topics.by_name()
+    }
+
+    /// How many topics there are.
+    pub fn topic_count(&self) -> usize {
+        self.topics.count()
+    }
+
+    /// How many partitions all topics have together.
+    pub fn partition_count(&self) -> i64 {
+        self.topics.partitions()
     }
 
     /// A topic by its id.
     pub fn topic(&self, id: TopicId) -> Option<&Topic> {
-        self.topics.get(&id)
+        self.topics.get(id)
     }
 
     /// A topic by its name.
     pub fn topic_named(&self, name: &str) -> Option<&Topic> {
-        self.names.get(name).and_then(|id| self.topics.get(id))
+        self.topics.names().id(name).and_then(|id| self.topics.get(id))
     }
 
     /// A shard's holdings, oldest first.

@@ -121,16 +121,20 @@ fn topic(name: &str) -> TopicPlan {
     TopicPlan { name: name.into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() }
 }
 
+fn plan(cluster: &Cluster, n: u8, name: &str) -> Result<Op, TopicReject> {
+    cluster.planner(Limits::default()).create_topic(TopicId([n; 16]), &topic(name))
+}
+
 #[test]
 fn two_topics_of_one_name_never_exist_together() {
     let mut cluster = started();
-    let first = cluster.plan_topic(TopicId([1; 16]), &topic("a.b")).expect("new");
-    let second = cluster.plan_topic(TopicId([2; 16]), &topic("a.b")).expect("new, too");
+    let first = plan(&cluster, 1, "a.b").expect("new");
+    let second = plan(&cluster, 2, "a.b").expect("new, too");
     assert_eq!(put(&mut cluster, &[first]), [Applied]);
     assert_eq!(put(&mut cluster, std::slice::from_ref(&second)), [Void]);
-    assert_eq!(cluster.plan_topic(TopicId([3; 16]), &topic("a.b")), Err(TopicReject::Exists("a.b".into())));
+    assert_eq!(plan(&cluster, 3, "a.b"), Err(TopicReject::Exists("a.b".into())));
     let collides = TopicReject::Collides { name: "a_b".into(), existing: "a.b".into() };
-    assert_eq!(cluster.plan_topic(TopicId([3; 16]), &topic("a_b")), Err(collides));
+    assert_eq!(plan(&cluster, 3, "a_b"), Err(collides));
     let delete = Op::DeleteTopic { topic: TopicId([1; 16]) };
     assert_eq!(put(&mut cluster, &[delete.clone(), delete, second]), [Applied, Void, Applied]);
     assert_eq!(cluster.topic_named("a.b").map(|t| t.id), Some(TopicId([2; 16])));

@@ -5,9 +5,15 @@ mod name;
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+pub(crate) use name::unified_names;
+pub(crate) use name::unify_collision_chars;
 pub use name::{InvalidName, validate_name};
 
 use crate::TopicId;
+
+/// The name of Kafka's metadata log, which is no topic here.
+pub const METADATA: &str = "__cluster_metadata";
 
 /// A topic as the metadata log describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

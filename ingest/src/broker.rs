@@ -5,6 +5,7 @@ mod config;
 mod load;
 mod moves;
 mod open;
+mod pace;
 mod peers;
 mod producer_ids;
 mod retention;
@@ -138,6 +139,7 @@ pub struct Broker {
     unserved: unserved::Unserved,
     share_sessions: Sessions,
     refusals: Arc<Refusals>,
+    pace: pace::Pace,
 }
 
 impl Broker {
@@ -150,6 +152,7 @@ impl Broker {
         let memory = Pool::new(parts.config.request_memory - others.size());
         let unpacking = Pool::new(parts.config.unpack_memory);
         let answers = Pool::new(parts.config.answer_memory);
+        let pace = pace::Pace::new(parts.config.changes_per_second);
         Arc::new(Self {
             parts,
             process,
@@ -168,6 +171,7 @@ impl Broker {
             unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
             refusals: Arc::default(),
+            pace,
         })
     }
 
@@ -301,6 +305,27 @@ impl Broker {
         decide: impl FnMut(&Cluster) -> Result<Vec<Op>, R>,
     ) -> Result<Result<Committed, R>, RefreshError> {
         Ok(self.metadata.get().ok_or(Stopping)?.propose(decide).await?)
+    }
+
+    /// Puts a metadata entry that a client asks for, in its turn: entries are kept for ever. One that is refused when
+    /// it is decided takes no turn of others.
+    pub async fn change<R>(
+        &self,
+        mut decide: impl FnMut(&Cluster) -> Result<Vec<Op>, R>,
+    ) -> Result<Result<Committed, R>, RefreshError> {
+        let turn = self.pace.turn().await;
+        let mut bytes = 0;
+        let proposed = self.propose(|cluster| {
+            let ops = decide(cluster)?;
+            bytes = ops.iter().map(Op::bytes).sum();
+            Ok(ops)
+        });
+        let proposed = proposed.await?;
+        match proposed {
+            Ok(_) => turn.took(bytes),
+            Err(_) => turn.give_back(),
+        }
+        Ok(proposed)
     }
 
     /// A partition, if this node leads it. A node that has lost its store, which others may still have, or whose

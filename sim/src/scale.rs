@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use coordinator::ShardId;
 use coordinator::Shards;
-use coordinator::cluster::TopicPlan;
+use coordinator::cluster::{Limits, TopicPlan};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -139,7 +139,11 @@ impl Scale {
                         overrides: Default::default(),
                     };
                     let id = broker.new_topic_id();
-                    drop(broker.propose(|cluster| cluster.plan_topic(id, &plan).map(|op| vec![op])).await);
+                    let limits = Limits { topics: usize::MAX, partitions: i64::MAX, groups: 0 };
+                    let proposed = broker.propose(|cluster| {
+                        cluster.planner(limits).create_topic(id, &plan).map(|op| vec![op])
+                    });
+                    drop(proposed.await);
                 }
             })
             .await

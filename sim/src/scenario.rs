@@ -331,6 +331,8 @@ fn config(rng: &mut StdRng) -> BrokerConfig {
         auto_create_topics: false,
         default_partitions: 1,
         default_replication_factor: 1,
+        limits: Default::default(),
+        changes_per_second: 10,
         max_request_bytes: 1 << 20,
         request_memory: 1 << rng.random_range(20..23),
         answer_memory: 16 << 20,

@@ -26,6 +26,10 @@ use crate::watch;
 /// A snapshot is written at each multiple of this many entries.
 const SNAPSHOT_EVERY: u64 = 128;
 
+/// The most bytes of an entry: it is kept for ever, and every node reads it. Who proposes one has bounds of its own,
+/// which are tighter ([`coordinator::cluster::Planner::MAX_BYTES`]); older entries may be larger, and are read.
+const MAX_ENTRY: usize = 8 << 20;
+
 /// How long a snapshot is tried to be put. The next one has a key of its own.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -52,6 +56,9 @@ pub enum MetadataError {
     /// An entry can't be applied.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// An entry was not put: it is larger than it may be.
+    #[error("a metadata entry of {0} bytes is not written: it has at most {MAX_ENTRY}")]
+    TooLarge(usize),
 }
 
 impl MetadataError {
@@ -61,7 +68,7 @@ impl MetadataError {
             Self::Read(e) => e.kind(),
             Self::Create(e) => e.kind(),
             Self::Format { .. } => ErrorKind::Corrupt,
-            Self::Apply(_) => ErrorKind::Invalid,
+            Self::Apply(_) | Self::TooLarge(_) => ErrorKind::Invalid,
         }
     }
 }
@@ -280,6 +287,9 @@ impl MetadataLog {
         let nonce = self.entropy.nonce();
         let entry = Entry::Ops(ops);
         let object = entry::encode(k, &entry, nonce);
+        if object.len() > MAX_ENTRY {
+            return Err(MetadataError::TooLarge(object.len()));
+        }
         *self.own.lock() = Some(Own { nonce, committed: None });
         let policy = self.store.policy();
         let put = self.store.create_nonce(&keys::entry(k), object.into(), nonce, nonce_of, policy).await?;

@@ -1,11 +1,12 @@
 //! Planning changes of settings: what somebody asks for, checked as Kafka checks it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
 use super::config::{Resource, changed};
-use super::{Cluster, Op};
+use super::planner::Added;
+use super::{Cluster, Excess, Op, Planner};
 use crate::NodeId;
 use crate::config::broker::{self, Statics, Update};
 use crate::config::{ConfigError, ConfigType, Definition, Overrides, group};
@@ -34,6 +35,21 @@ pub enum Asked {
     Changes(BTreeMap<String, Change>),
     /// These are all that it shall have.
     Whole(Overrides),
+}
+
+impl Asked {
+    /// The texts that are given.
+    fn values(&self) -> impl Iterator<Item = &str> {
+        let (changes, whole) = match self {
+            Self::Changes(changes) => (Some(changes.values()), None),
+            Self::Whole(whole) => (None, Some(whole.values())),
+        };
+        let given = changes.into_iter().flatten().filter_map(|change| match change {
+            Change::Set(text) | Change::Append(text) | Change::Subtract(text) => Some(text.as_str()),
+            Change::Delete => None,
+        });
+        given.chain(whole.into_iter().flatten().map(String::as_str))
+    }
 }
 
 /// Why settings can't be changed.
@@ -81,33 +97,39 @@ pub enum ConfigReject {
          move between nodes: [{}]", .0.join(", ")
     )]
     AllNodes(Vec<String>),
+    /// POLICY_VIOLATION.
+    #[error(transparent)]
+    Excess(#[from] Excess),
 }
 
-impl Cluster {
+impl Planner<'_> {
     /// What to propose to change a resource's settings; nothing if they are so already. `node` and `statics` are
     /// those of the node that decides, whose bounds hold for groups.
-    pub fn plan_config(
-        &self,
+    pub fn alter_config(
+        &mut self,
         resource: &Resource,
         asked: &Asked,
         node: NodeId,
         statics: &Statics,
     ) -> Result<Option<Op>, ConfigReject> {
         if let Resource::Topic(id) = resource
-            && self.topic(*id).is_none()
+            && self.cluster.topic(*id).is_none()
         {
             return Err(ConfigReject::NoTopic);
         }
         if matches!(resource, Resource::Group(group) if group.len() > LONGEST) {
             return Err(ConfigReject::LongGroup);
         }
-        let before = self.overrides(resource);
+        if asked.values().any(|value| value.len() > LONGEST) {
+            return Err(ConfigReject::TooLong);
+        }
+        let before = self.cluster.overrides(resource);
         let after = match asked {
             Asked::Whole(whole) => whole.clone(),
             Asked::Changes(changes) => {
                 let mut resolved = BTreeMap::new();
                 for (name, change) in changes {
-                    resolved.insert(name.clone(), self.resolve(resource, name, change)?);
+                    resolved.insert(name.clone(), self.cluster.resolve(resource, name, change)?);
                 }
                 changed(before, &resolved)
             }
@@ -118,17 +140,23 @@ impl Cluster {
         }
         match resource {
             Resource::Topic(_) => TopicConfig::read(&after).map(|_| ())?,
-            Resource::Group(_) => group::validate(&self.group_settings(node, statics), &after)?,
+            Resource::Group(_) => group::validate(&self.cluster.group_settings(node, statics), &after)?,
             Resource::Broker(_) | Resource::AllBrokers => check_broker(resource, &set)?,
         }
         let mut changes: BTreeMap<String, Option<String>> =
             set.into_iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
         let gone = before.keys().filter(|name| !after.contains_key(*name));
         changes.extend(gone.map(|name| (name.clone(), None)));
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let is_new = matches!(resource, Resource::Group(_)) && before.is_empty();
         let op = Op::AlterConfig { resource: resource.clone(), changes };
-        Ok(if after == *before { None } else { Some(op) })
+        Ok(Some(self.admit(op, Added { groups: usize::from(is_new), ..Added::default() })?))
     }
+}
 
+impl Cluster {
     /// The value that a change leaves; none is the default.
     fn resolve(
         &self,
@@ -159,23 +187,20 @@ impl Cluster {
         let current = self.overrides(resource).get(name).map(String::as_str);
         let current = current
             .or_else(|| inherited.and_then(|name| self.configs().all_brokers.get(name)).map(String::as_str));
-        let mut list: Vec<&str> = items_of(current.unwrap_or(definition.default));
-        let items = items_of(items);
-        if append {
-            for item in items {
-                if !list.contains(&item) {
-                    list.push(item);
-                }
-            }
+        let current = items_of(current.unwrap_or(definition.default));
+        let list: Vec<&str> = if append {
+            let mut seen: BTreeSet<&str> = current.clone().collect();
+            current.chain(items_of(items).filter(|item| seen.insert(item))).collect()
         } else {
-            list.retain(|item| !items.contains(item));
-        }
+            let gone: BTreeSet<&str> = items_of(items).collect();
+            current.filter(|item| !gone.contains(item)).collect()
+        };
         Ok(Some(list.join(",")))
     }
 }
 
-fn items_of(list: &str) -> Vec<&str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+fn items_of(list: &str) -> impl Iterator<Item = &str> + Clone {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 fn setting(resource: &Resource, name: &str) -> Option<Definition> {

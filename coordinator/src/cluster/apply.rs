@@ -70,17 +70,10 @@ impl Cluster {
             Op::Closed { session, end } => self.end(*session, *end, SessionState::Closed(*end)),
             Op::Move { from, to, runs } => self.move_shards(k, *from, *to, runs),
             Op::CreateTopic { .. } => self.create_topic(op),
-            Op::DeleteTopic { topic } => match self.topics.remove(topic) {
-                Some(topic) => self.names.remove(&topic.name).is_some(),
-                None => false,
-            },
-            Op::CreatePartitions { topic, partitions } => match self.topics.get_mut(topic) {
-                Some(topic) if topic.partitions < *partitions => {
-                    topic.partitions = *partitions;
-                    true
-                }
-                _ => false,
-            },
+            Op::DeleteTopic { topic } => Arc::make_mut(&mut self.topics).remove(*topic),
+            Op::CreatePartitions { topic, partitions } => {
+                Arc::make_mut(&mut self.topics).grow(*topic, *partitions)
+            }
             Op::AlterConfig { resource, changes } => self.alter_config(resource, changes),
             Op::ProducerBlock { session } => self.is_open(*session),
             Op::Suspect { session } => self.change(*session, |s| {
@@ -200,9 +193,6 @@ impl Cluster {
         let Op::CreateTopic { topic, name, partitions, replication_factor, overrides } = op else {
             return false;
         };
-        if self.topics.contains_key(topic) || self.names.contains_key(name) {
-            return false;
-        }
         let Ok(config) = self.topic_config(overrides) else { return false };
         let created = Topic {
             id: *topic,
@@ -212,8 +202,6 @@ impl Cluster {
             overrides: overrides.clone(),
             config,
         };
-        self.names.insert(name.clone(), *topic);
-        self.topics.insert(*topic, created);
-        true
+        Arc::make_mut(&mut self.topics).insert(created)
     }
 }

@@ -1,6 +1,7 @@
 //! Settings that the metadata log holds: of topics, nodes and groups, and what they come to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Cluster;
 use crate::config::broker::{self, Statics};
@@ -109,12 +110,13 @@ impl Cluster {
         }
         match resource {
             Resource::Topic(id) => {
-                let defaults = &self.configs.all_brokers;
-                let Some(topic) = self.topics.get_mut(id) else { return false };
-                if let Ok(config) = TopicConfig::over(defaults, &changed) {
-                    topic.config = config;
-                }
-                topic.overrides = changed;
+                let config = self.topic_config(&changed).ok();
+                return Arc::make_mut(&mut self.topics).configure(*id, |topic| {
+                    if let Some(config) = config {
+                        topic.config = config;
+                    }
+                    topic.overrides = changed;
+                });
             }
             Resource::AllBrokers => {
                 self.configs.all_brokers = changed;
@@ -128,11 +130,12 @@ impl Cluster {
 
     /// Reads the settings of all topics again.
     pub(super) fn read_topics(&mut self) {
-        for topic in self.topics.values_mut() {
-            if let Ok(config) = TopicConfig::over(&self.configs.all_brokers, &topic.overrides) {
+        let defaults = &self.configs.all_brokers;
+        Arc::make_mut(&mut self.topics).configure_all(|topic| {
+            if let Ok(config) = TopicConfig::over(defaults, &topic.overrides) {
                 topic.config = config;
             }
-        }
+        });
     }
 
     /// What a topic with these settings of its own would have.

@@ -1,4 +1,4 @@
-use super::super::{Asked, Change, ConfigReject, Format, Op, Outcome, PartitionsReject, TopicPlan};
+use super::super::{Asked, Change, ConfigReject, Format, Limits, Op, Outcome, PartitionsReject, TopicPlan};
 use super::*;
 use crate::{ClusterId, Shards};
 
@@ -11,7 +11,7 @@ fn cluster() -> Cluster {
     let mut cluster = Cluster::new(format);
     let overrides = Overrides::new();
     let plan = TopicPlan { name: "t".to_owned(), partitions: 2, replication_factor: 1, overrides };
-    let create = cluster.plan_topic(TOPIC, &plan).expect("new");
+    let create = cluster.planner(Limits::default()).create_topic(TOPIC, &plan).expect("new");
     put(&mut cluster, create);
     cluster
 }
@@ -32,7 +32,7 @@ fn planned(
     change: Change,
 ) -> Result<Option<Op>, ConfigReject> {
     let asked = Asked::Changes([(name.to_owned(), change)].into());
-    cluster.plan_config(resource, &asked, NODE, &Statics::default())
+    cluster.planner(Limits::default()).alter_config(resource, &asked, NODE, &Statics::default())
 }
 
 /// Makes one change.
@@ -103,7 +103,9 @@ fn the_whole_may_be_given_at_once() {
         Asked::Whole(settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
     };
     let statics = Statics::default();
-    let plan = |cluster: &Cluster, asked| cluster.plan_config(&topic, &asked, NODE, &statics);
+    let plan = |cluster: &Cluster, asked| {
+        cluster.planner(Limits::default()).alter_config(&topic, &asked, NODE, &statics)
+    };
     let op = plan(&cluster, whole(&[("segment.ms", "6")])).expect("legal").expect("news");
     put(&mut cluster, op);
     let own: Vec<_> = cluster.overrides(&topic).iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -224,7 +226,7 @@ fn who_gave_a_nodes_and_a_groups_setting_its_value() {
 fn partitions_only_grow() {
     let mut cluster = cluster();
     let refusal = |count, assigned| {
-        let refused = cluster.plan_partitions(TOPIC, count, assigned);
+        let refused = cluster.planner(Limits::default()).create_partitions(TOPIC, count, assigned);
         refused.expect_err("refused").to_string()
     };
     assert_eq!(refusal(2, None), "Topic already has 2 partition(s).");
@@ -233,13 +235,36 @@ fn partitions_only_grow() {
         refusal(4, Some(1)),
         "Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified."
     );
-    assert_eq!(cluster.plan_partitions(TOPIC, i32::MAX, None), Err(PartitionsReject::TooMany));
-    let unknown = cluster.plan_partitions(TopicId([8; 16]), 3, None);
+    assert_eq!(
+        cluster.planner(Limits::default()).create_partitions(TOPIC, i32::MAX, None),
+        Err(PartitionsReject::TooMany)
+    );
+    let unknown = cluster.planner(Limits::default()).create_partitions(TopicId([8; 16]), 3, None);
     assert_eq!(unknown, Err(PartitionsReject::NoTopic));
-    let grow = cluster.plan_partitions(TOPIC, 4, Some(2)).expect("legal");
-    let stale = cluster.plan_partitions(TOPIC, 3, None).expect("legal");
+    let grow = cluster.planner(Limits::default()).create_partitions(TOPIC, 4, Some(2)).expect("legal");
+    let stale = cluster.planner(Limits::default()).create_partitions(TOPIC, 3, None).expect("legal");
     put(&mut cluster, grow.clone());
     assert_eq!(cluster.topic(TOPIC).map(|t| t.partitions), Some(4));
     assert_eq!(cluster.apply(cluster.next(), &[stale, grow]), Ok(vec![Outcome::Void; 2]));
     assert_eq!(cluster.topic(TOPIC).map(|t| t.partitions), Some(4));
+}
+
+/// What is appended or subtracted is looked at only if it is no longer than a value may be, and each item once.
+#[test]
+fn a_long_list_is_refused_before_it_is_read() {
+    let cluster = cluster();
+    let (topic, name) = (Resource::Topic(TOPIC), "leader.replication.throttled.replicas");
+    let items = |count: usize| (0..count).map(|n| format!("{n}:1,")).collect::<String>();
+    for change in [Change::Append(items(10_000)), Change::Subtract(items(10_000))] {
+        assert_eq!(planned(&cluster, &topic, name, change), Err(ConfigReject::TooLong));
+    }
+    let whole = Asked::Whole([(name.to_owned(), items(10_000))].into());
+    let refused = cluster.planner(Limits::default()).alter_config(&topic, &whole, NODE, &Statics::default());
+    assert_eq!(refused, Err(ConfigReject::TooLong));
+    let Ok(Some(Op::AlterConfig { changes, .. })) =
+        planned(&cluster, &topic, name, Change::Append("2:1, 1:1,2:1,,1:1".to_owned()))
+    else {
+        panic!("a change")
+    };
+    assert_eq!(changes.get(name), Some(&Some("2:1,1:1".to_owned())));
 }

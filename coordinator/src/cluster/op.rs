@@ -168,3 +168,36 @@ pub enum Op {
         session: SessionId,
     },
 }
+
+impl Op {
+    /// How many things it changes, as Kafka's controller counts records, but that partitions have none.
+    pub(super) fn changes(&self) -> usize {
+        match self {
+            Self::CreateTopic { overrides, .. } => 1 + overrides.len(),
+            Self::AlterConfig { changes, .. } => changes.len(),
+            _ => 1,
+        }
+    }
+
+    /// The bytes that it takes in an entry, or a few more, if a client can cause it.
+    pub fn bytes(&self) -> usize {
+        /// What an operation takes without texts.
+        const OP: usize = 40;
+        /// What a setting takes without its name and its value.
+        const SETTING: usize = 5;
+        let texts = match self {
+            Self::CreateTopic { name, overrides, .. } => {
+                let each = overrides.iter().map(|(name, value)| SETTING + name.len() + value.len());
+                name.len() + each.sum::<usize>()
+            }
+            Self::AlterConfig { resource, changes } => {
+                let value = |value: &Option<String>| value.as_ref().map_or(0, String::len);
+                let each = changes.iter().map(|(name, text)| SETTING + name.len() + value(text));
+                let group = if let Resource::Group(group) = resource { group.len() } else { 0 };
+                group + each.sum::<usize>()
+            }
+            _ => 0,
+        };
+        OP + texts
+    }
+}

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::{Cluster, Op};
+use super::planner::Added;
+use super::{Cluster, Excess, Op, Planner};
 use crate::TopicId;
 
 /// Why a topic does not get more partitions.
@@ -37,18 +38,21 @@ pub enum PartitionsReject {
         /// How many of them have replicas named for them.
         assigned: usize,
     },
+    /// POLICY_VIOLATION.
+    #[error(transparent)]
+    Excess(#[from] Excess),
 }
 
-impl Cluster {
+impl Planner<'_> {
     /// What to propose to give a topic `count` partitions. `assigned` is for how many new ones the request names
     /// replicas, if it does.
-    pub fn plan_partitions(
-        &self,
+    pub fn create_partitions(
+        &mut self,
         topic: TopicId,
         count: i32,
         assigned: Option<usize>,
     ) -> Result<Op, PartitionsReject> {
-        let topic = self.topic(topic).ok_or(PartitionsReject::NoTopic)?;
+        let topic = self.cluster.topic(topic).ok_or(PartitionsReject::NoTopic)?;
         let has = topic.partitions;
         if count == has {
             return Err(PartitionsReject::Already(has));
@@ -56,15 +60,16 @@ impl Cluster {
         if count < has {
             return Err(PartitionsReject::Fewer { name: topic.name.clone(), has, asked: count });
         }
-        if count > Self::MAX_PARTITIONS {
+        if count > Cluster::MAX_PARTITIONS {
             return Err(PartitionsReject::TooMany);
         }
         let added = count - has;
-        match assigned {
-            Some(assigned) if usize::try_from(added) != Ok(assigned) => {
-                Err(PartitionsReject::Assignments { added, assigned })
-            }
-            _ => Ok(Op::CreatePartitions { topic: topic.id, partitions: count }),
+        if let Some(assigned) = assigned
+            && usize::try_from(added) != Ok(assigned)
+        {
+            return Err(PartitionsReject::Assignments { added, assigned });
         }
+        let op = Op::CreatePartitions { topic: topic.id, partitions: count };
+        Ok(self.admit(op, Added { partitions: i64::from(added), ..Added::default() })?)
     }
 }

@@ -1,97 +1,11 @@
-//! Planning entries: what to propose, given the state.
+//! Planning who holds which shard.
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
 use super::{Cluster, Grant, HoldingEnd, MoveFrom, Op, SessionState, ShardRun};
-use crate::{SessionId, ShardId, TopicId, topic};
-
-/// A topic that somebody wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicPlan {
-    /// The name.
-    pub name: String,
-    /// The number of partitions, already defaulted.
-    pub partitions: i32,
-    /// The replication factor, already defaulted.
-    pub replication_factor: i16,
-    /// The settings that differ from the defaults.
-    pub overrides: BTreeMap<String, String>,
-}
-
-/// Why a topic can't be created or deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum TopicReject {
-    /// TOPIC_ALREADY_EXISTS.
-    #[error("Topic '{0}' already exists.")]
-    Exists(String),
-    /// INVALID_TOPIC_EXCEPTION: '.' and '_' are the same in the names of metrics.
-    #[error("Topic '{name}' collides with existing topic: {existing}")]
-    Collides {
-        /// What was asked for.
-        name: String,
-        /// What is there.
-        existing: String,
-    },
-    /// INVALID_TOPIC_EXCEPTION.
-    #[error(transparent)]
-    Name(#[from] topic::InvalidName),
-    /// INVALID_PARTITIONS.
-    #[error("Number of partitions was set to an invalid non-positive value.")]
-    NoPartitions,
-    /// INVALID_PARTITIONS. Not Kafka's, whose limit is another.
-    #[error("A topic has at most {max} partitions.", max = Cluster::MAX_PARTITIONS)]
-    TooManyPartitions,
-    /// INVALID_REPLICATION_FACTOR.
-    #[error("Replication factor must be larger than 0, or -1 to use the default value.")]
-    ReplicationFactor,
-    /// INVALID_CONFIG.
-    #[error(transparent)]
-    Config(#[from] topic::config::ConfigError),
-}
+use crate::{SessionId, ShardId};
 
 impl Cluster {
-    /// The most partitions that one topic may have.
-    pub const MAX_PARTITIONS: i32 = 100_000;
-
-    /// What to propose to create a topic.
-    pub fn plan_topic(&self, id: TopicId, plan: &TopicPlan) -> Result<Op, TopicReject> {
-        topic::validate_name(&plan.name)?;
-        if self.topic_named(&plan.name).is_some() {
-            return Err(TopicReject::Exists(plan.name.clone()));
-        }
-        if let Some(existing) = self.colliding(&plan.name) {
-            return Err(TopicReject::Collides { name: plan.name.clone(), existing });
-        }
-        if plan.partitions < 1 {
-            return Err(TopicReject::NoPartitions);
-        }
-        if plan.partitions > Self::MAX_PARTITIONS {
-            return Err(TopicReject::TooManyPartitions);
-        }
-        if plan.replication_factor < 1 {
-            return Err(TopicReject::ReplicationFactor);
-        }
-        topic::config::TopicConfig::read(&plan.overrides)?;
-        Ok(Op::CreateTopic {
-            topic: id,
-            name: plan.name.clone(),
-            partitions: plan.partitions,
-            replication_factor: plan.replication_factor,
-            overrides: plan.overrides.clone(),
-        })
-    }
-
-    fn colliding(&self, name: &str) -> Option<String> {
-        let plain = |name: &str| name.replace('.', "_");
-        if !name.contains(['.', '_']) {
-            return None;
-        }
-        let wanted = plain(name);
-        self.names.keys().find(|known| plain(known) == wanted).cloned()
-    }
-
     /// The MOVEs that give every shard that is free to take (I4: assigned to nobody, or to a closed or dead
     /// session) to an open session, spread as [`Cluster::placement`] says. None if nobody is open.
     pub fn plan_takeover(&self) -> Vec<Op> {

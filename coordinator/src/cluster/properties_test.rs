@@ -227,7 +227,7 @@ impl World {
                 let overrides = BTreeMap::new();
                 let plan =
                     TopicPlan { name: (*name).into(), partitions: 1, replication_factor: 1, overrides };
-                self.seen(*lag).plan_topic(id, &plan).into_iter().collect()
+                self.seen(*lag).planner(Limits::default()).create_topic(id, &plan).into_iter().collect()
             }
             Proposal::Delete { topic } if !self.topics.is_empty() => {
                 vec![Op::DeleteTopic { topic: self.topics[topic.index(self.topics.len())] }]
@@ -235,7 +235,11 @@ impl World {
             Proposal::Delete { .. } => vec![],
             Proposal::Grow { topic, partitions, lag } if !self.topics.is_empty() => {
                 let topic = self.topics[topic.index(self.topics.len())];
-                self.seen(*lag).plan_partitions(topic, *partitions, None).into_iter().collect()
+                self.seen(*lag)
+                    .planner(Limits::default())
+                    .create_partitions(topic, *partitions, None)
+                    .into_iter()
+                    .collect()
             }
             Proposal::Grow { .. } => vec![],
             Proposal::Configure { resource, setting, value, lag } => {
@@ -248,7 +252,12 @@ impl World {
                 };
                 let change = if value.is_empty() { Change::Delete } else { Change::Set((*value).to_owned()) };
                 let asked = Asked::Changes([(SETTINGS[*setting].to_owned(), change)].into());
-                let planned = self.seen(*lag).plan_config(&resource, &asked, NodeId(1), &Default::default());
+                let planned = self.seen(*lag).planner(Limits::default()).alter_config(
+                    &resource,
+                    &asked,
+                    NodeId(1),
+                    &Default::default(),
+                );
                 planned.into_iter().flatten().collect()
             }
             Proposal::ProducerBlock { session } => match some_session(self, session) {
@@ -299,6 +308,9 @@ impl World {
             prop_assert_eq!(process, session.process, "node {} is two processes", session.node);
         }
         prop_assert_eq!(after.topics().count(), after.topics_by_name().count());
+        prop_assert_eq!(after.topics().count(), after.topic_count());
+        let partitions: i64 = after.topics().map(|topic| i64::from(topic.partitions)).sum();
+        prop_assert_eq!(partitions, after.partition_count());
         for topic in after.topics() {
             prop_assert_eq!(after.topic_named(&topic.name).map(|t| t.id), Some(topic.id));
             prop_assert!(before.topic(topic.id).is_none_or(|t| t.partitions <= topic.partitions));

@@ -38,6 +38,25 @@ pub fn validate_name(name: &str) -> Result<(), InvalidName> {
     }
 }
 
+/// What metrics make of `name`: they have '_' for '.'. None if no other name can become the same
+/// (`Topic.unifyCollisionChars` and `hasCollisionChars`).
+pub(crate) fn unify_collision_chars(name: &str) -> Option<String> {
+    #[cfg(test)]
+    UNIFIED.with(|count| count.set(count.get() + 1));
+    name.contains(['.', '_']).then(|| name.replace('.', "_"))
+}
+
+#[cfg(test)]
+thread_local! {
+    static UNIFIED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many names this thread has looked at for collisions.
+#[cfg(test)]
+pub(crate) fn unified_names() -> usize {
+    UNIFIED.with(std::cell::Cell::get)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

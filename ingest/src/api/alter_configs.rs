@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::cluster::{Asked, Change, Cluster, ConfigReject, Op, Resource};
+use coordinator::cluster::{Asked, Change, Cluster, ConfigReject, Op, Planner, Resource};
 use coordinator::{NodeId, SessionId};
 use protocol::messages::alter_configs::AlterConfigsResourceResponse;
 use protocol::messages::{
@@ -14,7 +14,7 @@ use protocol::messages::{
 use protocol::{ErrorCode, Str};
 use tokio::time::timeout;
 
-use super::resources::{Refused, altered};
+use super::resources::{Refused, altered, unless_excessive};
 use super::topics::metadata_error;
 use super::{Context, Errors, PATIENCE, text};
 use crate::broker::{RefreshError, owners};
@@ -32,11 +32,14 @@ const SUBTRACT: i8 = 3;
 struct Wanted {
     kind: i8,
     name: Str,
+    /// How many settings it names.
+    settings: usize,
     asked: Result<Asked, Refused>,
 }
 
 pub(super) async fn answer(context: &Context, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let wanted = request.resources.into_iter().map(|resource| {
+        let settings = resource.configs.len();
         let configs: Vec<_> = resource.configs.into_iter().map(|c| (c.name, c.value)).collect();
         let whole = |configs: Vec<(Str, Option<Str>)>| {
             let each = configs.into_iter().map(|(name, value)| (name.to_string(), value.unwrap_or_default()));
@@ -47,7 +50,7 @@ pub(super) async fn answer(context: &Context, request: AlterConfigsRequest) -> A
                 not_null(configs.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name))
             })
             .map(|()| whole(configs));
-        Wanted { kind: resource.resource_type, name: resource.resource_name, asked }
+        Wanted { kind: resource.resource_type, name: resource.resource_name, settings, asked }
     });
     let responses = alter(context, wanted.collect(), request.validate_only).await;
     AlterConfigsResponse { responses, ..Default::default() }
@@ -60,6 +63,7 @@ pub(super) async fn answer_incremental(
     let wanted = request.resources.into_iter().map(|resource| Wanted {
         kind: resource.resource_type,
         name: resource.resource_name,
+        settings: resource.configs.len(),
         asked: changes(&resource.configs),
     });
     let responses = alter(context, wanted.collect(), request.validate_only).await;
@@ -120,11 +124,15 @@ async fn alter(
     mut wanted: Vec<Wanted>,
     validate_only: bool,
 ) -> Vec<AlterConfigsResourceResponse> {
+    // Before anything is decided: nothing else is, meanwhile.
+    if wanted.iter().map(|wanted| wanted.settings.max(1)).sum::<usize>() > Planner::MAX_CHANGES {
+        return wanted.into_iter().map(|wanted| response(wanted, Err(Refused::excessive()))).collect();
+    }
     let mut times: HashMap<(i8, Str), usize> = HashMap::new();
     for Wanted { kind, name, .. } in &wanted {
         *times.entry((*kind, name.clone())).or_default() += 1;
     }
-    for Wanted { kind, name, asked } in &mut wanted {
+    for Wanted { kind, name, asked, .. } in &mut wanted {
         if times.get(&(*kind, name.clone())).is_some_and(|times| *times > 1) {
             *asked = Err(Refused::invalid("Each resource must appear at most once."));
         }
@@ -136,7 +144,7 @@ async fn alter(
             (_, decided) = decide(context, &*broker.refresh().await?, own, &wanted);
             return Ok::<_, RefreshError>(None);
         }
-        let proposed = broker.propose(|cluster| {
+        let proposed = broker.change(|cluster| {
             let (ops, results) = decide(context, cluster, own, &wanted);
             decided = results;
             if ops.is_empty() { Err(()) } else { Ok(ops) }
@@ -161,7 +169,7 @@ async fn alter(
     };
     if let Some(code) = failed {
         let refused = |wanted: &Wanted| match &wanted.asked {
-            Ok(_) => Refused::new(code, code.message()),
+            Ok(_) => Refused::of(code),
             Err(refused) => refused.clone(),
         };
         decided = wanted.iter().map(|wanted| Err(refused(wanted))).collect();
@@ -176,11 +184,13 @@ fn decide(
     own: NodeId,
     wanted: &[Wanted],
 ) -> (Vec<Op>, Vec<Result<Option<Resource>, Refused>>) {
+    let config = context.broker.config();
+    let mut planner = cluster.planner(config.limits);
     let mut ops = Vec::new();
-    let decided = wanted.iter().map(|Wanted { kind, name, asked }| {
+    let decided = wanted.iter().map(|Wanted { kind, name, asked, .. }| {
         let asked = asked.as_ref().map_err(Clone::clone)?;
         let resource = altered(cluster, own, *kind, name)?;
-        let planned = cluster.plan_config(&resource, asked, own, &context.broker.config().settings);
+        let planned = planner.alter_config(&resource, asked, own, &config.settings);
         match planned.map_err(|reject| refused(name, &reject))? {
             Some(op) => {
                 ops.push(op);
@@ -190,7 +200,7 @@ fn decide(
         }
     });
     let decided = decided.collect();
-    (ops, decided)
+    unless_excessive(&planner, ops, decided)
 }
 
 fn refused(name: &str, reject: &ConfigReject) -> Refused {
@@ -207,6 +217,7 @@ fn refused(name: &str, reject: &ConfigReject) -> Refused {
         | ConfigReject::InvalidOfBroker(_)
         | ConfigReject::ReadOnly(_)
         | ConfigReject::AllNodes(_) => ErrorCode::InvalidRequest,
+        ConfigReject::Excess(_) => ErrorCode::PolicyViolation,
     };
     Refused::new(code, reject.to_string())
 }

@@ -4,32 +4,52 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use coordinator::TopicId;
-use coordinator::cluster::{Cluster, Op, PartitionsReject};
+use coordinator::cluster::{Cluster, Limits, Op, PartitionsReject, Planner};
 use protocol::messages::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
 use protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 use protocol::{ErrorCode, Str};
 use tokio::time::timeout;
 
 use super::assignment::Nodes;
+use super::resources::{Refused, unless_excessive};
 use super::topics::metadata_error;
 use super::{Context, Errors, text};
 use crate::broker::{RefreshError, owners};
 
-/// Why a topic does not get more partitions.
-type Refused = (ErrorCode, String);
+impl From<PartitionsReject> for Refused {
+    fn from(reject: PartitionsReject) -> Self {
+        let code = match &reject {
+            PartitionsReject::NoTopic => ErrorCode::UnknownTopicOrPartition,
+            PartitionsReject::Already(_) | PartitionsReject::Fewer { .. } | PartitionsReject::TooMany => {
+                ErrorCode::InvalidPartitions
+            }
+            PartitionsReject::Assignments { .. } => ErrorCode::InvalidReplicaAssignment,
+            PartitionsReject::Excess(_) => ErrorCode::PolicyViolation,
+        };
+        Self::new(code, reject.to_string())
+    }
+}
 
 pub(super) async fn answer(context: &Context, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
-    let broker = &context.broker;
+    let (broker, limits) = (&context.broker, context.broker.config().limits);
     let within = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let topics = times(&request.topics);
+    let all_refused = |refused: Refused| {
+        let results = topics.iter().map(|(topic, _)| result(&topic.name, Err(refused.clone()))).collect();
+        CreatePartitionsResponse { results, ..Default::default() }
+    };
+    if topics.len() > Planner::MAX_CHANGES {
+        return all_refused(Refused::excessive());
+    }
     let mut results = Vec::new();
     let growing = async {
         if request.validate_only {
-            (_, results) = decide(&*broker.refresh().await?, &request.topics);
+            (_, results) = decide(&*broker.refresh().await?, limits, &topics);
             return Ok::<_, RefreshError>(());
         }
         let mut grown: Vec<(TopicId, i32)> = Vec::new();
-        let proposed = broker.propose(|cluster| {
-            let (ops, decided) = decide(cluster, &request.topics);
+        let proposed = broker.change(|cluster| {
+            let (ops, decided) = decide(cluster, limits, &topics);
             results = decided;
             grown = ops
                 .iter()
@@ -45,21 +65,14 @@ pub(super) async fn answer(context: &Context, request: CreatePartitionsRequest) 
         }
         Ok(())
     };
-    let failed = match timeout(within, Box::pin(growing)).await {
-        Ok(Ok(())) => None,
+    match timeout(within, Box::pin(growing)).await {
+        Ok(Ok(())) => CreatePartitionsResponse { results, ..Default::default() },
         Ok(Err(error)) => {
             tracing::warn!(%error, "partitions could not be created");
-            Some(metadata_error(&error))
+            all_refused(Refused::of(metadata_error(&error)))
         }
-        Err(_) => Some(ErrorCode::RequestTimedOut),
-    };
-    if let Some(code) = failed {
-        results = times(&request.topics)
-            .into_iter()
-            .map(|(topic, _)| result(&topic.name, Err((code, code.message().to_owned()))))
-            .collect();
+        Err(_) => all_refused(Refused::of(ErrorCode::RequestTimedOut)),
     }
-    CreatePartitionsResponse { results, ..Default::default() }
 }
 
 /// Each topic once, and how often it is there.
@@ -73,44 +86,39 @@ fn times(topics: &[CreatePartitionsTopic]) -> Vec<(&CreatePartitionsTopic, usize
 
 fn decide(
     cluster: &Cluster,
-    topics: &[CreatePartitionsTopic],
+    limits: Limits,
+    topics: &[(&CreatePartitionsTopic, usize)],
 ) -> (Vec<Op>, Vec<CreatePartitionsTopicResult>) {
-    let nodes = Nodes::of(cluster);
+    let (nodes, mut planner) = (Nodes::of(cluster), cluster.planner(limits));
     let mut ops = Vec::new();
-    let results = times(topics).into_iter().map(|(topic, times)| {
-        let planned = match times {
-            1 => plan(cluster, &nodes, topic),
-            _ => Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned())),
-        };
-        result(&topic.name, planned.map(|op| ops.push(op)))
+    let decided = topics.iter().map(|(topic, times)| match times {
+        1 => plan(cluster, &mut planner, &nodes, topic).map(|op| ops.push(op)),
+        _ => Err(Refused::invalid("Duplicate topic name.")),
     });
-    let results = results.collect();
-    (ops, results)
+    let decided = decided.collect();
+    let (ops, decided) = unless_excessive(&planner, ops, decided);
+    let results = topics.iter().zip(decided).map(|((topic, _), planned)| result(&topic.name, planned));
+    (ops, results.collect())
 }
 
-fn plan(cluster: &Cluster, nodes: &Nodes, topic: &CreatePartitionsTopic) -> Result<Op, Refused> {
-    let refused = |reject: PartitionsReject| {
-        let code = match &reject {
-            PartitionsReject::NoTopic => ErrorCode::UnknownTopicOrPartition,
-            PartitionsReject::Already(_) | PartitionsReject::Fewer { .. } | PartitionsReject::TooMany => {
-                ErrorCode::InvalidPartitions
-            }
-            PartitionsReject::Assignments { .. } => ErrorCode::InvalidReplicaAssignment,
-        };
-        (code, reject.to_string())
-    };
-    let known = cluster.topic_named(&topic.name).ok_or_else(|| refused(PartitionsReject::NoTopic))?;
+fn plan(
+    cluster: &Cluster,
+    planner: &mut Planner<'_>,
+    nodes: &Nodes,
+    topic: &CreatePartitionsTopic,
+) -> Result<Op, Refused> {
+    let known = cluster.topic_named(&topic.name).ok_or(PartitionsReject::NoTopic)?;
     let assigned = topic.assignments.as_ref().map(Vec::len);
-    let op = cluster.plan_partitions(known.id, topic.count, assigned).map_err(refused)?;
+    let op = planner.create_partitions(known.id, topic.count, assigned)?;
     let replicas = topic.assignments.iter().flatten().map(|assignment| assignment.broker_ids.as_slice());
-    nodes.check(replicas).map_err(|message| (ErrorCode::InvalidReplicaAssignment, message))?;
+    nodes.check(replicas).map_err(|message| Refused::new(ErrorCode::InvalidReplicaAssignment, message))?;
     Ok(op)
 }
 
 fn result(name: &Str, planned: Result<(), Refused>) -> CreatePartitionsTopicResult {
     let (code, error_message) = match planned {
         Ok(()) => (ErrorCode::None, None),
-        Err((code, message)) => (code, text(message)),
+        Err(Refused { code, message }) => (code, text(message)),
     };
     CreatePartitionsTopicResult { name: name.clone(), error_code: code.code(), error_message }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use coordinator::TopicId;
-use coordinator::cluster::{Cluster, Op, TopicPlan, TopicReject};
+use coordinator::cluster::{Cluster, Limits, Op, Planner, TopicPlan, TopicReject};
 use coordinator::config::Described;
 use protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
@@ -12,28 +12,10 @@ use protocol::{ErrorCode, Str};
 use tokio::time::timeout;
 
 use super::assignment::Nodes;
+use super::resources::{Refused, unless_excessive};
 use super::topics::{metadata_error, uuid};
 use super::{Context, Errors, text};
 use crate::broker::{Broker, owners};
-
-/// The name of Kafka's metadata log.
-const METADATA: &str = "__cluster_metadata";
-
-/// The most partitions that the topics of one request may have together, as in Kafka.
-const MOST_PARTITIONS: i64 = 10_000;
-
-/// Why a topic is not created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Refused {
-    code: ErrorCode,
-    message: String,
-}
-
-impl Refused {
-    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-}
 
 impl From<TopicReject> for Refused {
     fn from(reject: TopicReject) -> Self {
@@ -43,6 +25,8 @@ impl From<TopicReject> for Refused {
             TopicReject::NoPartitions | TopicReject::TooManyPartitions => ErrorCode::InvalidPartitions,
             TopicReject::ReplicationFactor => ErrorCode::InvalidReplicationFactor,
             TopicReject::Config(_) => ErrorCode::InvalidConfig,
+            TopicReject::Metadata => ErrorCode::InvalidRequest,
+            TopicReject::Excess(_) => ErrorCode::PolicyViolation,
         };
         Self { code, message: reject.to_string() }
     }
@@ -52,9 +36,10 @@ impl From<TopicReject> for Refused {
 type Planned = (Str, TopicId, Result<TopicPlan, Refused>);
 
 pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let broker = &context.broker;
+    let (broker, limits) = (&context.broker, context.broker.config().limits);
     let within = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    if partitions(&request.topics, broker.config().default_partitions) > MOST_PARTITIONS {
+    let partitions = partitions(&request.topics, broker.config().default_partitions);
+    if partitions > Planner::MAX_PARTITIONS || request.topics.len() > Planner::MAX_CHANGES {
         let message = "Excessively large number of partitions per request.";
         let refused = |name| failure(name, ErrorCode::PolicyViolation, message);
         let topics = distinct_names(&request.topics).map(refused).collect();
@@ -67,11 +52,11 @@ pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> C
         };
         if request.validate_only {
             let Some(cluster) = broker.cluster() else { return Err(ErrorCode::NotController) };
-            return Ok(decide(&cluster, plans).1);
+            return Ok(decide(&cluster, limits, plans).1);
         }
         let mut decided = Vec::new();
-        let proposed = broker.propose(|cluster| {
-            let (ops, plans) = decide(cluster, plans.clone());
+        let proposed = broker.change(|cluster| {
+            let (ops, plans) = decide(cluster, limits, plans.clone());
             decided = plans;
             if ops.is_empty() { Err(()) } else { Ok(ops) }
         });
@@ -137,10 +122,6 @@ fn plans(broker: &Broker, cluster: &Cluster, topics: Vec<CreatableTopic>) -> Vec
 }
 
 fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<TopicPlan, Refused> {
-    if topic.name == METADATA {
-        let message = format!("Creation of internal topic {METADATA} is prohibited.");
-        return Err(Refused::new(ErrorCode::InvalidRequest, message));
-    }
     let config = broker.config();
     let (partitions, replication_factor) = match assigned(cluster, topic)? {
         Some(assigned) => assigned,
@@ -202,23 +183,21 @@ fn assigned(cluster: &Cluster, topic: &CreatableTopic) -> Result<Option<(i32, i1
     Ok(Some((count, factor.and_then(|factor| i16::try_from(factor).ok()).unwrap_or(i16::MAX))))
 }
 
-/// What to propose, given the newest state. A topic must not collide with one of the same request either.
-fn decide(cluster: &Cluster, plans: Vec<Planned>) -> (Vec<Op>, Vec<Planned>) {
-    let mut after = cluster.clone();
+/// What to propose, given the newest state.
+fn decide(cluster: &Cluster, limits: Limits, plans: Vec<Planned>) -> (Vec<Op>, Vec<Planned>) {
+    let mut planner = cluster.planner(limits);
     let mut ops = Vec::new();
-    let mut decided = Vec::with_capacity(plans.len());
+    let (mut names, mut decided) = (Vec::with_capacity(plans.len()), Vec::with_capacity(plans.len()));
     for (name, id, plan) in plans {
-        let plan = plan.and_then(|plan| {
-            let op = after.plan_topic(id, &plan)?;
-            let next = after.next();
-            let applied = after.apply(next, std::slice::from_ref(&op));
-            applied.map_err(|error| Refused::new(ErrorCode::UnknownServerError, error.to_string()))?;
-            ops.push(op);
+        decided.push(plan.and_then(|plan| {
+            ops.push(planner.create_topic(id, &plan)?);
             Ok(plan)
-        });
-        decided.push((name, id, plan));
+        }));
+        names.push((name, id));
     }
-    (ops, decided)
+    let (ops, decided) = unless_excessive(&planner, ops, decided);
+    let decided = names.into_iter().zip(decided).map(|((name, id), plan)| (name, id, plan));
+    (ops, decided.collect())
 }
 
 fn failure(name: Str, code: ErrorCode, message: &str) -> CreatableTopicResult {

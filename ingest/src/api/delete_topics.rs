@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use coordinator::cluster::{Cluster, Op};
+use coordinator::cluster::{Cluster, Op, Planner};
 use protocol::messages::delete_topics::{DeletableTopicResult, DeleteTopicState};
 use protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
 use protocol::{ErrorCode, Str, Uuid};
 use tokio::time::timeout;
 
+use super::resources::Refused;
 use super::topics::{TopicRef, metadata_error, uuid};
 use super::{Context, Errors, text};
 use crate::broker::{RefreshError, owners};
@@ -22,14 +23,26 @@ pub(super) async fn answer(
     request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
     let named = |name: Str| DeleteTopicState { name: Some(name), ..Default::default() };
-    let wanted: Vec<_> = match version {
+    let mut wanted: Vec<_> = match version {
         ..TOPIC_IDS => request.topic_names.into_iter().map(named).collect(),
         _ => request.topics,
     };
+    // As often as tells that a topic is there twice, and no more: nothing else is decided meanwhile.
+    let mut times: HashMap<_, usize> = HashMap::new();
+    wanted.retain(|topic| {
+        let times = times.entry((topic.name.clone(), topic.topic_id)).or_default();
+        *times += 1;
+        *times <= 2
+    });
+    if times.len() > Planner::MAX_CHANGES {
+        let Refused { code, message } = Refused::excessive();
+        let responses = wanted.iter().map(|topic| failure(topic, code, &message)).collect();
+        return DeleteTopicsResponse { responses, ..Default::default() };
+    }
     let within = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let (mut decided, mut affected) = (Vec::new(), BTreeSet::new());
     let deleting = async {
-        let proposed = context.broker.propose(|cluster| {
+        let proposed = context.broker.change(|cluster| {
             let (ops, responses) = decide(cluster, &wanted);
             let deleted = ops.iter().filter_map(|op| match op {
                 Op::DeleteTopic { topic } => cluster.topic(*topic).map(|t| (t.id, t.partitions)),

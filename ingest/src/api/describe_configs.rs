@@ -13,16 +13,43 @@ use protocol::messages::describe_configs::{
 };
 use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use protocol::{ErrorCode, Str};
+use tokio::time::timeout;
 
 use super::resources::{BROKER, GROUP, Refused, TOPIC, unsupported};
 use super::topics::{TopicRef, View};
-use super::{Context, Errors, text};
+use super::{Context, Errors, PATIENCE, text};
+use crate::memory::Permit;
 
+/// What the description of a resource may take while it is made: some hundred bytes for each setting.
+const DESCRIPTION: usize = 16 << 10;
+
+/// So many resources are described without waiting for memory.
+const FEW: usize = 16;
+
+/// Describes each resource once, however often it is asked for. Takes memory for it first; what the answers of all
+/// clients may not take together is refused.
 pub(super) async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
-    request: DescribeConfigsRequest,
-) -> DescribeConfigsResponse {
+    mut request: DescribeConfigsRequest,
+) -> (DescribeConfigsResponse, Option<Permit>) {
+    let mut seen = HashSet::with_capacity(request.resources.len());
+    request
+        .resources
+        .retain(|r| seen.insert((r.resource_type, r.resource_name.clone(), r.configuration_keys.clone())));
+    let (count, answers) = (request.resources.len(), context.broker.answers());
+    let most = FEW.max(answers.size() / DESCRIPTION);
+    if count > most {
+        let refused =
+            Refused::invalid(format!("At most {most} resources are described at once (answer-memory)."));
+        let results = request.resources.iter().map(|each| result(&request, each, Err(refused.clone())));
+        let results = results.collect();
+        return (DescribeConfigsResponse { results, ..Default::default() }, None);
+    }
+    let permit = match count {
+        0..=FEW => None,
+        _ => timeout(PATIENCE, answers.take(count * DESCRIPTION)).await.ok().flatten(),
+    };
     let known = |cluster: &Cluster| {
         let mut topics = request.resources.iter().filter(|r| r.resource_type == TOPIC);
         topics.all(|r| cluster.topic_named(&r.resource_name).is_some())
@@ -39,7 +66,7 @@ pub(super) async fn answer(
         result(&request, resource, described)
     });
     let results = results.collect();
-    DescribeConfigsResponse { results, ..Default::default() }
+    (DescribeConfigsResponse { results, ..Default::default() }, permit)
 }
 
 fn topic(view: &View, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use coordinator::cluster::Cluster;
-use coordinator::topic::Topic;
 use futures::FutureExt;
 use protocol::frame::{self, RequestHeader};
 use protocol::messages::PeerStatusRequest;
@@ -100,8 +99,8 @@ impl Incoming {
             | ApiKey::DescribeTopicPartitions
             | ApiKey::DescribeLogDirs
             | ApiKey::OffsetFetch => {
-                let partitions = |topic: &Topic| usize::try_from(topic.partitions).unwrap_or(0);
-                cluster.topics().map(|topic| BROAD_TOPIC + BROAD_PARTITION * partitions(topic)).sum()
+                let partitions = usize::try_from(cluster.partition_count()).unwrap_or(0);
+                BROAD_TOPIC * cluster.topic_count() + BROAD_PARTITION * partitions
             }
             _ => 0,
         }
@@ -211,7 +210,11 @@ impl Incoming {
             ApiKey::DeleteRecords => answer!(delete_records::answer, cluster),
             ApiKey::InitProducerId => answer!(init_producer_id::answer),
             ApiKey::OffsetForLeaderEpoch => answer!(offset_for_leader_epoch::answer, cluster),
-            ApiKey::DescribeConfigs => answer!(describe_configs::answer, cluster),
+            ApiKey::DescribeConfigs => {
+                let (request, outgoing) = self.open()?;
+                let (response, permit) = describe_configs::answer(context, cluster, request).boxed().await;
+                Ok(outgoing.now(context, &response)?.within(permit))
+            }
             ApiKey::PeerControl => answer!(status::control),
             ApiKey::AlterConfigs => answer!(alter_configs::answer),
             ApiKey::IncrementalAlterConfigs => answer!(alter_configs::answer_incremental),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::PartitionId;
-use coordinator::cluster::{Cluster, Op, TopicPlan};
-use coordinator::topic::{Topic, validate_name};
+use coordinator::cluster::{Cluster, Excess, Op, TopicPlan, TopicReject};
+use coordinator::topic::{METADATA, Topic, validate_name};
+use coordinator::{PartitionId, TopicId};
 use protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
 use super::{Context, Errors, PATIENCE};
-use crate::broker::owners;
+use crate::broker::{Broker, owners};
+use crate::connection::Quiet;
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
@@ -34,6 +35,9 @@ const BY_ID: i16 = 12;
 
 /// How long an answer that creates topics waits for their owners to know of them.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// Complaints about topics that are one too many.
+static COMPLAINTS: Quiet = Quiet::new(Duration::from_secs(10));
 
 pub(super) async fn answer(
     context: &Context,
@@ -124,25 +128,17 @@ fn distinct(mut topics: Vec<MetadataRequestTopic>) -> Vec<MetadataRequestTopic> 
     topics
 }
 
-/// Creates what may be created of `names`. The view is newer then.
+/// Creates what may be created of `names`: as much as one request may, the first ones first. The view is newer then.
 async fn create(context: &Context, view: &mut View, names: &[&str]) {
-    let config = context.broker.config();
-    let names: Vec<_> = names.iter().filter(|name| validate_name(name).is_ok()).collect();
-    let plans: Vec<_> = names
-        .into_iter()
-        .map(|name| TopicPlan {
-            name: (*name).to_owned(),
-            partitions: config.default_partitions,
-            replication_factor: config.default_replication_factor,
-            overrides: BTreeMap::new(),
-        })
-        .map(|plan| (context.broker.new_topic_id(), plan))
-        .collect();
+    let plans = creatable(&context.broker, &view.cluster, names);
     if plans.is_empty() {
         return;
     }
-    let proposed = context.broker.propose(|cluster| {
-        let ops: Vec<Op> = plans.iter().filter_map(|(id, plan)| cluster.plan_topic(*id, plan).ok()).collect();
+    let limits = context.broker.config().limits;
+    let proposed = context.broker.change(|cluster| {
+        let mut planner = cluster.planner(limits);
+        let ops: Vec<Op> =
+            plans.iter().filter_map(|(id, plan)| planner.create_topic(*id, plan).ok()).collect();
         if ops.is_empty() { Err(()) } else { Ok(ops) }
     });
     match proposed.await {
@@ -163,6 +159,36 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
     }
 }
 
+/// What to create of `names`, as far as is known before it is decided. Names that can't be created take no place of
+/// others.
+fn creatable(broker: &Broker, cluster: &Cluster, names: &[&str]) -> Vec<(TopicId, TopicPlan)> {
+    let config = broker.config();
+    let mut planner = cluster.planner(config.limits);
+    let mut plans = Vec::new();
+    for name in names {
+        let plan = TopicPlan {
+            name: (*name).to_owned(),
+            partitions: config.default_partitions,
+            replication_factor: config.default_replication_factor,
+            overrides: BTreeMap::new(),
+        };
+        let id = broker.new_topic_id();
+        match planner.create_topic(id, &plan) {
+            Ok(_) => plans.push((id, plan)),
+            // The client asks for the others again.
+            Err(TopicReject::Excess(Excess::Batch)) => break,
+            Err(TopicReject::Excess(excess)) => {
+                if let Some(silent) = COMPLAINTS.may_speak() {
+                    tracing::warn!(topic = name, reason = %excess, silent, "a topic is not created on demand");
+                }
+                break;
+            }
+            Err(_) => {}
+        }
+    }
+    plans
+}
+
 /// Topics as the response has them.
 pub(super) struct Described<'a> {
     pub(super) cluster: &'a Cluster,
@@ -181,7 +207,9 @@ impl Described<'_> {
             return self.topic(topic);
         }
         let code = match reference {
-            TopicRef::Name(name) if validate_name(name).is_err() => ErrorCode::InvalidTopicException,
+            TopicRef::Name(name) if name == METADATA || validate_name(name).is_err() => {
+                ErrorCode::InvalidTopicException
+            }
             other => match view.missing(other.unknown()) {
                 ErrorCode::NotLeaderOrFollower => ErrorCode::LeaderNotAvailable,
                 code => code,

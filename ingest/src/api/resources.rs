@@ -1,7 +1,7 @@
 //! What has settings, as requests about settings name it.
 
 use coordinator::NodeId;
-use coordinator::cluster::{Cluster, Resource};
+use coordinator::cluster::{Cluster, Excess, Op, Planner, Resource};
 use coordinator::topic::validate_name;
 use protocol::ErrorCode;
 
@@ -27,6 +27,28 @@ impl Refused {
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
+
+    /// An error, and what it says.
+    pub(super) fn of(code: ErrorCode) -> Self {
+        Self::new(code, code.message())
+    }
+
+    /// What a request gets that changes more than one may.
+    pub(super) fn excessive() -> Self {
+        Self::new(ErrorCode::PolicyViolation, Excess::Batch.to_string())
+    }
+}
+
+/// A request that changes more than one may changes nothing, as with Kafka. What is refused anyway keeps its reason.
+pub(super) fn unless_excessive<T>(
+    planner: &Planner<'_>,
+    ops: Vec<Op>,
+    decided: Vec<Result<T, Refused>>,
+) -> (Vec<Op>, Vec<Result<T, Refused>>) {
+    if !planner.is_excessive() {
+        return (ops, decided);
+    }
+    (Vec::new(), decided.into_iter().map(|each| each.and_then(|_| Err(Refused::excessive()))).collect())
 }
 
 /// What Kafka has settings of, and this node does not.

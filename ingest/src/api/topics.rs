@@ -264,6 +264,7 @@ pub(super) fn metadata_error(error: &RefreshError) -> ErrorCode {
         // The entry may still appear.
         RefreshError::Metadata(MetadataError::Create(_)) => ErrorCode::RequestTimedOut,
         RefreshError::Metadata(MetadataError::Read(_)) => ErrorCode::KafkaStorageError,
+        RefreshError::Metadata(MetadataError::TooLarge(_)) => ErrorCode::PolicyViolation,
         RefreshError::Metadata(_) => ErrorCode::UnknownServerError,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coordinator::NodeId;
-use coordinator::cluster::Address;
+use coordinator::cluster::{Address, Limits};
 use coordinator::config::broker::Statics;
 
 use crate::log::LogConfig;
@@ -17,6 +17,10 @@ pub struct BrokerConfig {
     pub default_partitions: i32,
     /// Replication factor of a topic that does not say one (default 1). The store replicates; nothing here does.
     pub default_replication_factor: i16,
+    /// How many topics, partitions and groups with settings the cluster may have.
+    pub limits: Limits,
+    /// So many metadata entries a second clients may cause on this node in the long run (default 10).
+    pub changes_per_second: u32,
     /// The largest request in bytes (`socket.request.max.bytes`, default 100 MiB).
     pub max_request_bytes: usize,
     /// The bytes of requests being read, unflushed or in flight (default 256 MiB). Producers over it wait.

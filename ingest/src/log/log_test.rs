@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use coordinator::cluster::{Op, TopicPlan};
+use coordinator::cluster::{Limits, Op, TopicPlan};
 use coordinator::partition::ProducerBatch;
 use coordinator::{ProcessId, TopicId};
 use protocol::records::{Batch, BatchBuilder};
@@ -52,7 +52,7 @@ pub(in crate::log) async fn begin_with(
     let plan =
         TopicPlan { name: "t".into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() };
     let take = metadata.propose(|cluster| {
-        let topic = cluster.plan_topic(TOPIC, &plan).ok();
+        let topic = cluster.planner(Limits::default()).create_topic(TOPIC, &plan).ok();
         Ok::<_, ()>([topic.into_iter().collect(), cluster.plan_takeover()].concat())
     });
     let cluster = take.await.expect("an entry").expect("a plan").cluster;
@@ -173,7 +173,8 @@ async fn a_topic_that_is_newer_than_the_state_that_is_followed_stays() {
     let topic = TopicId([8; 16]);
     let plan =
         TopicPlan { name: "new".into(), partitions: 1, replication_factor: 1, overrides: BTreeMap::new() };
-    let created = metadata.propose(|cluster| cluster.plan_topic(topic, &plan).map(|op| vec![op]));
+    let created = metadata
+        .propose(|cluster| cluster.planner(Limits::default()).create_topic(topic, &plan).map(|op| vec![op]));
     drop(created.await.expect("an entry").expect("a topic"));
     let id = PartitionId { topic, index: 0 };
     let first = append_to(&log, id);

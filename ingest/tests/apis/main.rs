@@ -7,6 +7,7 @@ mod cluster;
 mod consumer_groups;
 mod fetch;
 mod groups;
+mod limits;
 mod list_offsets;
 mod listener;
 mod listeners;

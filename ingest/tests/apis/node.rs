@@ -41,6 +41,8 @@ pub(crate) fn config() -> BrokerConfig {
         auto_create_topics: true,
         default_partitions: 1,
         default_replication_factor: 1,
+        limits: Default::default(),
+        changes_per_second: 10,
         max_request_bytes: 8 << 20,
         request_memory: 16 << 20,
         answer_memory: 512 << 20,

@@ -97,6 +97,14 @@ settings! {
             "Partitions of a topic whose creation does not say how many (Kafka's num.partitions)";
         default_replication_factor "default-replication-factor": i16, "N", "1",
             "Replication factor of a topic whose creation does not say one. Only a number that clients see: the store replicates";
+        max_topics "max-topics": u64, "N", "100000",
+            "The most topics in the cluster: what would create another gets POLICY_VIOLATION. Each takes memory on every node, some 1 KiB. Give all nodes the same";
+        max_partitions "max-partitions": u64, "N", "200000",
+            "The most partitions of all topics together, in the same way. A client that asks for all of them gets them in one answer. Give all nodes the same";
+        max_configured_groups "max-configured-groups": u64, "N", "10000",
+            "The most groups with settings of their own (kafka-configs --entity-type groups), whether they are there or not, in the same way. Give all nodes the same";
+        changes_per_second "changes-per-second": u32, "N", "10",
+            "How many requests a second may change topics or settings through this node in the long run; what comes faster waits in its turn. A hundred seconds' worth may come at once, and each 64 KiB of changes counts as another one. Each change is an object that is kept for ever";
         kafka_settings "kafka-settings": KafkaSettings, "NAME=VALUE,...", "none",
             "Settings of Kafka's for groups and committed offsets, under Kafka's names, such as group.initial.rebalance.delay.ms=0,offsets.retention.minutes=1440. Give all nodes the same";
         shutdown_grace "shutdown-grace": Span, "DURATION", "25s",

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use coordinator::NodeId;
+use coordinator::cluster::Limits;
 use ingest::broker::BrokerConfig;
 use ingest::log::LogConfig;
 use tiering::store::{Hedge, StoreKind, StoreOptions, StoreUrl};
@@ -125,6 +126,12 @@ pub(super) fn bytes(key: &str, value: Option<ByteSize>, least: u64, most: u64) -
     usize::try_from(size.0).map_err(|_| Usage(format!("{key} is more than this machine can address")))
 }
 
+/// How much of something there may be: 10 million at most.
+fn count<T: TryFrom<u64>>(key: &str, value: Option<u64>) -> Result<T, Usage> {
+    let count = within(key, given(key, value)?, 1, 10_000_000)?;
+    T::try_from(count).map_err(|_| Usage(format!("{key} is more than this machine can address")))
+}
+
 fn span(key: &str, value: Option<Span>, least: Duration, most: Duration) -> Result<Duration, Usage> {
     let Span(span) = given(key, value)?;
     if span < least || span > most {
@@ -204,6 +211,17 @@ impl Settings {
                 given("default-replication-factor", self.default_replication_factor)?,
                 1,
                 i16::MAX,
+            )?,
+            limits: Limits {
+                topics: count("max-topics", self.max_topics)?,
+                partitions: count("max-partitions", self.max_partitions)?,
+                groups: count("max-configured-groups", self.max_configured_groups)?,
+            },
+            changes_per_second: within(
+                "changes-per-second",
+                given("changes-per-second", self.changes_per_second)?,
+                1,
+                1_000_000,
             )?,
             max_request_bytes,
             request_memory: memory.requests,

@@ -206,3 +206,27 @@ proptest! {
         }
     }
 }
+
+/// What clients can cause is bounded by what the operations say that they take.
+#[test]
+fn operations_take_no_more_bytes_than_they_say() {
+    let Entry::Ops(ops) = sample() else { panic!("operations") };
+    let of_clients = |op: &Op| {
+        matches!(
+            op,
+            Op::CreateTopic { .. }
+                | Op::DeleteTopic { .. }
+                | Op::CreatePartitions { .. }
+                | Op::AlterConfig { .. }
+        )
+    };
+    let empty = encode(K, &Entry::Ops(Vec::new()), NONCE).len();
+    let mut seen = 0;
+    for op in ops.into_iter().filter(of_clients) {
+        let (said, shown) = (op.bytes(), format!("{op:?}"));
+        let taken = encode(K, &Entry::Ops(vec![op]), NONCE).len() - empty;
+        assert!((taken..taken + 32).contains(&said), "{taken} bytes, not {said}: {shown}");
+        seen += 1;
+    }
+    assert_eq!(seen, 7);
+}

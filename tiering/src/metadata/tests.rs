@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use coordinator::{NodeId, ProcessId, SessionId};
+use coordinator::{NodeId, ProcessId, SessionId, TopicId};
 use object_store::{Error, GetOptions, GetResult, ObjectStore, PutOptions, PutPayload, PutResult, Result};
 use tokio::time::{sleep, timeout};
 
@@ -178,4 +178,27 @@ async fn a_refresh_tells_all_that_was_there_when_it_was_called() {
         assert_eq!(asked.await.expect("it ends").expect("the store answers"), Epoch(2));
     }
     assert_eq!(first.store.metrics().get(crate::store::RequestKind::Get).requests, before + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_is_too_large_is_not_put() {
+    let (_, log, other) = world().await;
+    let large = |count: usize| {
+        let topic = Op::CreateTopic {
+            topic: TopicId([1; 16]),
+            name: "t".to_owned(),
+            partitions: 1,
+            replication_factor: 1,
+            overrides: [("retention.ms".to_owned(), format!("{:0>32000}", 1))].into(),
+        };
+        vec![topic; count]
+    };
+    let refused = log.propose(|_| Ok::<_, ()>(large(262))).await.expect_err("8.4 MB");
+    assert!(matches!(refused, MetadataError::TooLarge(bytes) if bytes > MAX_ENTRY), "{refused}");
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    let k = propose(&log, 1).await.k;
+    assert_eq!(k, Epoch(1), "no entry was put");
+    let put = log.propose(|_| Ok::<_, ()>(large(261))).await.expect("it is put").expect("it is proposed");
+    assert_eq!(put.outcomes[0], Outcome::Applied);
+    assert_eq!(*other.refresh().await.expect("it is read"), *put.cluster);
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use coordinator::cluster::{Cluster, Format, Op, TopicPlan};
+use coordinator::cluster::{Cluster, Format, Limits, Op, TopicPlan};
 use coordinator::partition::{Appended, BatchSummary};
 use coordinator::{ClusterId, Epoch, PartitionId, ProcessId, SessionId, ShardId, Shards, TopicId};
 
@@ -38,7 +38,7 @@ impl World {
         let mut cluster = Cluster::new(Format { cluster: ClusterId([1; 16]), shards, level: 1 });
         let (name, partitions) = ("t".to_owned(), SHARDS as i32);
         let plan = TopicPlan { name, partitions, replication_factor: 1, overrides: BTreeMap::new() };
-        let create = cluster.plan_topic(TOPIC, &plan).expect("a topic");
+        let create = cluster.planner(Limits::default()).create_topic(TOPIC, &plan).expect("a topic");
         cluster.apply(Epoch(1), &[create]).expect("sound");
         Self { store: Store::memory(), cluster, ends: BTreeMap::new(), offsets: BTreeMap::new() }
     }
