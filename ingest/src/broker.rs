@@ -2,6 +2,7 @@
 //! process ended this one.
 
 mod config;
+mod hearsay;
 mod load;
 mod moves;
 mod open;
@@ -135,6 +136,7 @@ pub struct Broker {
     /// When a store last confirmed a write of another node's, as far as is known.
     others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
+    hearsay: hearsay::Hearsay,
     unserved: unserved::Unserved,
     share_sessions: Sessions,
 }
@@ -164,6 +166,7 @@ impl Broker {
             leaving: channel::Sender::new(false),
             others_wrote: Mutex::new(None),
             load: load::Load::default(),
+            hearsay: hearsay::Hearsay::default(),
             unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
         })

@@ -77,11 +77,9 @@ impl Survey {
         let serves_nothing = trouble.map(|t| format!("the node that was asked serves nothing: {t}"));
         let mut asked = JoinSet::new();
         for session in newest.sessions.clone() {
-            // A node without the listener by which we came is asked where other nodes reach it.
-            let known = metadata.brokers.get(&session.node_id).cloned();
-            let address = known.unwrap_or_else(|| address(&session));
             let client = client.clone();
             asked.spawn(async move {
+                let address = address(&session);
                 let told = client.status_of(&address).await.map_err(|error| error.to_string());
                 (session, address, told)
             });
@@ -166,7 +164,8 @@ fn leads(metadata: &Metadata) -> BTreeMap<i32, usize> {
     leads
 }
 
-fn address(session: &PeerSession) -> String {
+/// Where the node of a session is asked: its inter-node listener.
+pub(crate) fn address(session: &PeerSession) -> String {
     let (listener, host) = (String::new(), session.host.to_string());
     let port = u16::try_from(session.port).unwrap_or(0);
     coordinator::cluster::Address { listener, host, port }.to_string()

@@ -1,7 +1,8 @@
 //! Opening a session: end the sessions that no process serves any more, and take a share of what they held.
 //!
 //! What is surely gone is ended at once: an earlier session of this process, one whose address leads to another
-//! process now, one where no process listens. A node that is only silent is left to the nodes that watch it.
+//! process now, one where no process listens, as far as the other nodes see that, too. A node that is only silent is
+//! left to the nodes that watch it.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::io::ErrorKind;
@@ -61,6 +62,25 @@ enum Undecided {
     Error(OpenError),
 }
 
+/// What a node that starts finds at the address of an open session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// The session is an earlier one of this process.
+    Own,
+    /// The session's process.
+    Lives,
+    /// Another process, or none.
+    Absent,
+    /// No answer.
+    Silent,
+}
+
+/// What a node that starts finds in its cluster.
+struct Around {
+    /// The open sessions that surely no process serves.
+    gone: Vec<SessionId>,
+}
+
 impl Broker {
     /// Ends what no process serves, opens a session that takes its share, and rebuilds what it got.
     pub(super) async fn open_session(
@@ -73,7 +93,8 @@ impl Broker {
         let opening = self.opening();
         let committed = loop {
             let cluster = metadata.refresh().await?;
-            for gone in self.gone(&cluster).await {
+            let around = self.look_around(&cluster).await;
+            for gone in around.gone {
                 if let Entry::Vacant(absent) = sealed.entry(gone) {
                     absent.insert(seal(store, gone, self.process).await?);
                 }
@@ -163,25 +184,39 @@ impl Broker {
         Ok(ops)
     }
 
-    /// The open sessions that surely no process serves.
-    async fn gone(&self, cluster: &Cluster) -> Vec<SessionId> {
-        let id = cluster.id().to_string();
-        let check = async |session: &Session| {
-            if session.process == self.process {
-                return Some(session.id);
-            }
-            let Some(address) = session.addresses.first() else { return Some(session.id) };
-            match peer::ping(&self.parts.connect, address, 0, DIAL).await {
-                Ok(answer) => {
-                    let who = Identity::of(&answer);
-                    let alive =
-                        who.process == session.process && (who.cluster == id || who.cluster.is_empty());
-                    (!alive).then_some(session.id)
-                }
-                Err(error) => (error.kind() == ErrorKind::ConnectionRefused).then_some(session.id),
-            }
+    /// Dials every open session's node. Where other nodes live, they are asked before a session counts as gone: one
+    /// connection that is refused may be this node's trouble alone.
+    async fn look_around(&self, cluster: &Cluster) -> Around {
+        let seen = join_all(cluster.open_sessions().map(|session| self.dial(cluster, session))).await;
+        let with = |wanted| {
+            let sessions = cluster.open_sessions().zip(&seen).filter(move |(_, seen)| **seen == wanted);
+            sessions.map(|(session, _)| session).collect::<Vec<_>>()
         };
-        join_all(cluster.open_sessions().map(check)).await.into_iter().flatten().collect()
+        let living = with(Seen::Lives);
+        let mut gone: Vec<SessionId> = with(Seen::Own).iter().map(|session| session.id).collect();
+        let suspects = with(Seen::Absent).into_iter().map(async |suspect| {
+            let is_gone =
+                living.is_empty() || self.witnessed(living.clone(), suspect.id).await == Some(false);
+            is_gone.then_some(suspect.id)
+        });
+        gone.extend(join_all(suspects).await.into_iter().flatten());
+        Around { gone }
+    }
+
+    async fn dial(&self, cluster: &Cluster, session: &Session) -> Seen {
+        if session.process == self.process {
+            return Seen::Own;
+        }
+        let Some(address) = session.addresses.first() else { return Seen::Absent };
+        match peer::ping(&self.parts.connect, address, 0, DIAL).await {
+            Ok(answer) => {
+                let (who, id) = (Identity::of(&answer), cluster.id().to_string());
+                let lives = who.process == session.process && (who.cluster == id || who.cluster.is_empty());
+                if lives { Seen::Lives } else { Seen::Absent }
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Seen::Absent,
+            Err(_) => Seen::Silent,
+        }
     }
 
     /// Ends the session of the process that has the node id that this node was given, if it does not live.

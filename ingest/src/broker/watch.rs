@@ -180,21 +180,28 @@ impl Broker {
     /// Whether a suspect is down as others see it, too; if there is no node to ask, whether it fails to say
     /// in the metadata log that it lives.
     pub(super) async fn confirm(&self, metadata: &MetadataLog, suspect: SessionId) -> bool {
-        let cluster = metadata.current();
-        let others = nodes(&cluster).into_iter().filter(|s| s.process != self.process && s.id != suspect);
+        match self.witnessed(nodes(&metadata.current()), suspect).await {
+            Some(reached) => !reached,
+            None => self.is_silent(metadata, suspect).await,
+        }
+    }
+
+    /// Whether any of these sessions' nodes reaches a suspect; `None` if none of them can tell.
+    pub(super) async fn witnessed(&self, witnesses: Vec<&Session>, suspect: SessionId) -> Option<bool> {
+        let others = witnesses.into_iter().filter(|s| s.process != self.process && s.id != suspect);
         let mut answers: FuturesUnordered<_> = others.take(ASKED).map(|s| self.ask(s, suspect)).collect();
         let mut agree = 0;
         while let Some(answer) = answers.next().await {
             match answer {
-                Some(true) => return false,
+                Some(true) => return Some(true),
                 Some(false) => agree += 1,
                 None => {}
             }
             if agree == WITNESSES {
-                return true;
+                break;
             }
         }
-        agree > 0 || self.is_silent(metadata, suspect).await
+        (agree > 0).then_some(false)
     }
 
     /// Whether a witness reaches the suspect; `None` if the witness does not answer.

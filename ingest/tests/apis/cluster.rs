@@ -1,6 +1,7 @@
 //! Several nodes on one store, in simulated time.
 
 mod denied;
+mod join;
 mod way;
 
 use std::collections::BTreeMap;
@@ -36,11 +37,12 @@ mod flips;
 
 const PARTITIONS: i32 = 12;
 
-/// Nodes by their host names, and the pairs of them that can't reach each other.
+/// Nodes by their host names, and the pairs of them that can't reach each other: silently, or with a word.
 #[derive(Default)]
 struct Network {
     nodes: BTreeMap<String, Arc<Broker>>,
     cut: Vec<(String, String)>,
+    refused: Vec<(String, String)>,
 }
 
 pub(crate) struct World {
@@ -89,10 +91,11 @@ impl World {
         Arc::new(move |address: Address| {
             let network = Arc::clone(&network);
             Box::pin(async move {
+                let way = (host(from), address.host.clone());
                 let (node, cut) = {
                     let network = network.lock();
-                    let cut = network.cut.contains(&(host(from), address.host.clone()));
-                    (network.nodes.get(&address.host).cloned(), cut)
+                    let node = network.nodes.get(&address.host).filter(|_| !network.refused.contains(&way));
+                    (node.cloned(), network.cut.contains(&way))
                 };
                 if cut {
                     std::future::pending::<()>().await;
