@@ -153,13 +153,8 @@ pub(crate) const SERVED: &[Served] = &[
 ];
 
 /// The APIs between nodes, and from operators: never advertised, and served on the inter-node listener alone.
-pub(crate) const PRIVATE: [ApiKey; 5] = [
-    ApiKey::PeerPing,
-    ApiKey::PeerWitness,
-    ApiKey::PeerStatus,
-    ApiKey::PeerControl,
-    ApiKey::PeerShares,
-];
+pub(crate) const PRIVATE: [ApiKey; 5] =
+    [ApiKey::PeerPing, ApiKey::PeerWitness, ApiKey::PeerStatus, ApiKey::PeerControl, ApiKey::PeerShares];
 
 /// What handlers need besides their request.
 pub(crate) struct Context {

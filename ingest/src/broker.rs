@@ -2,6 +2,7 @@
 //! process ended this one.
 
 mod config;
+mod flaps;
 mod hearsay;
 mod load;
 mod moves;
@@ -13,6 +14,7 @@ mod run;
 mod settings;
 mod shares;
 mod takeover;
+mod unreached;
 mod unserved;
 mod watch;
 

@@ -128,6 +128,7 @@ fn described(node: &Node) -> Value {
         "state": node.state().to_string(),
         "draining": session.draining,
         "suspected": session.suspected,
+        "unreached": session.unreached,
         "shards": session.shards,
         "partitions": node.leads,
     });

@@ -18,6 +18,7 @@ use tiering::mutant::{self, Mutant};
 use tiering::recover::{Rebuilt, RecoverError, recover};
 use tiering::session::{Sealed, SessionError, seal};
 
+use super::unreached::inter_node_address;
 use super::{Broker, ProducerIds, Serving};
 use crate::log::{Log, LogParts, Untaken};
 use crate::peer::{self, Identity};
@@ -79,6 +80,8 @@ enum Seen {
 struct Around {
     /// The open sessions that surely no process serves.
     gone: Vec<SessionId>,
+    /// Those whose nodes answered.
+    living: Vec<SessionId>,
 }
 
 impl Broker {
@@ -94,12 +97,13 @@ impl Broker {
         let committed = loop {
             let cluster = metadata.refresh().await?;
             let around = self.look_around(&cluster).await;
-            for gone in around.gone {
-                if let Entry::Vacant(absent) = sealed.entry(gone) {
-                    absent.insert(seal(store, gone, self.process).await?);
+            for gone in &around.gone {
+                if let Entry::Vacant(absent) = sealed.entry(*gone) {
+                    absent.insert(seal(store, *gone, self.process).await?);
                 }
             }
-            let proposed = metadata.propose(|cluster| self.decide(cluster, opening(session), &sealed));
+            let proposed =
+                metadata.propose(|cluster| self.decide(cluster, opening(session), &sealed, &around.living));
             match proposed.await? {
                 Ok(committed) => break committed,
                 Err(Undecided::Unsealed) => {}
@@ -147,12 +151,15 @@ impl Broker {
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }
 
-    /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs.
+    /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs. Where there are other
+    /// nodes, ours is unreached until one of them says otherwise. If none of them is `living`, it takes its share
+    /// all the same.
     fn decide(
         &self,
         cluster: &Cluster,
         open: Op,
         sealed: &BTreeMap<SessionId, Sealed>,
+        living: &[SessionId],
     ) -> Result<Vec<Op>, Undecided> {
         let is_open = |id: &SessionId| cluster.open_sessions().any(|s| s.id == *id);
         if cluster.open_sessions().any(|s| s.process == self.process && !sealed.contains_key(&s.id)) {
@@ -168,24 +175,31 @@ impl Broker {
         if after.session(session).is_none() {
             let taken = cluster.open_sessions().find(|s| Some(s.node) == wanted && s.process != self.process);
             let Some(taken) = taken else { return Err(Undecided::Unsealed) };
-            let address = taken.addresses.first().map(ToString::to_string);
-            let address = address.unwrap_or_else(|| "an unknown address".to_owned());
-            return Err(Undecided::Error(OpenError::NodeIdTaken { node: taken.node.0, address }));
+            let (node, address) = (taken.node.0, inter_node_address(taken));
+            return Err(Undecided::Error(OpenError::NodeIdTaken { node, address }));
         }
+        let mut more: Vec<Op> = living.iter().filter_map(|id| after.plan_reached(*id, true)).collect();
         if cluster.open_sessions().any(|s| s.process == self.process && s.draining) {
             // A drained node stays drained, whichever process ended its session.
-            let drain = Op::Drain { session, draining: true };
-            after
-                .apply(after.next(), std::slice::from_ref(&drain))
-                .map_err(|e| Undecided::Error(e.into()))?;
-            ops.push(drain);
+            more.push(Op::Drain { session, draining: true });
         }
+        let mut unreached = after.plan_reached(session, false);
+        if after.open_sessions().all(|s| s.process == self.process) {
+            unreached = None;
+        } else if !living.is_empty() {
+            more.extend(unreached.take());
+        }
+        after.apply(after.next(), &more).map_err(|e| Undecided::Error(e.into()))?;
+        ops.extend(more);
         ops.extend(after.plan_takeover());
+        ops.extend(unreached);
         Ok(ops)
     }
 
     /// Dials every open session's node. Where other nodes live, they are asked before a session counts as gone: one
-    /// connection that is refused may be this node's trouble alone.
+    /// connection that is refused may be this node's trouble alone. A process that served before knows that others
+    /// live, since one of them ended its session, and leaves what they can't be asked about to the nodes that watch:
+    /// two that don't reach each other would end each other's sessions for ever.
     async fn look_around(&self, cluster: &Cluster) -> Around {
         let seen = join_all(cluster.open_sessions().map(|session| self.dial(cluster, session))).await;
         let with = |wanted| {
@@ -195,12 +209,14 @@ impl Broker {
         let living = with(Seen::Lives);
         let mut gone: Vec<SessionId> = with(Seen::Own).iter().map(|session| session.id).collect();
         let suspects = with(Seen::Absent).into_iter().map(async |suspect| {
-            let is_gone =
-                living.is_empty() || self.witnessed(living.clone(), suspect.id).await == Some(false);
+            let is_gone = match living.is_empty() {
+                true => self.node.get().is_none(),
+                false => self.witnessed(living.clone(), suspect.id).await == Some(false),
+            };
             is_gone.then_some(suspect.id)
         });
         gone.extend(join_all(suspects).await.into_iter().flatten());
-        Around { gone }
+        Around { gone, living: living.iter().map(|session| session.id).collect() }
     }
 
     async fn dial(&self, cluster: &Cluster, session: &Session) -> Seen {

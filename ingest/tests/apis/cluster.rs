@@ -49,6 +49,8 @@ pub(crate) struct World {
     objects: Arc<MemoryStore>,
     denied: way::Denied,
     network: Arc<Mutex<Network>>,
+    /// Where nodes say that they are reached, if that is elsewhere.
+    advertised: BTreeMap<i32, String>,
     nodes: BTreeMap<i32, Running>,
     pub(crate) rotate_after: Duration,
 }
@@ -80,6 +82,7 @@ impl World {
             objects: Arc::default(),
             denied: Arc::default(),
             network: Arc::default(),
+            advertised: BTreeMap::new(),
             nodes: BTreeMap::new(),
             rotate_after,
         }
@@ -109,7 +112,8 @@ impl World {
     /// A node that has not been started.
     fn broker(&self, node: i32) -> Arc<Broker> {
         let mut config = BrokerConfig { node_id: Some(NodeId(node)), rack: None, ..config() };
-        config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
+        let advertised = self.advertised.get(&node).cloned().unwrap_or_else(|| host(node));
+        config.addresses = vec![Address { listener: LISTENER.to_owned(), host: advertised, port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
         let (inner, denied) = (Arc::clone(&self.objects), Arc::clone(&self.denied));
@@ -125,13 +129,19 @@ impl World {
     }
 
     pub(crate) async fn start(&mut self, node: i32) -> Arc<Broker> {
+        let broker = self.launch(node);
+        broker.ready().await.expect("the node serves");
+        broker
+    }
+
+    /// Starts a node, and does not wait until it serves.
+    fn launch(&mut self, node: i32) -> Arc<Broker> {
         let broker = self.broker(node);
         let stop = CancellationToken::new();
         let (running, stopping) = (Arc::clone(&broker), stop.clone());
         let task = tokio::spawn(async move { running.run(stopping).await.expect("the node starts") });
         self.network.lock().nodes.insert(host(node), Arc::clone(&broker));
         self.nodes.insert(node, Running { broker: Arc::clone(&broker), stop, task });
-        broker.ready().await.expect("the node serves");
         broker
     }
 

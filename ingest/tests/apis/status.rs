@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use protocol::messages::peer::{DRAIN, PeerStoreRequests, UNDRAIN};
 use futures::future::join_all;
+use protocol::messages::peer::{DRAIN, PeerStoreRequests, UNDRAIN};
 use protocol::messages::{
     ApiVersionsRequest, PeerControlRequest, PeerPingRequest, PeerStatusRequest, PeerStatusResponse,
 };
