@@ -11,6 +11,7 @@ mod config;
 mod op;
 mod partitions;
 mod plan;
+mod relief;
 mod session;
 
 use std::collections::BTreeMap;
