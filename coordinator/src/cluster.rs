@@ -14,6 +14,7 @@ mod op;
 mod partitions;
 mod plan;
 mod planner;
+mod relief;
 mod session;
 mod topics;
 
@@ -35,8 +36,11 @@ use crate::{
     ClusterId, Epoch, NodeId, PartitionId, ProcessId, SessionId, ShardId, Shards, TopicId, topic::Topic,
 };
 
-/// The format level that this build writes, and the highest that it reads.
-pub const FORMAT_LEVEL: u16 = 1;
+/// The format level at which this build begins clusters, and the highest that it reads.
+pub const FORMAT_LEVEL: u16 = 2;
+
+/// The format level from which on sessions may be unreached ([`Op::Reached`]). Nodes of older builds stop at that.
+const REACHED_LEVEL: u16 = 2;
 
 /// How many producer ids a block has (`docs/formats.md`, "Producer ids").
 pub const PRODUCER_BLOCK: u64 = 1 << 20;

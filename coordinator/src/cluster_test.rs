@@ -201,3 +201,87 @@ fn a_suspicion_is_answered_once() {
     assert_eq!(put(&mut cluster, &[alive]), [Applied]);
     assert_eq!(put(&mut cluster, &[dead(1, 0, None), suspect]), [Applied, Void]);
 }
+
+fn reached(s: u8, reached: bool) -> Op {
+    Op::Reached { session: session(s), reached }
+}
+
+#[test]
+fn what_no_node_reaches_gets_nothing_until_one_does() {
+    let mut cluster = started();
+    assert_eq!(
+        put(&mut cluster, &[open(2, 2), reached(2, false), reached(2, false)]),
+        [Applied, Applied, Void]
+    );
+    assert_eq!(cluster.surplus(session(1)), []);
+    assert_eq!(cluster.plan_reached(session(2), false), None);
+    let op = cluster.plan_reached(session(2), true).expect("it is news");
+    assert_eq!(put(&mut cluster, &[op]), [Applied]);
+    assert_eq!(cluster.surplus(session(1)).len(), 2);
+    assert_eq!(cluster.plan_reached(session(3), true), None, "there is no such session");
+    assert_eq!(put(&mut cluster, &[dead(2, 0, None), reached(2, false)]), [Applied, Void]);
+}
+
+#[test]
+fn older_builds_are_not_told_of_it() {
+    let mut cluster = Cluster::new(Format { level: 1, ..format() });
+    put(&mut cluster, &[open(1, 1)]);
+    assert_eq!(cluster.plan_reached(session(1), false), None);
+}
+
+#[test]
+fn what_is_not_reached_keeps_what_it_has() {
+    let mut cluster = started();
+    put(&mut cluster, &[open(2, 2)]);
+    let released =
+        cluster.plan_released(session(1), 5, &[(ShardId(0), session(2)), (ShardId(1), session(2))]);
+    put(&mut cluster, &released);
+    for unreached in [&[1][..], &[2], &[1, 2]] {
+        let mut cluster = cluster.clone();
+        put(&mut cluster, &unreached.iter().map(|s| reached(*s, false)).collect::<Vec<_>>());
+        for s in [1, 2] {
+            assert_eq!(cluster.surplus(session(s)), [], "{unreached:?}");
+        }
+    }
+    // What has more than is even gives of it to one that is reached.
+    let mut cluster = started();
+    put(&mut cluster, &[open(2, 2), reached(1, false)]);
+    assert_eq!(cluster.surplus(session(1)).len(), 2);
+}
+
+#[test]
+fn what_is_free_goes_to_those_who_are_reached_and_else_to_those_who_hold() {
+    let mut three = started();
+    put(&mut three, &[open(2, 2), reached(2, false)]);
+    put(&mut three, &[open(3, 3), reached(3, false)]);
+    // The only one that holds any ends: others take them, reached or not.
+    let mut cluster = three.clone();
+    put(&mut cluster, &[dead(1, 7, None)]);
+    let take = cluster.plan_takeover();
+    assert_eq!(put(&mut cluster, &take), [Applied, Applied], "both get some");
+    assert_eq!(cluster.plan_takeover(), []);
+    // A node that nobody has reached yet is left out.
+    put(&mut cluster, &[open(4, 4), reached(4, false), dead(2, 0, None)]);
+    let holder = |cluster: &Cluster, shard| cluster.assigned(ShardId(shard)).map(|g| g.session);
+    let take = cluster.plan_takeover();
+    put(&mut cluster, &take);
+    assert!((0..4).all(|shard| holder(&cluster, shard) == Some(session(3))));
+    // One that is reached takes what is free at once, whatever others hold.
+    let mut cluster = three.clone();
+    put(&mut cluster, &[reached(3, true), dead(1, 7, None)]);
+    let take = cluster.plan_takeover();
+    put(&mut cluster, &take);
+    assert!((0..4).all(|shard| holder(&cluster, shard) == Some(session(3))));
+    assert_eq!(cluster.surplus(session(3)), []);
+}
+
+#[test]
+fn a_draining_node_gives_its_shards_to_whoever_is_there() {
+    let mut cluster = started();
+    put(&mut cluster, &[open(2, 2), reached(2, false)]);
+    put(&mut cluster, &[Op::Drain { session: session(1), draining: true }]);
+    assert_eq!(cluster.surplus(session(1)).len(), 4, "there is no other");
+    put(&mut cluster, &[open(3, 3)]);
+    let to: Vec<_> = cluster.surplus(session(1)).into_iter().map(|(_, to)| to).collect();
+    assert_eq!(to, [session(3); 4]);
+}

@@ -152,6 +152,10 @@ pub(crate) const SERVED: &[Served] = &[
     served(ApiKey::DeleteShareGroupOffsets, 0, 0),
 ];
 
+/// The APIs between nodes, and from operators: never advertised, and served on the inter-node listener alone.
+pub(crate) const PRIVATE: [ApiKey; 5] =
+    [ApiKey::PeerPing, ApiKey::PeerWitness, ApiKey::PeerStatus, ApiKey::PeerControl, ApiKey::PeerShares];
+
 /// What handlers need besides their request.
 pub(crate) struct Context {
     /// The node.
@@ -265,6 +269,14 @@ pub(crate) enum Refusal {
         api: ApiKey,
         /// The version.
         version: i16,
+    },
+    /// The API is for nodes and operators, and the listener is for clients.
+    #[error("{api:?} is served on the inter-node listener alone, not on {listener}")]
+    Private {
+        /// The API.
+        api: ApiKey,
+        /// The listener.
+        listener: Arc<str>,
     },
     /// The body is malformed.
     #[error("{api:?} version {version}: {source}")]

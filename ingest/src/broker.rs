@@ -2,6 +2,8 @@
 //! process ended this one.
 
 mod config;
+mod flaps;
+mod hearsay;
 mod load;
 mod moves;
 mod open;
@@ -13,6 +15,7 @@ mod run;
 mod settings;
 mod shares;
 mod takeover;
+mod unreached;
 mod unserved;
 mod watch;
 
@@ -136,6 +139,7 @@ pub struct Broker {
     /// When a store last confirmed a write of another node's, as far as is known.
     others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
+    hearsay: hearsay::Hearsay,
     unserved: unserved::Unserved,
     share_sessions: Sessions,
     refusals: Arc<Refusals>,
@@ -168,6 +172,7 @@ impl Broker {
             leaving: channel::Sender::new(false),
             others_wrote: Mutex::new(None),
             load: load::Load::default(),
+            hearsay: hearsay::Hearsay::default(),
             unserved: unserved::Unserved::default(),
             share_sessions: Sessions::default(),
             refusals: Arc::default(),

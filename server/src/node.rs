@@ -1,5 +1,6 @@
 //! `tidelog node`: the nodes of a cluster, and taking one out of service.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::cli::{Output, Target, megabytes, print_json, print_line, print_table};
 use crate::client::{Client, Error};
-use crate::survey::{Node, Pace, Survey};
+use crate::survey::{self, Node, Pace, Survey};
 
 /// How often a node that is waited for is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -127,6 +128,7 @@ fn described(node: &Node) -> Value {
         "state": node.state().to_string(),
         "draining": session.draining,
         "suspected": session.suspected,
+        "unreached": session.unreached,
         "shards": session.shards,
         "partitions": node.leads,
     });
@@ -199,7 +201,8 @@ async fn shards(client: &Client, node: i32) -> Result<i32, Error> {
 
 async fn rebalance(arguments: Rebalance) -> anyhow::Result<()> {
     let client = arguments.target.client();
-    let nodes = client.metadata(Some(&[]), false).await?.brokers;
+    let sessions = client.status().await?.sessions;
+    let nodes: BTreeMap<i32, String> = sessions.iter().map(|s| (s.node_id, survey::address(s))).collect();
     let mut failed = Vec::new();
     for (node, address) in &nodes {
         if let Err(error) = client.control_at(address, *node, REBALANCE).await {

@@ -53,6 +53,12 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     };
     let Kafka { listeners, advertised, listen, advertise } = kafka;
     tracing::info!(%listen, %advertise, http = %http_url, store = %config.store, "starting");
+    if let [only] = &listeners[..] {
+        tracing::warn!(
+            listener = %only.name,
+            "clients and nodes come by the same listener: whoever reaches it can drain nodes; to keep clients from that, give nodes a listener of their own (--listen, --inter-node-listener)"
+        );
+    }
 
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);

@@ -107,8 +107,15 @@ impl Page {
 
 /// How many nodes are in each state, such as `2 alive, 1 draining`.
 fn states(survey: &Survey) -> String {
-    let all =
-        [State::Alive, State::Draining, State::Drained, State::Suspected, State::CutOff, State::Unreachable];
+    let all = [
+        State::Alive,
+        State::Draining,
+        State::Drained,
+        State::Suspected,
+        State::CutOff,
+        State::Unreachable,
+        State::Unreached,
+    ];
     let count = |state| survey.nodes.iter().filter(|node| node.state() == state).count();
     let counted = all.into_iter().map(|state| (count(state), state)).filter(|(count, _)| *count > 0);
     counted.map(|(count, state)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")

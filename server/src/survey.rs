@@ -53,6 +53,8 @@ pub(crate) enum State {
     CutOff,
     /// It does not answer.
     Unreachable,
+    /// No other node reaches it, so that it gets no shards.
+    Unreached,
 }
 
 impl fmt::Display for State {
@@ -64,6 +66,7 @@ impl fmt::Display for State {
             Self::Suspected => "suspected",
             Self::CutOff => "cut off",
             Self::Unreachable => "unreachable",
+            Self::Unreached => "unreached",
         })
     }
 }
@@ -77,11 +80,9 @@ impl Survey {
         let serves_nothing = trouble.map(|t| format!("the node that was asked serves nothing: {t}"));
         let mut asked = JoinSet::new();
         for session in newest.sessions.clone() {
-            // A node without the listener by which we came is asked where other nodes reach it.
-            let known = metadata.brokers.get(&session.node_id).cloned();
-            let address = known.unwrap_or_else(|| address(&session));
             let client = client.clone();
             asked.spawn(async move {
+                let address = address(&session);
                 let told = client.status_of(&address).await.map_err(|error| error.to_string());
                 (session, address, told)
             });
@@ -166,7 +167,8 @@ fn leads(metadata: &Metadata) -> BTreeMap<i32, usize> {
     leads
 }
 
-fn address(session: &PeerSession) -> String {
+/// Where the node of a session is asked: its inter-node listener.
+pub(crate) fn address(session: &PeerSession) -> String {
     let (listener, host) = (String::new(), session.host.to_string());
     let port = u16::try_from(session.port).unwrap_or(0);
     coordinator::cluster::Address { listener, host, port }.to_string()
@@ -177,6 +179,7 @@ impl Node {
     pub(crate) fn state(&self) -> State {
         let store_age = self.store_age();
         match &self.told {
+            _ if self.session.unreached => State::Unreached,
             Err(_) => State::Unreachable,
             Ok(_) if store_age.is_none_or(|age| age >= STORE_LOST) => State::CutOff,
             Ok(_) if self.session.suspected => State::Suspected,
@@ -226,6 +229,9 @@ impl Node {
         let node = format!("node {} at {address}", session.node_id);
         match (self.state(), &self.told) {
             (State::Unreachable, Err(error)) => Some(format!("{node} is unreachable: {error}")),
+            (State::Unreached, _) => Some(format!(
+                "{node} is unreached: no other node reaches that address, so that it gets no shards: is its --advertise right?"
+            )),
             (State::Suspected, _) => Some(format!("{node} is suspected: other nodes ask whether it lives")),
             (State::CutOff, _) => Some(match (self.store_age(), self.store_trouble()) {
                 (Some(age), Some(trouble)) => {
@@ -321,6 +327,10 @@ mod tests {
             "node 0 at a:1 is cut off: it has written nothing for 6 s: writing wal/0 is denied: 403";
         assert_eq!((denied.state(), denied.problem().as_deref()), (State::CutOff, Some(problem)));
         let silent = Node { told: Err("no answer".to_owned()), ..node(|session, _| session.draining = true) };
+        let unreached =
+            Node { told: Err("no answer".to_owned()), ..node(|session, _| session.unreached = true) };
+        let problem = "node 0 at a:1 is unreached: no other node reaches that address, so that it gets no shards: is its --advertise right?";
+        assert_eq!((unreached.state(), unreached.problem().as_deref()), (State::Unreached, Some(problem)));
         assert_eq!(silent.state(), State::Unreachable);
         assert_eq!(silent.problem().as_deref(), Some("node 0 at a:1 is unreachable: no answer"));
     }

@@ -85,6 +85,9 @@ impl Cluster {
             Op::Drain { session, draining } => {
                 self.change(*session, |s| std::mem::replace(&mut s.draining, *draining) != *draining)
             }
+            Op::Reached { session, reached } => {
+                self.change(*session, |s| std::mem::replace(&mut s.reached, *reached) != *reached)
+            }
         };
         if holds { Outcome::Applied } else { Outcome::Void }
     }
@@ -115,6 +118,7 @@ impl Cluster {
             state: SessionState::Open,
             suspected: None,
             draining: false,
+            reached: true,
         };
         self.sessions.insert(*session, opened);
         true

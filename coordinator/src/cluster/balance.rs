@@ -5,8 +5,11 @@
 //! 2016), made sticky: a shard stays where it is while its session may keep it and the numbers are even enough.
 //! A topic's partitions lie in successive shards, so a session should not hold many shards close to each other:
 //! that decides before the hash does.
+//!
+//! A session whose node no other one has reached yet at its address gets no shards: others could not pass anything on
+//! to it, and would soon end it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,27 +20,61 @@ use crate::{NodeId, SessionId, ShardId};
 const NEAR: usize = 12;
 
 impl Cluster {
-    /// The sessions that may get shards: of each node the newest open one, unless it is draining. If all are,
-    /// it is all of them. By node.
+    /// The sessions that may get shards, by node: of each node the newest open one, unless it is draining (if all are,
+    /// it is all of them), and if it is reached. Where none is reached, it is those that hold shards, and where none
+    /// does, all: somebody must.
     pub fn takers(&self) -> Vec<&Session> {
-        let mut takers: Vec<&Session> = self.open_sessions().collect();
-        takers.sort_by_key(|s| (s.node, std::cmp::Reverse(s.opened)));
-        takers.dedup_by_key(|s| s.node);
-        if takers.iter().any(|s| !s.draining) {
-            takers.retain(|s| !s.draining);
+        let mut takers = self.newest();
+        if takers.iter().any(|s| s.reached) {
+            takers.retain(|s| s.reached);
+            return takers;
+        }
+        let holders = self.holders();
+        if takers.iter().any(|s| holders.contains(&s.id)) {
+            takers.retain(|s| holders.contains(&s.id));
         }
         takers
     }
 
-    /// Where every shard should be. Empty if no session may hold any.
+    fn newest(&self) -> Vec<&Session> {
+        let mut newest: Vec<&Session> = self.open_sessions().collect();
+        newest.sort_by_key(|s| (s.node, std::cmp::Reverse(s.opened)));
+        newest.dedup_by_key(|s| s.node);
+        if newest.iter().any(|s| !s.draining) {
+            newest.retain(|s| !s.draining);
+        }
+        newest
+    }
+
+    /// The sessions that shards are assigned to.
+    fn holders(&self) -> BTreeSet<SessionId> {
+        self.shards().all().filter_map(|shard| self.assigned(shard)).map(|grant| grant.session).collect()
+    }
+
+    /// Where every shard should be. Empty if no session may hold any. A session that is not reached gets none that
+    /// another one holds, and keeps what it has, as far as that is even: the nodes may not reach each other, while
+    /// clients reach them all.
     pub fn placement(&self) -> Vec<(ShardId, SessionId)> {
-        let takers = self.takers();
-        let nodes: Vec<NodeId> = takers.iter().map(|s| s.node).collect();
-        let index: BTreeMap<SessionId, usize> = takers.iter().map(|s| s.id).zip(0..).collect();
+        let (mut sessions, takers) = (self.newest(), self.takers());
+        let takes = |s: &Session| takers.iter().any(|taker| taker.id == s.id);
+        if takers.len() < sessions.len() {
+            let holders = self.holders();
+            sessions.retain(|s| takes(s) || holders.contains(&s.id));
+        }
+        let nodes: Vec<Place> = sessions.iter().map(|s| Place { node: s.node, takes: takes(s) }).collect();
+        let index: BTreeMap<SessionId, usize> = sessions.iter().map(|s| s.id).zip(0..).collect();
         let holder = |shard| index.get(&self.assigned(shard)?.session).copied();
         let held: Vec<Option<usize>> = self.shards().all().map(holder).collect();
-        let placed = Placement::of(&nodes, held).settle();
-        self.shards().all().zip(placed).filter_map(|(shard, at)| Some((shard, takers[at?].id))).collect()
+        let mut placement = Placement::of(&nodes, held);
+        placement.place_free();
+        if takers.iter().all(|s| s.reached) {
+            placement.settle();
+        }
+        self.shards()
+            .all()
+            .zip(placement.held)
+            .filter_map(|(shard, at)| Some((shard, sessions[at?].id)))
+            .collect()
     }
 
     /// The shards that `session` should give away, and to whom. Where all are draining, none does.
@@ -52,54 +89,70 @@ impl Cluster {
     }
 }
 
+/// How far numbers of shards may be from even before any are moved for it.
+pub(super) fn slack(even: usize) -> usize {
+    (even / 8).max(1)
+}
+
+/// A node that holds shards, or may get some.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) node: NodeId,
+    /// Whether it may get more.
+    pub(super) takes: bool,
+}
+
 /// Shards on nodes, while they are being placed.
-struct Placement<'a> {
-    nodes: &'a [NodeId],
+pub(super) struct Placement<'a> {
+    nodes: &'a [Place],
     /// By shard: the index of its node.
-    held: Vec<Option<usize>>,
+    pub(super) held: Vec<Option<usize>>,
     /// By node: how many shards it has.
     loads: Vec<usize>,
 }
 
 impl<'a> Placement<'a> {
-    fn of(nodes: &'a [NodeId], held: Vec<Option<usize>>) -> Self {
+    pub(super) fn of(nodes: &'a [Place], held: Vec<Option<usize>>) -> Self {
         let mut loads = vec![0; nodes.len()];
         held.iter().flatten().for_each(|&node| loads[node] += 1);
         Self { nodes, held, loads }
     }
 
-    fn settle(mut self) -> Vec<Option<usize>> {
-        if self.nodes.is_empty() {
-            return vec![None; self.held.len()];
-        }
-        self.place_free();
-        let even = self.held.len() / self.nodes.len();
-        let slack = (even / 8).max(1);
+    /// Evens out the numbers of shards, if they are too far apart.
+    pub(super) fn settle(&mut self) {
+        let Some(even) = self.held.len().checked_div(self.nodes.len()) else { return };
+        let slack = slack(even);
         if self.most() > even + slack || self.least() + slack < even {
             self.even_out();
         }
-        self.held
     }
 
     fn most(&self) -> usize {
         self.loads.iter().copied().max().unwrap_or(0)
     }
 
+    /// Of the nodes that may get more.
     fn least(&self) -> usize {
-        self.loads.iter().copied().min().unwrap_or(0)
+        self.takers().map(|taker| self.loads[taker]).min().unwrap_or(0)
+    }
+
+    fn takers(&self) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(|&node| self.nodes[node].takes)
     }
 
     /// Gives every shard without a node to one that has room: where its neighbours are few.
-    fn place_free(&mut self) {
-        let room = self.held.len().div_ceil(self.nodes.len());
+    pub(super) fn place_free(&mut self) {
+        let free = self.held.iter().filter(|node| node.is_none()).count();
+        let taken: usize = self.takers().map(|taker| self.loads[taker]).sum();
+        let room = (free + taken).div_ceil(self.takers().count().max(1));
         for shard in 0..self.held.len() {
             if self.held[shard].is_some() {
                 continue;
             }
             let near = self.near(shard);
-            let open = (0..self.nodes.len()).filter(|&node| self.loads[node] < room);
+            let open = self.takers().filter(|&node| self.loads[node] < room);
             let best = open.min_by_key(|&node| {
-                (near[node], self.loads[node], std::cmp::Reverse(weight(self.nodes[node], shard)))
+                (near[node], self.loads[node], std::cmp::Reverse(weight(self.nodes[node].node, shard)))
             });
             self.held[shard] = best;
             self.loads.iter_mut().enumerate().filter(|(n, _)| Some(*n) == best).for_each(|(_, l)| *l += 1);
@@ -110,8 +163,8 @@ impl<'a> Placement<'a> {
     fn even_out(&mut self) {
         while self.most() > self.least() + 1 {
             let (most, least) = (self.most(), self.least());
-            let find = |load| self.loads.iter().position(|&l| l == load).unwrap_or(0);
-            let (from, to) = (find(most), find(least));
+            let from = self.loads.iter().position(|&load| load == most).unwrap_or(0);
+            let Some(to) = self.takers().find(|&taker| self.loads[taker] == least) else { return };
             let crowding = |shard| {
                 let mut crowding = 0;
                 self.neighbours(shard, |node, weight| {
@@ -125,7 +178,7 @@ impl<'a> Placement<'a> {
             };
             let best = (0..self.held.len())
                 .filter(|&shard| self.held[shard] == Some(from))
-                .max_by_key(|&s| (crowding(s), weight(self.nodes[to], s), s));
+                .max_by_key(|&s| (crowding(s), weight(self.nodes[to].node, s), s));
             let Some(shard) = best else { return };
             self.held[shard] = Some(to);
             self.loads[from] -= 1;

@@ -19,8 +19,11 @@ impl World {
         let before = self.held.clone();
         let index = |node: NodeId| self.nodes.iter().position(|n| *n == node);
         let held = self.held.iter().map(|node| node.and_then(index)).collect();
-        let placed = Placement::of(&self.nodes, held).settle();
-        self.held = placed.into_iter().map(|at| at.map(|at| self.nodes[at])).collect();
+        let places: Vec<_> = self.nodes.iter().map(|node| Place { node: *node, takes: true }).collect();
+        let mut placement = Placement::of(&places, held);
+        placement.place_free();
+        placement.settle();
+        self.held = placement.held.into_iter().map(|at| at.map(|at| self.nodes[at])).collect();
         let moved = |(old, new): &(&Option<NodeId>, &Option<NodeId>)| {
             old.is_some_and(|old| self.nodes.contains(&old)) && old != new
         };

@@ -162,6 +162,14 @@ pub enum Op {
         /// Whether it shall be without shards.
         draining: bool,
     },
+    /// No other node has reached a session's node at its address yet, or one has. Void unless it is open and that is
+    /// news.
+    Reached {
+        /// The session.
+        session: SessionId,
+        /// Whether one has.
+        reached: bool,
+    },
     /// The entry's index is a block of producer ids for this session. Void unless it is open.
     ProducerBlock {
         /// Who may hand them out.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cluster, Grant, HoldingEnd, MoveFrom, Op, SessionState, ShardRun};
+use super::{Cluster, Grant, HoldingEnd, MoveFrom, Op, REACHED_LEVEL, SessionState, ShardRun};
 use crate::{SessionId, ShardId};
 
 impl Cluster {
@@ -32,6 +32,13 @@ impl Cluster {
             holds.then_some(MoveFrom::Released { session: from, end })
         };
         self.plan_moves(to.iter().copied(), from)
+    }
+
+    /// What to propose where a session's node was reached, or has yet to be; none if that is no news, or if older
+    /// builds may be in the cluster.
+    pub fn plan_reached(&self, session: SessionId, reached: bool) -> Option<Op> {
+        let s = self.session(session).filter(|s| s.state == SessionState::Open && s.reached != reached)?;
+        (self.format.level >= REACHED_LEVEL).then_some(Op::Reached { session: s.id, reached })
     }
 
     /// MOVEs of shards, in order, to open sessions; `from` tells how a shard's last holding ended, and `None`

@@ -38,6 +38,10 @@ enum Proposal {
         session: Index,
         draining: bool,
     },
+    Reach {
+        session: Index,
+        reached: bool,
+    },
     Rotate {
         session: Index,
         cut: u64,
@@ -113,6 +117,7 @@ fn proposals() -> impl Strategy<Value = Vec<Proposal>> {
         3 => (index(), index(), proptest::collection::vec(0..5u8, 1..4), 0..20u64, lag())
             .prop_map(|(session, to, shards, end, lag)| Release { session, to, shards, end, lag }),
         1 => (index(), any::<bool>()).prop_map(|(session, draining)| Drain { session, draining }),
+        2 => (index(), any::<bool>()).prop_map(|(session, reached)| Reach { session, reached }),
         1 => (index(), 0..20u64, lag()).prop_map(|(session, cut, lag)| Rotate { session, cut, lag }),
         2 => (name, lag()).prop_map(|(name, lag)| Create { name, lag }),
         1 => index().prop_map(|topic| Delete { topic }),
@@ -213,6 +218,10 @@ impl World {
             }
             Proposal::Drain { session, draining } => match some_session(self, session) {
                 Some((session, _)) => vec![Op::Drain { session, draining: *draining }],
+                None => vec![],
+            },
+            Proposal::Reach { session, reached } => match some_session(self, session) {
+                Some((session, _)) => vec![Op::Reached { session, reached: *reached }],
                 None => vec![],
             },
             Proposal::Rotate { session, cut, lag } => {
@@ -426,6 +435,39 @@ proptest! {
         for shard in cluster.shards().all() {
             let holder = cluster.assigned(shard).and_then(|g| cluster.session(g.session));
             prop_assert!(holder.is_some_and(|s| s.state == SessionState::Open));
+        }
+    }
+
+    /// Whatever is free goes at once to a node that others reach, if there is any; one that is not reached gets nothing
+    /// that another node holds; and nobody gives back what it was given.
+    #[test]
+    fn who_is_not_reached_gets_nothing(proposals in proposals()) {
+        let mut world = World::new();
+        for proposal in &proposals {
+            let ops = world.plan(proposal);
+            world.append(ops)?;
+        }
+        let mut cluster = world.last().clone();
+        let reached: Vec<_> = cluster.takers().into_iter().filter(|s| s.reached).map(|s| s.id).collect();
+        if !reached.is_empty() {
+            for (shard, to) in cluster.placement() {
+                let holds = cluster.assigned(shard).is_some_and(|g| g.session == to && g.end.is_none());
+                prop_assert!(reached.contains(&to) || holds, "shard {} to {}", shard.0, to);
+            }
+        }
+        let took = cluster.plan_takeover();
+        cluster.apply(cluster.next(), &took).expect("the next entry");
+        let open = cluster.open_sessions().count();
+        prop_assert!(open == 0 || cluster.plan_takeover().is_empty());
+        // In one round of moves all is as it should be.
+        let givers: Vec<_> = cluster.open_sessions().map(|s| s.id).collect();
+        let moves: Vec<_> = givers.iter().map(|from| (*from, cluster.surplus(*from))).collect();
+        for (from, moves) in moves {
+            let released = cluster.plan_released(from, 3, &moves);
+            cluster.apply(cluster.next(), &released).expect("the next entry");
+        }
+        for session in givers {
+            prop_assert_eq!(cluster.surplus(session), vec![]);
         }
     }
 

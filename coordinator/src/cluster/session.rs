@@ -24,6 +24,9 @@ pub struct Session {
     pub suspected: Option<Epoch>,
     /// Whether it shall give its shards away.
     pub draining: bool,
+    /// Whether its node is reached by others at its address, as far as is known. One that is not gets no shards as
+    /// long as there is one that is. Where there was no other node when it was opened, it counts as reached.
+    pub reached: bool,
 }
 
 /// Whether a session goes on.

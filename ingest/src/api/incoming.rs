@@ -11,7 +11,7 @@ use protocol::{ApiKey, Message, Request};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Answer, Context, Errors, PATIENCE, Refusal, Reply, SERVED, STORED, Stored, alter_configs,
+    Answer, Context, Errors, PATIENCE, PRIVATE, Refusal, Reply, SERVED, STORED, Stored, alter_configs,
     alter_replica_log_dirs, alter_share_group_offsets, api_versions, consumer_group_describe,
     consumer_group_heartbeat, create_partitions, create_topics, delegation_tokens, delete_groups,
     delete_records, delete_share_group_offsets, delete_topics, describe_cluster, describe_configs,
@@ -48,7 +48,14 @@ impl Incoming {
         let (header, body) = frame::decode_request_header(frame).map_err(Refusal::Header)?;
         context.broker.metrics().request_received(header.request_api_key, length);
         let incoming = Self { header, body, came, received: Instant::now() };
-        if incoming.is_served() { Ok(incoming) } else { Err(incoming.not_served()) }
+        let api = incoming.key();
+        match &context.listener {
+            _ if !incoming.is_served() => Err(incoming.not_served()),
+            listener if PRIVATE.contains(&api) && !context.broker.config().is_inter_node(listener) => {
+                Err(Refusal::Private { api, listener: Arc::clone(listener) })
+            }
+            _ => Ok(incoming),
+        }
     }
 
     fn is_served(&self) -> bool {
@@ -56,11 +63,7 @@ impl Incoming {
         match self.header.request_api_key {
             // An unknown version is answered, too.
             ApiKey::ApiVersions => true,
-            ApiKey::PeerPing
-            | ApiKey::PeerWitness
-            | ApiKey::PeerStatus
-            | ApiKey::PeerControl
-            | ApiKey::PeerShares => version == 0,
+            key if PRIVATE.contains(&key) => version == 0,
             key => SERVED.iter().any(|s| s.key == key && (s.lowest..=s.highest).contains(&version)),
         }
     }

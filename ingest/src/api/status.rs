@@ -91,6 +91,7 @@ fn session(session: &Session, shards: usize) -> PeerSession {
         shards: count(shards),
         draining: session.draining,
         suspected: session.suspected.is_some(),
+        unreached: !session.reached,
     }
 }
 

@@ -40,7 +40,8 @@ pub struct BrokerConfig {
     /// The rack (`broker.rack`).
     pub rack: Option<String>,
     /// Where the node is reached, one address for each listener. Clients get the one that has the name of the
-    /// listener that they came by; nodes reach each other by the first.
+    /// listener that they came by. The first is that of the inter-node listener (Kafka's
+    /// `inter.broker.listener.name`), by which nodes reach each other.
     pub addresses: Vec<Address>,
     /// Kafka's settings for groups that the node was started with.
     pub settings: Statics,
@@ -53,4 +54,11 @@ pub struct BrokerConfig {
     pub producer_check_interval: Duration,
     /// Bytes of slots and indexes kept in memory for readers behind the tail (default 64 MiB).
     pub read_cache_bytes: u64,
+}
+
+impl BrokerConfig {
+    /// Whether this is the listener by which nodes reach each other. The only listener is, and clients come by it, too.
+    pub fn is_inter_node(&self, listener: &str) -> bool {
+        self.addresses.first().is_some_and(|address| address.listener == listener)
+    }
 }

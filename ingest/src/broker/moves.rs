@@ -183,8 +183,10 @@ impl Moves {
         let cluster = after.as_ref().unwrap_or(cluster);
         let mut wanted = cluster.surplus(session);
         wanted.retain(|(shard, to)| held.contains_key(shard) && well(to));
+        // What was wanted because of load is not wanted any more once shards move for another reason.
+        let busy = self.broker.load.surplus(cluster, &self.log);
         if wanted.is_empty() {
-            wanted = self.broker.load.surplus(cluster, &self.log);
+            wanted = busy;
         }
         // What was released, and whose move was not recorded, must go somewhere, even if that is here again.
         let mut stranded = self.log.frozen();

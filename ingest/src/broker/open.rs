@@ -1,7 +1,8 @@
 //! Opening a session: end the sessions that no process serves any more, and take a share of what they held.
 //!
 //! What is surely gone is ended at once: an earlier session of this process, one whose address leads to another
-//! process now, one where no process listens. A node that is only silent is left to the nodes that watch it.
+//! process now, one where no process listens, as far as the other nodes see that, too. A node that is only silent is
+//! left to the nodes that watch it.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::io::ErrorKind;
@@ -17,6 +18,7 @@ use tiering::mutant::{self, Mutant};
 use tiering::recover::{Rebuilt, RecoverError, recover};
 use tiering::session::{Sealed, SessionError, seal};
 
+use super::unreached::inter_node_address;
 use super::{Broker, ProducerIds, Serving};
 use crate::log::{Log, LogParts, Untaken};
 use crate::peer::{self, Identity};
@@ -69,6 +71,27 @@ enum Undecided {
     Error(OpenError),
 }
 
+/// What a node that starts finds at the address of an open session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// The session is an earlier one of this process.
+    Own,
+    /// The session's process.
+    Lives,
+    /// Another process, or none.
+    Absent,
+    /// No answer.
+    Silent,
+}
+
+/// What a node that starts finds in its cluster.
+struct Around {
+    /// The open sessions that surely no process serves.
+    gone: Vec<SessionId>,
+    /// Those whose nodes answered.
+    living: Vec<SessionId>,
+}
+
 impl Broker {
     /// Ends what no process serves, opens a session that takes its share, and rebuilds what it got.
     pub(super) async fn open_session(
@@ -81,12 +104,14 @@ impl Broker {
         let opening = self.opening();
         let committed = loop {
             let cluster = metadata.refresh().await?;
-            for gone in self.gone(&cluster).await {
-                if let Entry::Vacant(absent) = sealed.entry(gone) {
-                    absent.insert(seal(store, gone, self.process).await?);
+            let around = self.look_around(&cluster).await;
+            for gone in &around.gone {
+                if let Entry::Vacant(absent) = sealed.entry(*gone) {
+                    absent.insert(seal(store, *gone, self.process).await?);
                 }
             }
-            let proposed = metadata.propose(|cluster| self.decide(cluster, opening(session), &sealed));
+            let proposed =
+                metadata.propose(|cluster| self.decide(cluster, opening(session), &sealed, &around.living));
             match proposed.await? {
                 Ok(committed) => break committed,
                 Err(Undecided::Unsealed) => {}
@@ -135,12 +160,15 @@ impl Broker {
         Ok(Serving { log: Log::new(parts, session, cluster, recovered), node, producer_ids })
     }
 
-    /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs.
+    /// One entry: DEAD or CLOSED for each session that was ended, OPEN for ours, and the MOVEs. Where there are other
+    /// nodes, ours is unreached until one of them says otherwise. If none of them is `living`, it takes its share
+    /// all the same.
     fn decide(
         &self,
         cluster: &Cluster,
         open: Op,
         sealed: &BTreeMap<SessionId, Sealed>,
+        living: &[SessionId],
     ) -> Result<Vec<Op>, Undecided> {
         let is_open = |id: &SessionId| cluster.open_sessions().any(|s| s.id == *id);
         if cluster.open_sessions().any(|s| s.process == self.process && !sealed.contains_key(&s.id)) {
@@ -156,41 +184,64 @@ impl Broker {
         if after.session(session).is_none() {
             let taken = cluster.open_sessions().find(|s| Some(s.node) == wanted && s.process != self.process);
             let Some(taken) = taken else { return Err(Undecided::Unsealed) };
-            let address = taken.addresses.first().map(ToString::to_string);
-            let address = address.unwrap_or_else(|| "an unknown address".to_owned());
-            return Err(Undecided::Error(OpenError::NodeIdTaken { node: taken.node.0, address }));
+            let (node, address) = (taken.node.0, inter_node_address(taken));
+            return Err(Undecided::Error(OpenError::NodeIdTaken { node, address }));
         }
+        let mut more: Vec<Op> = living.iter().filter_map(|id| after.plan_reached(*id, true)).collect();
         if cluster.open_sessions().any(|s| s.process == self.process && s.draining) {
             // A drained node stays drained, whichever process ended its session.
-            let drain = Op::Drain { session, draining: true };
-            after
-                .apply(after.next(), std::slice::from_ref(&drain))
-                .map_err(|e| Undecided::Error(e.into()))?;
-            ops.push(drain);
+            more.push(Op::Drain { session, draining: true });
         }
+        let mut unreached = after.plan_reached(session, false);
+        if after.open_sessions().all(|s| s.process == self.process) {
+            unreached = None;
+        } else if !living.is_empty() {
+            more.extend(unreached.take());
+        }
+        after.apply(after.next(), &more).map_err(|e| Undecided::Error(e.into()))?;
+        ops.extend(more);
         ops.extend(after.plan_takeover());
+        ops.extend(unreached);
         Ok(ops)
     }
 
-    /// The open sessions that surely no process serves.
-    async fn gone(&self, cluster: &Cluster) -> Vec<SessionId> {
-        let id = cluster.id().to_string();
-        let check = async |session: &Session| {
-            if session.process == self.process {
-                return Some(session.id);
-            }
-            let Some(address) = session.addresses.first() else { return Some(session.id) };
-            match peer::ping(&self.parts.connect, address, 0, DIAL).await {
-                Ok(answer) => {
-                    let who = Identity::of(&answer);
-                    let alive =
-                        who.process == session.process && (who.cluster == id || who.cluster.is_empty());
-                    (!alive).then_some(session.id)
-                }
-                Err(error) => (error.kind() == ErrorKind::ConnectionRefused).then_some(session.id),
-            }
+    /// Dials every open session's node. Where other nodes live, they are asked before a session counts as gone: one
+    /// connection that is refused may be this node's trouble alone. A process that served before knows that others
+    /// live, since one of them ended its session, and leaves what they can't be asked about to the nodes that watch:
+    /// two that don't reach each other would end each other's sessions for ever.
+    async fn look_around(&self, cluster: &Cluster) -> Around {
+        let seen = join_all(cluster.open_sessions().map(|session| self.dial(cluster, session))).await;
+        let with = |wanted| {
+            let sessions = cluster.open_sessions().zip(&seen).filter(move |(_, seen)| **seen == wanted);
+            sessions.map(|(session, _)| session).collect::<Vec<_>>()
         };
-        join_all(cluster.open_sessions().map(check)).await.into_iter().flatten().collect()
+        let living = with(Seen::Lives);
+        let mut gone: Vec<SessionId> = with(Seen::Own).iter().map(|session| session.id).collect();
+        let suspects = with(Seen::Absent).into_iter().map(async |suspect| {
+            let is_gone = match living.is_empty() {
+                true => self.node.get().is_none(),
+                false => self.witnessed(living.clone(), suspect.id).await == Some(false),
+            };
+            is_gone.then_some(suspect.id)
+        });
+        gone.extend(join_all(suspects).await.into_iter().flatten());
+        Around { gone, living: living.iter().map(|session| session.id).collect() }
+    }
+
+    async fn dial(&self, cluster: &Cluster, session: &Session) -> Seen {
+        if session.process == self.process {
+            return Seen::Own;
+        }
+        let Some(address) = session.addresses.first() else { return Seen::Absent };
+        match peer::ping(&self.parts.connect, address, 0, DIAL).await {
+            Ok(answer) => {
+                let (who, id) = (Identity::of(&answer), cluster.id().to_string());
+                let lives = who.process == session.process && (who.cluster == id || who.cluster.is_empty());
+                if lives { Seen::Lives } else { Seen::Absent }
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Seen::Absent,
+            Err(_) => Seen::Silent,
+        }
     }
 
     /// Ends the session of the process that has the node id that this node was given, if it does not live.

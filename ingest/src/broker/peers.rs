@@ -31,7 +31,7 @@ impl Broker {
     }
 
     /// Reads the metadata log on if it is not known up to `next` yet, and waits a moment until that has been
-    /// acted on. What can't be read now is read later.
+    /// acted on. What can't be read now, or is not there, is read later.
     pub async fn reach(&self, next: Epoch) {
         if self.acted_on() >= next {
             return;
@@ -40,12 +40,7 @@ impl Broker {
             metadata.hear(next);
         }
         let reached = async {
-            if self.cluster().is_none_or(|cluster| cluster.next() < next)
-                && let Err(error) = self.refresh().await
-            {
-                tracing::debug!(%error, "the metadata log could not be read");
-            }
-            if self.is_serving() {
+            if self.look_into(next).await && self.is_serving() {
                 drop(self.acted_on.subscribe().wait_for(|acted_on| *acted_on >= next).await);
             }
         };

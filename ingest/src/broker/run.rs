@@ -7,9 +7,10 @@ use coordinator::SessionId;
 use coordinator::cluster::{Op, SessionEnd, SessionState};
 use tiering::metadata::MetadataLog;
 use tiering::store::admit;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::flaps::Flaps;
 use super::moves::Moves;
 use super::{Broker, OpenError, Phase, Serving, StartError};
 use crate::log::{Ended, Log, Opening};
@@ -88,8 +89,9 @@ impl Broker {
         shutdown: &CancellationToken,
     ) {
         let mut serving = first;
+        let mut flaps = Flaps::default();
         loop {
-            let log = Arc::clone(&serving.log);
+            let (log, began) = (Arc::clone(&serving.log), Instant::now());
             self.phase.send_replace(Phase::Serving(serving));
             let closing = async {
                 shutdown.cancelled().await;
@@ -107,10 +109,15 @@ impl Broker {
                     tracing::warn!(%reason, session = %log.session(), "the session ended")
                 }
             }
+            let pause = flaps.pause(began.elapsed(), self.parts.entropy.next_u64());
+            let reopened = async {
+                self.rest(metadata, pause).await;
+                self.reopen(metadata, &log).await
+            };
             serving = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                next = self.reopen(metadata, &log) => Arc::new(next),
+                next = reopened => Arc::new(next),
             };
         }
     }
@@ -125,6 +132,22 @@ impl Broker {
             rack: broker.parts.config.rack.clone(),
             addresses: broker.parts.config.addresses.clone(),
         })
+    }
+
+    /// Waits, as long as other nodes are there to serve what this one did.
+    async fn rest(&self, metadata: &MetadataLog, pause: Duration) {
+        let until = Instant::now() + pause;
+        let rest = async {
+            while Instant::now() < until && self.sees_others().await {
+                sleep_until(until.min(Instant::now() + POLL)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = rest => {}
+            // Meanwhile it knows what others record.
+            () = read_on(metadata) => unreachable!("reading never ends"),
+        }
     }
 
     /// Opens the session after this log's, however long that takes.
@@ -172,6 +195,7 @@ impl Broker {
             keep_up(metadata, log, self.parts.config.producer_check_interval),
             moves.run(),
             self.watch(metadata, log),
+            self.notice_unreached(metadata, log),
             self.measure(log),
             self.retain(log)
         );

@@ -17,6 +17,7 @@ use tiering::metadata::MetadataLog;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::peers::{PING, has_lost_store};
+use super::unreached::inter_node_address;
 use super::{Broker, OpenError, STORE_LOST};
 use crate::log::{Log, NotLeader};
 use crate::peer;
@@ -44,6 +45,9 @@ const WITNESSES: usize = 2;
 const CALM: Duration = Duration::from_secs(10);
 const LONGEST_CALM: Duration = Duration::from_secs(60);
 
+/// The same where nothing is served any sooner for it.
+const IDLE_CALM: Duration = Duration::from_secs(600);
+
 /// Why a node is suspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alarm {
@@ -62,12 +66,15 @@ impl Broker {
         let mut guards = FuturesUnordered::new();
         let mut again = interval(EVERY);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut changes = metadata.subscribe();
         loop {
             tokio::select! {
                 biased;
                 Some(ended) = guards.next(), if !guards.is_empty() => {
                     watching.remove(&ended);
                 }
+                // A node that has just come waits to be reached.
+                Ok(()) = changes.changed() => {}
                 _ = again.tick() => {}
             }
             for session in successors(&metadata.current(), log.session()) {
@@ -86,11 +93,15 @@ impl Broker {
         let mut refusals = 0;
         let mut heard = Instant::now();
         let mut calm: Option<(Alarm, Instant)> = None;
-        let mut calm_for = CALM;
+        let (mut calm_for, mut idle) = (CALM, false);
         loop {
             let cluster = metadata.current();
             let watched = successors(&cluster, log.session()).contains(&session);
             let Some(suspect) = cluster.session(session).filter(|_| watched) else { return };
+            if std::mem::replace(&mut idle, is_idle(&cluster, suspect)) && !idle {
+                // What it has now must not wait for as long as what it had not.
+                (calm, calm_for) = (None, CALM);
+            }
             // A node that has lost the store can't end any session, and may be the one at fault.
             let lost = self.store_age().is_none_or(|age| age >= ALIVE);
             if lost {
@@ -102,6 +113,9 @@ impl Broker {
                 Ok(answer) if has_lost_store(&answer) => Some(Alarm::NoStore),
                 Ok(answer) => {
                     self.hear_of_write(answer.confirmed_age_ms);
+                    if !suspect.reached {
+                        self.vouch(metadata, session).await;
+                    }
                     (refusals, heard, calm_for) = (0, Instant::now(), CALM);
                     None
                 }
@@ -130,7 +144,8 @@ impl Broker {
                         Ok(true) => {}
                         Ok(false) => {
                             calm = Some((alarm, Instant::now() + calm_for));
-                            calm_for = (calm_for * 2).min(LONGEST_CALM);
+                            let longest = if idle { IDLE_CALM } else { LONGEST_CALM };
+                            calm_for = (calm_for * 2).min(longest);
                             (refusals, heard) = (0, Instant::now());
                         }
                         Err(error) => {
@@ -143,7 +158,8 @@ impl Broker {
         }
     }
 
-    /// Ends a suspect's session if others agree; false if its node lives.
+    /// Ends a suspect's session if others agree; false if its node lives. A session that no node has reached and that
+    /// holds nothing is ended only if its node does not answer through the store: its node would open another one.
     async fn end(
         &self,
         metadata: &MetadataLog,
@@ -158,13 +174,29 @@ impl Broker {
             tracing::info!(%session, "the store does not take this node's slots, either");
             return Ok(false);
         }
-        let mut down = self.confirm(metadata, session).await;
+        let cluster = metadata.current();
+        let idle = cluster.session(session).filter(|suspect| is_idle(&cluster, suspect));
+        let mut down = match (self.witnessed(nodes(&cluster), session).await, idle) {
+            (Some(true), _) => {
+                self.vouch(metadata, session).await;
+                false
+            }
+            (Some(false), None) => true,
+            (Some(false), Some(_)) | (None, _) => self.is_silent(metadata, session).await,
+        };
         if down && !writes {
             // Writes get through again at each node in its turn.
             down = self.is_silent(metadata, session).await;
         }
         if !down {
-            tracing::info!(%session, "the node lives after all");
+            match idle {
+                Some(suspect) => tracing::warn!(
+                    node = %suspect.node,
+                    "the node lives, but no other one reaches it at {}, so that it gets no shards: is its --advertise right, and is the way to it open?",
+                    inter_node_address(suspect)
+                ),
+                None => tracing::info!(%session, "the node lives after all"),
+            }
             return Ok(false);
         }
         self.take_over(metadata, session).await?;
@@ -187,21 +219,28 @@ impl Broker {
     /// Whether a suspect is down as others see it, too; if there is no node to ask, whether it fails to say
     /// in the metadata log that it lives.
     pub(super) async fn confirm(&self, metadata: &MetadataLog, suspect: SessionId) -> bool {
-        let cluster = metadata.current();
-        let others = nodes(&cluster).into_iter().filter(|s| s.process != self.process && s.id != suspect);
+        match self.witnessed(nodes(&metadata.current()), suspect).await {
+            Some(reached) => !reached,
+            None => self.is_silent(metadata, suspect).await,
+        }
+    }
+
+    /// Whether any of these sessions' nodes reaches a suspect; `None` if none of them can tell.
+    pub(super) async fn witnessed(&self, witnesses: Vec<&Session>, suspect: SessionId) -> Option<bool> {
+        let others = witnesses.into_iter().filter(|s| s.process != self.process && s.id != suspect);
         let mut answers: FuturesUnordered<_> = others.take(ASKED).map(|s| self.ask(s, suspect)).collect();
         let mut agree = 0;
         while let Some(answer) = answers.next().await {
             match answer {
-                Some(true) => return false,
+                Some(true) => return Some(true),
                 Some(false) => agree += 1,
                 None => {}
             }
             if agree == WITNESSES {
-                return true;
+                break;
             }
         }
-        agree > 0 || self.is_silent(metadata, suspect).await
+        (agree > 0).then_some(false)
     }
 
     /// Whether a witness reaches the suspect; `None` if the witness does not answer.
@@ -235,6 +274,12 @@ impl Broker {
             Err(_) => false,
         }
     }
+}
+
+/// Whether a session was not reached by any node, and holds nothing.
+fn is_idle(cluster: &Cluster, session: &Session) -> bool {
+    let mut holders = cluster.shards().all().filter_map(|shard| cluster.assigned(shard));
+    !session.reached && holders.all(|grant| grant.session != session.id)
 }
 
 /// Whether the store takes a slot of this node now. Where it takes entries only, of any node, none is worse off.

@@ -84,6 +84,9 @@ impl Log {
             if cluster.session(session).is_some_and(|s| s.draining) {
                 ops.push(Op::Drain { session: next, draining: true });
             }
+            if cluster.session(session).is_some_and(|s| !s.reached) {
+                ops.push(Op::Reached { session: next, reached: false });
+            }
             Ok(ops)
         };
         let committed = loop {

@@ -1,6 +1,7 @@
 //! Several nodes on one store, in simulated time.
 
 mod denied;
+mod join;
 mod lost;
 mod way;
 
@@ -37,11 +38,12 @@ mod flips;
 
 const PARTITIONS: i32 = 12;
 
-/// Nodes by their host names, and the pairs of them that can't reach each other.
+/// Nodes by their host names, and the pairs of them that can't reach each other: silently, or with a word.
 #[derive(Default)]
 struct Network {
     nodes: BTreeMap<String, Arc<Broker>>,
     cut: Vec<(String, String)>,
+    refused: Vec<(String, String)>,
 }
 
 pub(crate) struct World {
@@ -50,6 +52,8 @@ pub(crate) struct World {
     refused: way::Refused,
     cut: way::Cut,
     network: Arc<Mutex<Network>>,
+    /// Where nodes say that they are reached, if that is elsewhere.
+    advertised: BTreeMap<i32, String>,
     nodes: BTreeMap<i32, Running>,
     pub(crate) rotate_after: Duration,
 }
@@ -83,6 +87,7 @@ impl World {
             refused: Arc::default(),
             cut: Arc::default(),
             network: Arc::default(),
+            advertised: BTreeMap::new(),
             nodes: BTreeMap::new(),
             rotate_after,
         }
@@ -94,10 +99,11 @@ impl World {
         Arc::new(move |address: Address| {
             let network = Arc::clone(&network);
             Box::pin(async move {
+                let way = (host(from), address.host.clone());
                 let (node, cut) = {
                     let network = network.lock();
-                    let cut = network.cut.contains(&(host(from), address.host.clone()));
-                    (network.nodes.get(&address.host).cloned(), cut)
+                    let node = network.nodes.get(&address.host).filter(|_| !network.refused.contains(&way));
+                    (node.cloned(), network.cut.contains(&way))
                 };
                 if cut {
                     std::future::pending::<()>().await;
@@ -111,7 +117,8 @@ impl World {
     /// A process on a host, with a node id, that has not been started.
     fn broker(&self, node: i32, id: i32) -> Arc<Broker> {
         let mut config = BrokerConfig { node_id: Some(NodeId(id)), rack: None, ..config() };
-        config.addresses = vec![Address { listener: LISTENER.to_owned(), host: host(node), port: 9092 }];
+        let advertised = self.advertised.get(&node).cloned().unwrap_or_else(|| host(node));
+        config.addresses = vec![Address { listener: LISTENER.to_owned(), host: advertised, port: 9092 }];
         config.log.rotate_after = self.rotate_after;
         let (began, started) = (Instant::now(), self.nodes.len() as i64);
         let inner = Arc::clone(&self.objects);

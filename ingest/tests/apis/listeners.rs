@@ -7,7 +7,11 @@ use ingest::broker::BrokerConfig;
 use protocol::ErrorCode;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::metadata::MetadataRequestTopic;
-use protocol::messages::{DescribeClusterRequest, FetchRequest, MetadataRequest};
+use protocol::messages::peer::DRAIN;
+use protocol::messages::{
+    DescribeClusterRequest, FetchRequest, MetadataRequest, PeerControlRequest, PeerPingRequest,
+    PeerSharesRequest, PeerStatusRequest, PeerWitnessRequest,
+};
 
 use crate::client::batch;
 use crate::node::{LISTENER, NODE, Node, config};
@@ -85,5 +89,30 @@ async fn a_leader_is_named_by_its_address_of_that_listener() {
         assert_eq!(data.error_code, ErrorCode::NotLeaderOrFollower.code());
         assert_eq!(data.current_leader.leader_id, if host.is_some() { NODE } else { -1 });
         assert_eq!(told.node_endpoints.first().map(|node| node.host.as_str()), host);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_private_is_served_on_the_inter_node_listener_alone() {
+    let node = node().await;
+    let mut inside = node.connect_by("INSIDE");
+    assert_eq!(inside.ask(0, &PeerStatusRequest {}).await.node_id, NODE);
+    assert!(!inside.ask(0, &PeerPingRequest::default()).await.process_id.is_zero());
+    for listener in [LISTENER, "OUTSIDE"] {
+        let mut client = node.connect_by(listener);
+        client.send(0, &PeerPingRequest::default()).await;
+        assert!(client.is_closed().await, "{listener}");
+        let mut client = node.connect_by(listener);
+        client.send(0, &PeerWitnessRequest::default()).await;
+        assert!(client.is_closed().await, "{listener}");
+        let mut client = node.connect_by(listener);
+        client.send(0, &PeerStatusRequest {}).await;
+        assert!(client.is_closed().await, "{listener}");
+        let mut client = node.connect_by(listener);
+        client.send(0, &PeerControlRequest { node_id: NODE, action: DRAIN }).await;
+        assert!(client.is_closed().await, "{listener}");
+        let mut client = node.connect_by(listener);
+        client.send(0, &PeerSharesRequest::default()).await;
+        assert!(client.is_closed().await, "{listener}");
     }
 }

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use protocol::messages::peer::{DRAIN, PeerStoreRequests, UNDRAIN};
-use protocol::messages::{ApiVersionsRequest, PeerControlRequest, PeerStatusRequest, PeerStatusResponse};
+use protocol::messages::{
+    ApiVersionsRequest, PeerControlRequest, PeerPingRequest, PeerStatusRequest, PeerStatusResponse,
+};
 use protocol::{ErrorCode, Uuid};
+use tiering::store::RequestKind;
+use tokio::time::Instant;
 
 use crate::client::{Client, batch};
 use crate::node::{NODE, Node, config};
@@ -69,6 +74,32 @@ async fn what_can_not_be_is_refused() {
     assert_eq!(control(&mut client, 8, DRAIN).await.0, ErrorCode::BrokerIdNotRegistered);
     assert_eq!(control(&mut client, NODE, 99).await.0, ErrorCode::InvalidRequest);
     assert_eq!(control(&mut client, -1, UNDRAIN).await, (ErrorCode::None, None), "it is so already");
+}
+
+/// A peer that speaks of entries which do not exist costs one GET a second, and nobody waits for them.
+#[tokio::test(start_paused = true)]
+async fn a_ping_from_the_future_costs_next_to_nothing() {
+    let node = Node::start().await;
+    let gets = || node.broker.store().metrics().get(RequestKind::Get).requests;
+    let known = node.broker.cluster().expect("a cluster").next().0 as i64;
+    // The node reads the log's end once a second by itself: not in what follows, which takes less.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let (before, began) = (gets(), Instant::now());
+    let ping = async || {
+        let mut client = node.connect();
+        for metadata_next in [i64::MAX, known + 1, known + 1_000_000] {
+            let told = client.ask(0, &PeerPingRequest { metadata_next }).await;
+            assert_eq!(told.metadata_next, known);
+        }
+    };
+    join_all((0..20).map(|_| ping())).await;
+    assert_eq!((gets() - before, began.elapsed() < Duration::from_millis(100)), (1, true));
+    let before = gets();
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        ping().await;
+    }
+    assert!((5..=10).contains(&(gets() - before)), "{}, and 5 are the node's own", gets() - before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -158,6 +158,9 @@ pub struct PeerSession {
     pub draining: bool,
     /// Whether another node asked if its node lives, and had no answer yet.
     pub suspected: bool,
+    /// Whether no other node has reached it there yet, so that it gets no shards.
+    #[field(tag = 0)]
+    pub unreached: bool,
 }
 
 /// What an operator wants. Any node takes it, about whichever node it is.

@@ -27,7 +27,9 @@ pub(crate) enum Error {
         reason: String,
     },
     /// It does not answer what only Tidelog's nodes do.
-    #[error("{address} does not know this request: is it a node of Tidelog, and as new as this command?")]
+    #[error(
+        "{address} does not serve this request: is it the inter-node listener (--inter-node-listener) of a node of Tidelog that is as new as this command?"
+    )]
     Foreign {
         /// Who.
         address: String,

@@ -1,4 +1,4 @@
-//! What only Tidelog's nodes answer: how they are, and what operators want of them.
+//! What only Tidelog's nodes answer, on their inter-node listeners: how they are, and what operators want of them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -76,7 +76,7 @@ settings! {
         advertise "advertise": ListenerSpecs, "[NAME=]HOST[:PORT],...", "the listening address; where that is all of them, this machine's own address",
             "What clients are told to connect to, for each listener (Kafka's advertised.listeners): those that came by a listener are told the addresses of that name, and not of nodes without one. It must lead to this node from wherever they are";
         inter_node_listener "inter-node-listener": ListenerName, "NAME", "the first of listen",
-            "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name)";
+            "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name). It alone serves what nodes ask of each other and what tidelog status and tidelog node ask; whoever reaches it can drain nodes. Give clients another listener where they are not to be trusted with that, and keep them from this one";
         http "http": HttpSetting, "ADDR:PORT|off", "127.0.0.1:8080",
             "Where /health and /metrics are served. Unless this is set, a free port is taken where 8080 is not, and logged";
         max_connections "max-connections": u64, "N", "20000",

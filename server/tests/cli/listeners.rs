@@ -24,6 +24,25 @@ fn clients_of_each_listener_are_told_its_own_address() {
 }
 
 #[test]
+fn operators_are_answered_on_the_inter_node_listener_alone() {
+    let listen = ["--listen", "127.0.0.1:0,INSIDE=127.0.0.1:0", "--inter-node-listener", "inside"];
+    let node = Node::with("memory://", &[&listen[..], &["--http", "off"]].concat());
+    let [inside, plain] = node.bootstrap.split(',').collect::<Vec<_>>()[..] else {
+        panic!("{}", node.bootstrap)
+    };
+    assert!(inside.starts_with("INSIDE://") && plain.starts_with("PLAINTEXT://"), "{}", node.bootstrap);
+    let id = node.id.to_string();
+    for command in [&["status"][..], &["node", "list"], &["node", "rebalance"], &["node", "drain", &id]] {
+        let error = node.fails(&[command, &["-b", plain]].concat());
+        assert!(error.contains("is it the inter-node listener (--inter-node-listener)"), "{error}");
+    }
+    assert!(node.run(&["status", "-b", inside]).contains("nodes     1: 1 alive\n"));
+    assert_eq!(node.run(&["node", "rebalance", "-b", inside]), "1 nodes even out their load\n");
+    assert!(node.fails(&["node", "drain", &id, "-b", inside]).contains("nobody could take the shards"));
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
 fn ipv6_is_served() {
     if TcpListener::bind("[::1]:0").is_err() {
         eprintln!("this machine has no ::1");

@@ -32,9 +32,10 @@ const ALIVE: u8 = 10;
 const DRAIN: u8 = 11;
 const CREATE_PARTITIONS: u8 = 12;
 const ALTER_CONFIG: u8 = 13;
+const REACHED: u8 = 14;
 
 /// The last kind of operation.
-const LAST: u8 = ALTER_CONFIG;
+const LAST: u8 = REACHED;
 
 // Whose settings an ALTER_CONFIG changes.
 const OF_TOPIC: u8 = 0;
@@ -216,6 +217,9 @@ fn encode_op(w: &mut Writer, op: &Op) {
         Op::Drain { session, draining } => w.u8(DRAIN).nested(|w| {
             w.raw(session.as_bytes()).u8(u8::from(*draining));
         }),
+        Op::Reached { session, reached } => w.u8(REACHED).nested(|w| {
+            w.raw(session.as_bytes()).u8(u8::from(*reached));
+        }),
     };
 }
 
@@ -278,6 +282,7 @@ fn decode_op(r: &mut Reader<'_>) -> Result<Op> {
         SUSPECT => Op::Suspect { session: SessionId(r.array()?) },
         ALIVE => Op::Alive { session: SessionId(r.array()?) },
         DRAIN => Op::Drain { session: SessionId(r.array()?), draining: decode_flag(&mut r)? },
+        REACHED => Op::Reached { session: SessionId(r.array()?), reached: decode_flag(&mut r)? },
         FORMAT => return Err(FormatError::Invalid("FORMAT stands in another entry than 0")),
         found => return Err(unknown_op(found)),
     };

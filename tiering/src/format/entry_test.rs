@@ -65,6 +65,15 @@ fn sample() -> Entry {
     ])
 }
 
+/// What came with format level 2.
+fn sample_2() -> Entry {
+    let [one, two] = [1, 2].map(|n| SessionId([n; 16]));
+    Entry::Ops(vec![
+        Op::Reached { session: one, reached: false },
+        Op::Reached { session: two, reached: true },
+    ])
+}
+
 /// Entry [`K`] with one operation of this kind.
 fn with_op(kind: u8, write: impl FnOnce(&mut Writer)) -> Bytes {
     let entry = written(|w| {
@@ -77,11 +86,14 @@ fn with_op(kind: u8, write: impl FnOnce(&mut Writer)) -> Bytes {
 fn golden_bytes() {
     golden("entry-format", &encode(Epoch(0), &Entry::Format(format()), NONCE));
     golden("entry-ops", &encode(K, &sample(), NONCE));
+    golden("entry-ops-2", &encode(K, &sample_2(), NONCE));
 }
 
 #[test]
 fn each_damaged_byte_is_noticed() {
-    assert_damage_is_noticed(&encode(K, &sample(), NONCE), |object| decode(K, object));
+    for entry in [sample(), sample_2()] {
+        assert_damage_is_noticed(&encode(K, &entry, NONCE), |object| decode(K, object));
+    }
 }
 
 #[test]
@@ -108,9 +120,10 @@ fn what_is_unknown_is_newer() {
         assert_eq!(decode(K, &object), newer("a metadata operation's kind", u64::from(kind)));
     }
     let mut above = format();
-    above.level = 2;
+    above.level = coordinator::cluster::FORMAT_LEVEL + 1;
     let object = encode(Epoch(0), &Entry::Format(above), NONCE);
-    assert_eq!(decode(Epoch(0), &object), newer("the cluster's format level", 2));
+    let level = u64::from(above.level);
+    assert_eq!(decode(Epoch(0), &object), newer("the cluster's format level", level));
     let released = with_op(MOVE, |w| {
         w.u8(3).raw(&[0; 16]);
     });

@@ -18,6 +18,10 @@ const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const DEAD: u8 = 2;
 
+// A session's flags.
+const DRAINING: u8 = 1;
+const UNREACHED: u8 = 2;
+
 const NEWER_SETTING: &str =
     "there is a setting that this build does not know: a newer build wrote it, use that one";
 
@@ -48,7 +52,7 @@ pub fn encode(cluster: &Cluster, nonce: Nonce) -> Bytes {
         w.optional(s.suspected, |w, k| {
             w.u64(k.0);
         });
-        w.u8(u8::from(s.draining));
+        w.u8(if s.draining { DRAINING } else { 0 } | if s.reached { 0 } else { UNREACHED });
     });
     let topics: Vec<_> = cluster.topics().collect();
     w.list(topics.iter(), |w, t| {
@@ -124,8 +128,13 @@ pub fn decode(next: Epoch, object: &[u8]) -> Result<Cluster> {
             DEAD => SessionState::Dead(entry::decode_end(r)?),
             found => return Err(FormatError::Newer { what: "a session's state", found: u64::from(found) }),
         };
-        let (suspected, draining) = (r.optional(|r| r.u64().map(Epoch))?, entry::decode_flag(r)?);
-        Ok((id, Session { id, process, node, rack, addresses, opened, state, suspected, draining }))
+        let suspected = r.optional(|r| r.u64().map(Epoch))?;
+        let flags = r.u8()?;
+        if flags & !(DRAINING | UNREACHED) != 0 {
+            return Err(FormatError::Newer { what: "a session's flags", found: u64::from(flags) });
+        }
+        let (draining, reached) = (flags & DRAINING != 0, flags & UNREACHED == 0);
+        Ok((id, Session { id, process, node, rack, addresses, opened, state, suspected, draining, reached }))
     })?;
     let topics = r.map(28, |r| {
         let (id, name) = (TopicId(r.array()?), r.string()?);

@@ -225,5 +225,6 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => session_id().prop_map(|session| Op::Suspect { session }),
         1 => session_id().prop_map(|session| Op::Alive { session }),
         1 => (session_id(), any::<bool>()).prop_map(|(session, draining)| Op::Drain { session, draining }),
+        1 => (session_id(), any::<bool>()).prop_map(|(session, reached)| Op::Reached { session, reached }),
     ]
 }

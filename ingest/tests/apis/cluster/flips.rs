@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What is logged, from warnings on.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<String>>);
+pub(super) struct Lines(pub(super) Arc<Mutex<String>>);
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
