@@ -109,6 +109,23 @@ fn an_empty_group_goes_with_its_last_offset() {
 }
 
 #[test]
+fn what_is_committed_to_an_empty_group_is_kept_from_then_on() {
+    let mut lab = two();
+    let (a, b) = (lab.topic("a"), lab.topic("b"));
+    lab.commit(commit_of("m1", 3, a, 0)).expect("committed");
+    lab.ok(at("m1", -1));
+    lab.ok(at("m2", -1));
+    let (retention, check) = (lab.settings.offsets_retention, lab.settings.offsets_retention_check);
+    lab.pass(retention - SECOND);
+    lab.commit(commit_of("", -1, b, 0)).expect("an empty group");
+    lab.pass(check + SECOND);
+    let left: Vec<_> = lab.group().offsets.keys().map(|partition| partition.topic).collect();
+    assert_eq!(left, [b], "it was committed just now");
+    lab.pass(retention);
+    assert!(lab.shard.group(GROUP).is_none());
+}
+
+#[test]
 fn only_an_empty_group_is_deleted() {
     let mut lab = two();
     assert_eq!(lab.delete_group(), Err(Reject::NonEmptyGroup));

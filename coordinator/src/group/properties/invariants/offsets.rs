@@ -64,7 +64,8 @@ fn accept(run: &mut Run, id: &GroupId, request: &Request, effects: &[Effect]) {
     }
 }
 
-/// Offsets go of themselves only if their topic is deleted, or their time has passed and nobody reads them.
+/// Offsets go of themselves only if their topic is deleted, or their time has passed since they were committed and
+/// since the group was left, and nobody reads them.
 fn go(run: &mut Run, before: &Before) {
     for (id, offsets) in &mut run.offsets.committed {
         let was = before.group(id);
@@ -74,7 +75,8 @@ fn go(run: &mut Run, before: &Before) {
             if is.is_some_and(|is| is.offsets.contains_key(partition)) {
                 return true;
             }
-            let since = was.and_then(|was| was.empty_since).unwrap_or(committed.committed_at);
+            let empty = was.and_then(|was| was.empty_since).unwrap_or(i64::MIN);
+            let since = empty.max(committed.committed_at);
             let until = committed.expires_at.unwrap_or(since + retention);
             let is_deleted = run.cluster.topic(partition.topic).is_none();
             assert!(is_deleted || run.now.wall >= until, "{id} lost {partition}: {committed:?} {was:?}");
