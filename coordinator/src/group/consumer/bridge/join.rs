@@ -3,13 +3,13 @@
 use super::find;
 use crate::cluster::Cluster;
 use crate::group::Subscription;
-use crate::group::classic::{Join, JoinReject, Joined};
+use crate::group::classic::{self, Join, JoinReject, Joined};
 use crate::group::consumer::admit::{Admitted, newcomer};
 use crate::group::consumer::state::{ClassicFacet, ConsumerMember};
 use crate::group::consumer::{downgrade, progress, timers};
 use crate::group::request::{Reject, Reply, Token};
 use crate::group::settings::Migration;
-use crate::group::state::{Assignment, MemberId};
+use crate::group::state::{Assignment, Group, MemberId};
 use crate::group::work::Work;
 
 /// Whether a JoinGroup is one to a consumer group. Without members the group turns into a classic one instead.
@@ -52,7 +52,7 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     if group.members.len() >= settings.consumer_max_size && !group.members.contains_key(id) {
         return Err(Reject::GroupMaxSize);
     }
-    if join.protocol_type != "consumer" || !join.protocols.iter().any(|(name, _)| all_take(work, name)) {
+    if join.protocol_type != "consumer" || !fits(group, join) {
         return Err(Reject::InconsistentProtocol);
     }
     if join.member.is_empty() && join.instance.is_none() && join.requires_known_id {
@@ -74,10 +74,11 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     Ok((admitted, subscription))
 }
 
-/// Whether every classic member takes this assignor.
-fn all_take(work: &Work<'_>, name: &str) -> bool {
-    let mut classic = work.group().consumer_members().filter_map(|(_, member)| member.classic.as_ref());
-    classic.all(|facet| facet.protocols.iter().any(|(other, _)| other == name))
+/// Whether there is an assignor that every classic member takes, and this one too.
+fn fits(group: &Group, join: &Join) -> bool {
+    let classic = group.consumer_members().filter_map(|(_, member)| member.classic.as_ref());
+    let lists = std::iter::once(&*join.protocols).chain(classic.map(|facet| &*facet.protocols));
+    classic::is_offer(&join.protocols) && !classic::common(lists).is_empty()
 }
 
 fn advance(
