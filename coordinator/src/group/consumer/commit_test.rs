@@ -159,3 +159,20 @@ fn a_group_is_described_with_its_members() {
     let classic = crate::group::Group::default();
     assert_eq!(describe("x", Some(&classic)).err(), not_found("Group x is not a consumer group."));
 }
+
+/// Its partitions are kept for it, and nobody reads them in its name meanwhile.
+#[test]
+fn a_static_member_that_is_away_does_not_commit() {
+    let mut lab = Lab::new(&[("a", 2)]);
+    let a = lab.topic("a");
+    lab.ok(join("m1", &["a"]).fixed("i1"));
+    lab.ok(at("m1", -2).fixed("i1"));
+    for epoch in [-2, -1, 0, 2] {
+        let outcome = lab.commit(commit_of("m1", epoch, a, 0));
+        assert_eq!(outcome, Err(Reject::StaleMemberEpoch), "{epoch}");
+    }
+    assert_eq!(lab.commit(commit_of("", -2, a, 0)), Err(Reject::UnknownMember));
+    assert!(lab.group().offsets.is_empty());
+    let back = lab.ok(join("m1", &["a"]).fixed("i1")).epoch;
+    assert_eq!(lab.commit(commit_of("m1", back, a, 0)), Ok(vec![Ok(())]));
+}
