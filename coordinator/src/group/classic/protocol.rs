@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::Join;
-use crate::group::state::{ClassicMember, ClassicState, Group};
+use crate::group::state::{ClassicMember, ClassicState};
+use crate::group::work::Work;
 
 /// How many assignors a member may offer. Clients offer one to three; Kafka has no limit, and neither has the
 /// coordinator any time for a list that fills a request.
 const MOST: usize = 100;
 
 /// Whether a join fits the group: the same protocol type, and one assignor at least that every member takes.
-pub(super) fn supports(group: &Group, join: &Join) -> bool {
-    let Some(classic) = group.classic() else { return false };
+pub(super) fn supports(work: &Work<'_>, join: &Join) -> bool {
+    let Some(classic) = work.group().classic() else { return false };
     if !is_offer(&join.protocols) {
         return false;
     }
@@ -21,7 +22,7 @@ pub(super) fn supports(group: &Group, join: &Join) -> bool {
         return !join.protocol_type.is_empty();
     }
     classic.protocol_type.as_ref() == Some(&join.protocol_type)
-        && !common(std::iter::once(&*join.protocols).chain(lists(group))).is_empty()
+        && join.protocols.iter().any(|(name, _)| work.index().all_take(name))
 }
 
 /// Whether a member may offer these assignors: at least one, each of them once, and not too many.
@@ -29,36 +30,21 @@ pub(in crate::group) fn is_offer(list: &[(String, Bytes)]) -> bool {
     (1..=MOST).contains(&list.len()) && names(list).collect::<BTreeSet<_>>().len() == list.len()
 }
 
-/// The assignors that are on every list, each of which is gone through once.
-pub(in crate::group) fn common<'a>(
-    mut lists: impl Iterator<Item = &'a [(String, Bytes)]>,
-) -> BTreeSet<&'a str> {
-    let mut common: BTreeSet<&str> = lists.next().map(names).into_iter().flatten().collect();
-    for list in lists {
-        if common.is_empty() {
-            break;
-        }
-        common = names(list).filter(|name| common.contains(name)).collect();
-    }
-    common
-}
-
 /// The assignor with the most votes; each member votes for the first on its list that every member takes. Of
 /// several with as many votes it is the first by name. `None` if there is no member.
-pub(in crate::group) fn select(group: &Group) -> Option<String> {
-    let candidates = common(lists(group));
+pub(in crate::group) fn select(work: &Work<'_>) -> Option<String> {
+    let candidates = work.index().taken_by_all();
+    if candidates.len() <= 1 {
+        return candidates.into_iter().next().map(str::to_owned);
+    }
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-    for list in lists(group) {
-        if let Some(vote) = names(list).find(|name| candidates.contains(name)) {
+    for (_, member) in work.group().classic_members() {
+        if let Some(vote) = names(&member.protocols).find(|name| candidates.contains(name)) {
             *votes.entry(vote).or_default() += 1;
         }
     }
     let most = votes.values().copied().max()?;
     votes.into_iter().find(|(_, count)| *count == most).map(|(name, _)| name.to_owned())
-}
-
-fn lists(group: &Group) -> impl Iterator<Item = &[(String, Bytes)]> {
-    group.classic_members().map(|(_, member)| &*member.protocols)
 }
 
 fn names(list: &[(String, Bytes)]) -> impl Iterator<Item = &str> {

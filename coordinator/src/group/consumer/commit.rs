@@ -1,6 +1,6 @@
 //! Who may commit offsets for a consumer group, and read them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::state::{ConsumerMember, Held};
 use super::subscription;
@@ -61,18 +61,14 @@ fn epoch_of(member: &ConsumerMember, partition: PartitionId) -> Option<i32> {
 /// The names of all topics that members read.
 pub(in crate::group) fn subscribed(work: &Work<'_>) -> BTreeSet<String> {
     let soft = &work.entry.consumer;
-    let mut unmatched = BTreeMap::new();
-    let mut names = BTreeSet::new();
-    for (_, member) in work.group().consumer_members() {
-        names.extend(subscription::names(member, soft).map(str::to_owned));
+    let nothing = BTreeSet::new();
+    let topics = work.index().topics((&nothing, &nothing)).into_iter().map(str::to_owned);
+    let matching = |expression: String| match soft.matched.get(&expression) {
+        Some(matching) => matching.clone(),
         // A new owner has not matched anything yet.
-        if let Some(expression) = member.regex.as_deref().filter(|regex| !soft.matched.contains_key(*regex)) {
-            let matching = || subscription::matching(expression, work.world.cluster);
-            unmatched.entry(expression).or_insert_with(matching);
-        }
-    }
-    names.extend(unmatched.into_values().flatten());
-    names
+        None => subscription::matching(&expression, work.world.cluster),
+    };
+    topics.chain(work.index().expressions(None, None).into_iter().flat_map(matching)).collect()
 }
 
 #[cfg(test)]

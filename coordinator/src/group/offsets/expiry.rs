@@ -86,7 +86,8 @@ pub(in crate::group) fn forget_topic(work: &mut Work<'_>, topic: TopicId) {
 
 fn of_topic(group: &Group, topic: TopicId) -> impl Iterator<Item = PartitionId> {
     let at = |index| PartitionId { topic, index };
-    group.offsets.range(at(i32::MIN)..=at(i32::MAX)).map(|(partition, _)| *partition)
+    let from = group.offsets.from(&at(i32::MIN)).map(|(partition, _)| *partition);
+    from.take_while(move |partition| partition.topic == topic)
 }
 
 #[cfg(test)]

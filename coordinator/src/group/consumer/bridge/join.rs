@@ -9,7 +9,7 @@ use crate::group::consumer::state::{ClassicFacet, ConsumerMember};
 use crate::group::consumer::{downgrade, progress, timers};
 use crate::group::request::{Reject, Reply, Token};
 use crate::group::settings::Migration;
-use crate::group::state::{Assignment, Group, MemberId};
+use crate::group::state::{Assignment, MemberId};
 use crate::group::work::Work;
 
 /// Whether a JoinGroup is one to a consumer group. Without members the group turns into a classic one instead.
@@ -52,7 +52,7 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     if group.members.len() >= settings.consumer_max_size && !group.members.contains_key(id) {
         return Err(Reject::GroupMaxSize);
     }
-    if join.protocol_type != "consumer" || !fits(group, join) {
+    if join.protocol_type != "consumer" || !fits(work, join) {
         return Err(Reject::InconsistentProtocol);
     }
     if join.member.is_empty() && join.instance.is_none() && join.requires_known_id {
@@ -65,7 +65,7 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     let known = || group.consumer_member(id).cloned().unwrap_or_else(newcomer);
     let admitted = match &join.instance {
         None => Admitted::Member(known()),
-        Some(instance) if join.member.is_empty() => match group.consumer_instance(instance, id) {
+        Some(instance) if join.member.is_empty() => match group.consumer_instance(work.index(), instance) {
             Some((holder, member)) => Admitted::Returns(MemberId::clone(holder), member.clone()),
             None => Admitted::Member(known()),
         },
@@ -75,10 +75,8 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
 }
 
 /// Whether there is an assignor that every classic member takes, and this one too.
-fn fits(group: &Group, join: &Join) -> bool {
-    let classic = group.consumer_members().filter_map(|(_, member)| member.classic.as_ref());
-    let lists = std::iter::once(&*join.protocols).chain(classic.map(|facet| &*facet.protocols));
-    classic::is_offer(&join.protocols) && !classic::common(lists).is_empty()
+fn fits(work: &Work<'_>, join: &Join) -> bool {
+    classic::is_offer(&join.protocols) && join.protocols.iter().any(|(name, _)| work.index().all_take(name))
 }
 
 fn advance(
@@ -90,10 +88,10 @@ fn advance(
 ) -> Joined {
     // The last member with the new protocol may come back with the classic one.
     let downgrades = match &admitted {
-        Admitted::Returns(holder, member) => member.classic.is_none() && downgrade::may_replace(work, holder),
+        Admitted::Returns(_, member) => member.classic.is_none() && downgrade::may_replace(work),
         Admitted::Member(member) => {
             let was_there = work.group().consumer_member(id).is_some() && join.instance.is_some();
-            was_there && member.classic.is_none() && downgrade::may_replace(work, id)
+            was_there && member.classic.is_none() && downgrade::may_replace(work)
         }
     };
     let owned = owned(&subscription, work.world.cluster);

@@ -1,15 +1,16 @@
 //! What always holds, of what is durable and of what clients believe.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::run::Run;
 use crate::PartitionId;
 use crate::group::consumer::lab::GROUP;
 use crate::group::consumer::state::AWAY;
 use crate::group::consumer::{ConsumerMember, Held, MemberState};
+use crate::group::index::Index;
 use crate::group::state::{Assignment, Committed, Group, Membership};
 use crate::group::timer::Timer;
-use crate::group::{Kind, Request};
+use crate::group::{Kind, Map, Request};
 
 /// What made the group step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(super) fn check(run: &Run, before: Option<&Group>, cause: Cause) -> Vec<&'st
     let after = run.written();
     replay_makes_the_state(run);
     every_wait_has_a_timer(run);
+    what_is_looked_up_follows_from_the_members(run);
     if let (Some(before), Some(after)) = (before, after) {
         epochs_never_go_back(before, after);
         conversion_keeps_members(before, after, cause);
@@ -58,6 +60,12 @@ pub(super) fn check(run: &Run, before: Option<&Group>, cause: Cause) -> Vec<&'st
 fn replay_makes_the_state(run: &Run) {
     let held: Vec<_> = run.lab.shard.groups().map(|(id, group)| (id, &**group)).collect();
     assert!(run.lab.written.iter().eq(held), "{:#?}", run.lab.written);
+}
+
+fn what_is_looked_up_follows_from_the_members(run: &Run) {
+    for (id, entry) in &run.lab.shard.groups {
+        assert_eq!(entry.index, Index::of(&entry.group), "{id}");
+    }
 }
 
 /// KIP-848, "Member Fencing": every member has a session; who is to give back has its rebalance timeout.
@@ -197,15 +205,15 @@ fn topics_are_not_empty(group: &Group) {
 /// topics, and those that nobody reads once retention has passed since they were committed and since the group was
 /// left (KIP-211). Answers whether any has expired.
 fn offsets_stay(run: &Run, before: &Group, later: Option<&Group>, cause: Cause) -> bool {
-    let nothing = BTreeMap::new();
+    let nothing = Map::default();
     let after = later.map_or(&nothing, |group| &group.offsets);
-    let is_kept = |(partition, _): &(&PartitionId, &Committed)| after.contains_key(partition);
+    let is_kept = |(partition, _): &(&PartitionId, &Committed)| after.contains_key(*partition);
     match cause {
         Cause::Commit => assert!(before.offsets.iter().all(|offset| is_kept(&offset))),
         Cause::Delete => {}
         Cause::Other => assert_eq!(before.offsets, *after),
         Cause::Time => {
-            let kept: BTreeMap<_, _> =
+            let kept: Map<_, _> =
                 before.offsets.iter().filter(is_kept).map(|(p, c)| (*p, c.clone())).collect();
             assert_eq!(kept, *after);
             let gone = before.offsets.iter().filter(|offset| !is_kept(offset));
