@@ -11,6 +11,8 @@ pub mod classic;
 pub mod consumer;
 mod consumer_protocol;
 mod delete;
+mod index;
+mod map;
 pub mod offsets;
 mod request;
 mod settings;
@@ -23,6 +25,7 @@ mod work;
 pub use assignor::Assignor;
 pub use change::Change;
 pub use consumer_protocol::{Assigned, ConsumerProtocol, Subscription, TopicPartitions};
+pub use map::Map;
 pub use request::{Effect, Reject, Reply, Request, Token};
 pub use settings::{Migration, Settings};
 pub use shard::{Now, Shard, World};
@@ -35,3 +38,5 @@ pub use state::{
 mod driver;
 #[cfg(test)]
 pub(crate) mod properties;
+#[cfg(test)]
+mod steps;

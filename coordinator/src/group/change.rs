@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::map::Map;
 use super::state::{Assignment, Committed, Group, GroupId, Member, MemberId, Membership};
 use crate::PartitionId;
 
@@ -71,9 +72,9 @@ impl Group {
     }
 }
 
-fn put<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, key: &K, value: &Option<V>) {
+fn put<K: Ord + Clone, V: Clone>(map: &mut Map<K, V>, key: &K, value: &Option<V>) {
     match value {
-        Some(value) => drop(map.insert(key.clone(), value.clone())),
-        None => drop(map.remove(key)),
+        Some(value) => map.insert(key.clone(), value.clone()),
+        None => map.remove(key),
     }
 }

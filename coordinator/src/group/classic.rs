@@ -20,7 +20,7 @@ pub(super) use commit::{check_commit, renew_on_commit};
 pub(super) use heartbeat::heartbeat;
 pub(super) use join::{join, pending_expired};
 pub(super) use leave::leave;
-pub(super) use protocol::select;
+pub(super) use protocol::{is_offer, select};
 pub(super) use rebalance::{join_expired, prepare};
 pub(super) use session::session_expired;
 pub(super) use soft::Soft;
@@ -133,3 +133,7 @@ pub struct Leave {
     /// Who goes: by id, or by `group.instance.id` with an empty id.
     pub members: Vec<(MemberId, Option<String>)>,
 }
+
+#[cfg(test)]
+#[path = "classic/scale_test.rs"]
+mod scale;

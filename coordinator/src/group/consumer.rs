@@ -38,3 +38,6 @@ pub(super) use timers::{begin, due};
 mod lab;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+#[path = "consumer/scale_test.rs"]
+mod scale;

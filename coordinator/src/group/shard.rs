@@ -1,14 +1,15 @@
 //! The groups of one shard, stepped by requests and by time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::consumer::{self, bridge};
 use super::consumer_protocol::ConsumerProtocol;
+use super::index::Index;
 use super::request::{Effect, Reject, Request, Token};
 use super::settings::Settings;
-use super::state::{Group, GroupId};
+use super::state::{Group, GroupId, Kind, MemberId};
 use super::timer::{Timer, Timers};
 use super::work::{Entry, Work};
 use super::{classic, delete, offsets, share};
@@ -46,7 +47,10 @@ pub struct Shard {
 impl Shard {
     /// Begins with what earlier owners made durable. Every timer starts at full length.
     pub fn new(groups: BTreeMap<GroupId, Arc<Group>>, now: Now, world: &World<'_>) -> Self {
-        let entry = |(id, group)| (id, Entry { group, exists: true, ..Entry::default() });
+        let entry = |(id, group): (GroupId, Arc<Group>)| {
+            let index = Index::of(&group);
+            (id, Entry { group, exists: true, index, ..Entry::default() })
+        };
         let mut shard = Self { groups: groups.into_iter().map(entry).collect(), timers: Timers::default() };
         for (id, entry) in &mut shard.groups {
             let settings = (world.settings)(id);
@@ -104,21 +108,49 @@ impl Shard {
         });
     }
 
-    /// Does what is due.
-    pub fn tick(&mut self, now: Now, world: &World<'_>, effects: &mut Vec<Effect>) {
-        while let Some((id, timer)) = self.timers.take_due(now.since_start) {
-            self.step(now, world, &id, effects, |work| match timer {
-                Timer::Expiry => offsets::expire(work),
-                timer if work.group().consumer().is_some() => consumer::due(work, &timer),
-                timer if work.group().share().is_some() => share::due(work, &timer),
-                Timer::Session(member) => classic::session_expired(work, &member),
-                Timer::Pending(member) => classic::pending_expired(work, &member),
-                Timer::Join => classic::join_expired(work),
-                Timer::Sync => classic::sync_expired(work),
-                // A classic group has no such timers: those of a consumer group end with it.
-                Timer::Revoke(_) | Timer::Rejoin(_) | Timer::Resync(_) => {}
-            });
+    /// Does what is due, but no more than `most` of it: [`Shard::next_tick`] is not later than now then. Answers how
+    /// much that was.
+    pub fn tick(&mut self, now: Now, world: &World<'_>, most: usize, effects: &mut Vec<Effect>) -> usize {
+        let due = self.timers.due(now.since_start, most);
+        let count = due.values().map(Vec::len).sum();
+        for (id, timers) in due {
+            let protocol = self.groups.get(&id).map(|entry| entry.group.kind());
+            match protocol {
+                Some(Kind::Consumer) => self.tick_members(now, world, (&id, &timers), consumer::due, effects),
+                Some(Kind::Share) => self.tick_members(now, world, (&id, &timers), share::due, effects),
+                Some(Kind::Classic) | None => {}
+            }
+            // What is left was not for a member of such a group.
+            for timer in timers {
+                if self.timers.take_due(&id, &timer, now.since_start) {
+                    self.step(now, world, &id, effects, |work| due_alone(work, timer));
+                }
+            }
         }
+        count
+    }
+
+    /// All members of a group that have been waited for long enough go in one step.
+    fn tick_members(
+        &mut self,
+        now: Now,
+        world: &World<'_>,
+        (id, timers): (&GroupId, &[Timer]),
+        go: fn(&mut Work<'_>, BTreeSet<MemberId>),
+        effects: &mut Vec<Effect>,
+    ) {
+        if timers.iter().all(|timer| timer.member().is_none()) {
+            return;
+        }
+        self.step(now, world, id, effects, |work| {
+            let mut due = BTreeSet::new();
+            for timer in timers {
+                if let Some(member) = timer.member().filter(|_| work.take_due(timer)) {
+                    due.insert(MemberId::clone(member));
+                }
+            }
+            go(work, due);
+        });
     }
 
     /// Forgets the offsets of topics that were deleted.
@@ -165,5 +197,18 @@ impl Shard {
             self.groups.remove(id);
             self.timers.cancel_all(id);
         }
+    }
+}
+
+/// Does what one timer of a group is for, other than that of a member of a consumer or share group.
+fn due_alone(work: &mut Work<'_>, timer: Timer) {
+    match timer {
+        Timer::Expiry => offsets::expire(work),
+        Timer::Session(member) => classic::session_expired(work, &member),
+        Timer::Pending(member) => classic::pending_expired(work, &member),
+        Timer::Join => classic::join_expired(work),
+        Timer::Sync => classic::sync_expired(work),
+        // A classic group has no such timers: those of a consumer group end with it.
+        Timer::Revoke(_) | Timer::Rejoin(_) | Timer::Resync(_) => {}
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::consumer::{ConsumerGroup, ConsumerMember, ConsumerState};
+use super::map::Map;
 use super::share::{ShareGroup, ShareMember, ShareState};
 use crate::cluster::Cluster;
 use crate::{PartitionId, TopicId};
@@ -38,12 +39,12 @@ pub struct Group {
     /// Since when it has had no member (ms since 1970). `None` while it has some, and before it ever existed.
     pub empty_since: Option<i64>,
     /// Its members.
-    pub members: BTreeMap<MemberId, Member>,
+    pub members: Map<MemberId, Member>,
     /// By member of a consumer or share group: the partitions that it should end up with.
-    pub targets: BTreeMap<MemberId, Assignment>,
+    pub targets: Map<MemberId, Assignment>,
     /// Committed offsets. Those of a deleted topic linger for a while and are not told: see
     /// [`Group::offsets_in`].
-    pub offsets: BTreeMap<PartitionId, Committed>,
+    pub offsets: Map<PartitionId, Committed>,
 }
 
 impl Group {

@@ -26,6 +26,18 @@ pub(super) enum Timer {
     Expiry,
 }
 
+impl Timer {
+    /// The member of a consumer or share group that goes when this is due.
+    pub(super) fn member(&self) -> Option<&MemberId> {
+        match self {
+            Self::Session(member) | Self::Revoke(member) | Self::Rejoin(member) | Self::Resync(member) => {
+                Some(member)
+            }
+            Self::Pending(_) | Self::Join | Self::Sync | Self::Expiry => None,
+        }
+    }
+}
+
 /// Every timer of a shard's groups.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
@@ -76,11 +88,22 @@ impl Timers {
         of_group.iter().for_each(|timer| self.cancel(group, timer));
     }
 
-    /// Takes one timer that is due.
-    pub(super) fn take_due(&mut self, now: Duration) -> Option<(GroupId, Timer)> {
-        let (at, group, timer) = self.due.first().filter(|(at, ..)| *at <= now).cloned()?;
-        self.when.remove(&(GroupId::clone(&group), timer.clone()));
-        self.due.remove(&(at, GroupId::clone(&group), timer.clone()));
-        Some((group, timer))
+    /// What is due: of each group, the earliest first. No more than `most`, so that a step ends.
+    pub(super) fn due(&self, now: Duration, most: usize) -> BTreeMap<GroupId, Vec<Timer>> {
+        let mut due = BTreeMap::<GroupId, Vec<Timer>>::new();
+        for (_, group, timer) in self.due.iter().take_while(|(at, ..)| *at <= now).take(most) {
+            due.entry(GroupId::clone(group)).or_default().push(timer.clone());
+        }
+        due
+    }
+
+    /// Whether a timer is due, which is then no longer set.
+    pub(super) fn take_due(&mut self, group: &GroupId, timer: &Timer, now: Duration) -> bool {
+        let key = (GroupId::clone(group), timer.clone());
+        let is_due = self.when.get(&key).is_some_and(|at| *at <= now);
+        if is_due {
+            self.cancel(group, timer);
+        }
+        is_due
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::Change;
+use super::index::Index;
 use super::request::{Effect, Reply, Token};
 use super::settings::Settings;
 use super::shard::{Now, World};
@@ -18,6 +19,8 @@ pub(super) struct Entry {
     pub(super) group: Arc<Group>,
     /// Whether any change has made it durable: a group that was only asked for is forgotten again.
     pub(super) exists: bool,
+    /// What is looked up of its members.
+    pub(super) index: Index,
     /// What a new owner begins without: parked requests, pending members.
     pub(super) classic: classic::Soft,
     /// The same of a consumer group: what was last looked at.
@@ -47,6 +50,8 @@ pub(super) struct Work<'a> {
     pub(super) settings: &'a Settings,
     timers: &'a mut Timers,
     changes: Vec<Change>,
+    /// Where among the changes the header is.
+    header: Option<usize>,
     replies: Vec<(Token, Reply)>,
 }
 
@@ -59,7 +64,17 @@ impl<'a> Work<'a> {
         settings: &'a Settings,
         timers: &'a mut Timers,
     ) -> Self {
-        Self { id, entry, now, world, settings, timers, changes: Vec::new(), replies: Vec::new() }
+        Self {
+            id,
+            entry,
+            now,
+            world,
+            settings,
+            timers,
+            changes: Vec::new(),
+            header: None,
+            replies: Vec::new(),
+        }
     }
 
     /// The group as decided so far.
@@ -67,18 +82,29 @@ impl<'a> Work<'a> {
         &self.entry.group
     }
 
+    /// What is looked up of the group's members as decided so far.
+    pub(super) fn index(&self) -> &Index {
+        &self.entry.index
+    }
+
     /// Decides a change.
     pub(super) fn change(&mut self, change: Change) {
-        self.entry.exists = change != Change::Deleted;
-        Arc::make_mut(&mut self.entry.group).apply(&change);
+        let Entry { group, index, exists, .. } = &mut *self.entry;
+        *exists = change != Change::Deleted;
+        match &change {
+            Change::Member(id, member) => index.replace(id, group.members.get(&**id), member.as_ref()),
+            Change::Deleted => *index = Index::default(),
+            Change::Header { .. } | Change::Target(..) | Change::Offset(..) => {}
+        }
+        Arc::make_mut(group).apply(&change);
         // A step is durable as a whole, so of several headers the last one is all that counts.
-        let is_header = |change: &Change| matches!(change, Change::Header { .. });
-        if is_header(&change)
-            && let Some(earlier) = self.changes.iter_mut().find(|earlier| is_header(earlier))
-        {
-            *earlier = change;
-        } else {
-            self.changes.push(change);
+        match (&change, self.header.and_then(|at| self.changes.get_mut(at))) {
+            (Change::Header { .. }, Some(earlier)) => *earlier = change,
+            (Change::Header { .. }, None) => {
+                self.header = Some(self.changes.len());
+                self.changes.push(change);
+            }
+            _ => self.changes.push(change),
         }
     }
 
@@ -101,6 +127,11 @@ impl<'a> Work<'a> {
     /// Forgets every timer of the group.
     pub(super) fn cancel_all(&mut self) {
         self.timers.cancel_all(self.id);
+    }
+
+    /// Whether a timer is due, which is then no longer set.
+    pub(super) fn take_due(&mut self, timer: &Timer) -> bool {
+        self.timers.take_due(self.id, timer, self.now.since_start)
     }
 
     /// Whether a timer is set.

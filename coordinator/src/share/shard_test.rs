@@ -1,4 +1,5 @@
-use super::super::{Acquire, AcquireMode, Acquired, Delivery};
+use super::super::state::Batch;
+use super::super::{Acquire, AcquireMode, Acquired, Delivery, State};
 use super::*;
 
 fn id(group: &str, index: i32) -> SharePartitionId {
@@ -89,4 +90,20 @@ fn a_group_s_share_partitions_are_found() {
         ask(&mut shard, 0, &id(group, index), Request::Begin(0));
     }
     assert_eq!(shard.of_group(&"b".into()).cloned().collect::<Vec<_>>(), [id("b", 0), id("b", 7)]);
+}
+
+/// KIP-1226.
+#[test]
+fn the_lag_is_what_is_in_the_log_and_not_settled() {
+    let mut state = State { epoch: 0, start: 5, batches: Default::default() };
+    let batch = |last, delivery| Batch { last, delivery, deliveries: 1 };
+    state.set(10, batch(19, Delivery::Acknowledged));
+    state.set(30, batch(34, Delivery::Archived));
+    state.set(35, batch(39, Delivery::Available));
+    assert_eq!(state.lag(0..50), 45 - 15);
+    assert_eq!(state.lag(5..50), 45 - 15);
+    assert_eq!(state.lag(15..50), 35 - 10, "five of those that are settled are below the log's start");
+    assert_eq!(state.lag(25..50), 25 - 5);
+    assert_eq!(state.lag(40..50), 10);
+    assert_eq!(state.lag(50..50), 0);
 }

@@ -1,6 +1,7 @@
 //! What is durable of a share partition.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::PartitionId;
 use crate::group::GroupId;
@@ -82,11 +83,13 @@ impl State {
         (batch.last >= offset).then_some((first, batch))
     }
 
-    /// How many records from `start` on are settled, although one before them is not. What a group lags behind a
-    /// log's end is less by so many (KIP-1226).
-    pub fn settled(&self) -> i64 {
+    /// How many records of a log a group has yet to settle (KIP-1226): those from `start` on, and none below the log's
+    /// start, that are not settled.
+    pub fn lag(&self, log: Range<i64>) -> i64 {
+        let from = self.start.max(log.start);
         let settled = self.batches.iter().filter(|(_, batch)| batch.delivery.is_final());
-        settled.map(|(first, batch)| batch.last - first + 1).sum()
+        let settled: i64 = settled.map(|(&first, batch)| (batch.last + 1 - first.max(from)).max(0)).sum();
+        (log.end - from - settled).max(0)
     }
 
     /// Says something of the records from `first` on.

@@ -195,7 +195,7 @@ async fn act_on(
             confirmed.committed().await?;
             let Some(state) = state else { return Ok(Outcome { start: -1, leader_epoch, lag: -1 }) };
             let (log_start, end) = led.partition.range();
-            let lag = (end - state.start.max(log_start) - state.settled()).max(0);
+            let lag = state.lag(log_start..end);
             return Ok(Outcome { start: state.start, leader_epoch, lag });
         }
         // What begins nowhere begins anew with the next fetch.

@@ -4,6 +4,7 @@
 //! `open`. A reply leaves once the group's writes are committed (I10); a rejection that follows from state, once
 //! a slot is that was begun after it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,11 +20,15 @@ use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::{Log, LogParts, NotLeader, Permit, Ticket, share};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
 use crate::log::flush::at;
+
+/// How many timers are seen to at a time: requests to other groups do not wait for more.
+const MOST_DUE: usize = 1000;
 
 /// The groups of one shard.
 enum Held {
@@ -290,16 +295,21 @@ impl Log {
             tokio::select! {
                 biased;
                 () = self.groups.earlier.notified() => {}
-                () = at(due.map(|due| self.groups.start + due)) => self.tick_groups(),
+                () = at(due.map(|due| self.groups.start + due)) => {
+                    self.tick_groups();
+                    // There may be more, for which requests do not wait.
+                    yield_now().await;
+                }
             }
         }
     }
 
     fn tick_groups(&self) {
         let mut state = self.groups.lock();
+        let left = Cell::new(MOST_DUE);
         self.step_all(&mut state, |shard, now, world, effects| {
-            if shard.next_tick().is_some_and(|at| at <= now.since_start) {
-                shard.tick(now, world, effects);
+            if left.get() > 0 && shard.next_tick().is_some_and(|at| at <= now.since_start) {
+                left.set(left.get() - shard.tick(now, world, left.get(), effects));
             }
         });
         self.tick_shares(&mut state);

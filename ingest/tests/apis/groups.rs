@@ -368,3 +368,21 @@ async fn a_rotation_keeps_groups_and_whoever_waits_in_them() {
     assert_eq!(entering.await.expect("it joins").generation_id, 2);
     assert_eq!(committed(&mut client, "t").await.expect("an offset").committed_offset, offset);
 }
+
+/// Every group of a node waits for each: a list is refused by its length before anything is compared.
+#[tokio::test(start_paused = true)]
+async fn a_list_of_assignors_that_fills_a_request_is_refused() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    let protocol =
+        |n: usize| JoinGroupRequestProtocol { name: format!("{n:x}").into(), metadata: Bytes::new() };
+    let mut request = JoinGroupRequest { protocols: (0..60_000).map(protocol).collect(), ..join("", None) };
+    for version in [3, 9] {
+        let refused = client.ask(version, &request).await;
+        assert_eq!(refused.error_code, ErrorCode::InconsistentGroupProtocol.code(), "{version}");
+    }
+    request.protocols = vec![protocol(1), protocol(2), protocol(1)];
+    let refused = client.ask(9, &request).await;
+    assert_eq!(refused.error_code, ErrorCode::InconsistentGroupProtocol.code(), "one is twice on it");
+    assert_eq!(alone(&mut client).await.generation, 1, "there was no group");
+}

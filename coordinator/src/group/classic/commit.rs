@@ -2,13 +2,13 @@
 
 use super::{Caller, session};
 use crate::group::request::Reject;
-use crate::group::state::{ClassicGroup, ClassicState, Group};
+use crate::group::state::{ClassicGroup, ClassicState};
 use crate::group::work::Work;
 
 /// A member commits in its generation, up to when it joins the next one. Whoever is no member may while there
 /// are none.
 pub(in crate::group) fn check_commit(
-    group: &Group,
+    work: &Work<'_>,
     classic: &ClassicGroup,
     caller: &Caller,
 ) -> Result<(), Reject> {
@@ -17,7 +17,7 @@ pub(in crate::group) fn check_commit(
         return Ok(());
     }
     if caller.generation >= 0 || !caller.member.is_empty() || caller.instance.is_some() {
-        session::check(group, &caller.member, caller.instance.as_deref())?;
+        session::check(work, &caller.member, caller.instance.as_deref())?;
         if caller.generation != classic.generation {
             return Err(Reject::IllegalGeneration);
         }

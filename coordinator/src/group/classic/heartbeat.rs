@@ -17,7 +17,7 @@ pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, heartbeat: 
 
 fn check(work: &Work<'_>, Heartbeat { caller }: &Heartbeat) -> Result<(), Reject> {
     let group = work.group().classic().ok_or(Reject::UnknownMember)?;
-    session::check(work.group(), &caller.member, caller.instance.as_deref())?;
+    session::check(work, &caller.member, caller.instance.as_deref())?;
     if caller.generation != group.generation {
         return Err(Reject::IllegalGeneration);
     }

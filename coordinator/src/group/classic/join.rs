@@ -1,6 +1,6 @@
 //! JoinGroup.
 
-use super::session::{self, NEW_MEMBER_JOIN_TIMEOUT, of_instance, state};
+use super::session::{self, NEW_MEMBER_JOIN_TIMEOUT, state};
 use super::{Join, JoinReject, protocol, rebalance, static_member};
 use crate::group::change::Change;
 use crate::group::request::{Reject, Reply, Token};
@@ -36,7 +36,7 @@ fn admit(work: &Work<'_>, join: &Join) -> Result<(), Reject> {
     if !has_room(work, state, &join.member) {
         return Err(Reject::GroupMaxSize);
     }
-    if !protocol::supports(work.group(), join) {
+    if !protocol::supports(work, join) {
         return Err(Reject::InconsistentProtocol);
     }
     Ok(())
@@ -66,7 +66,7 @@ fn leave_out(work: &mut Work<'_>, member: &MemberId) {
 
 fn join_unknown(work: &mut Work<'_>, token: Token, join: &Join) {
     match &join.instance {
-        Some(instance) => match of_instance(work.group(), instance).cloned() {
+        Some(instance) => match work.index().instance(instance).cloned() {
             Some(old) => static_member::replace(work, token, join, &old),
             None => add(work, token, join, &join.fresh),
         },
@@ -139,7 +139,7 @@ pub(super) fn updated(member: &ClassicMember, join: &Join) -> ClassicMember {
 
 fn join_again(work: &mut Work<'_>, token: Token, join: &Join) {
     let id = &join.member;
-    if let Err(reject) = session::check(work.group(), id, join.instance.as_deref()) {
+    if let Err(reject) = session::check(work, id, join.instance.as_deref()) {
         return refuse(work, token, reject, id);
     }
     let (Some(state), Some(member)) = (state(work), work.group().classic_member(id)) else {

@@ -215,3 +215,31 @@ fn a_new_member_may_wait_for_five_minutes() {
     assert_eq!((refused.reject, &*refused.member), (Reject::UnknownMember, ""));
     assert_eq!(d.members(), [&*members[0]]);
 }
+
+/// Lists as long as a request may be would cost every group of the node its time.
+#[test]
+fn a_member_offers_few_assignors_and_each_once() {
+    let names: Vec<String> = (0..101).map(|n| format!("a{n:03}")).collect();
+    let list = |names: &[String]| names.iter().map(|name| (name.clone(), bytes::Bytes::new())).collect();
+    let mut d = Driver::new();
+    let mut join = d.join_of("", None, &[]);
+    for bad in [list(&names), list(&[names[0].clone(), names[1].clone(), names[0].clone()]), list(&[])] {
+        join.protocols = bad;
+        let token = d.send(Request::Join(join.clone()));
+        assert_eq!(d.join_reject(token), Reject::InconsistentProtocol);
+        assert_eq!(d.writes, 0);
+    }
+    join.protocols = list(&names[..100]);
+    let first = d.send(Request::Join(join.clone()));
+    join.fresh = "second".into();
+    join.protocols = list(&names[99..]);
+    let second = d.send(Request::Join(join.clone()));
+    d.pass(DELAY * 3);
+    for token in [first, second] {
+        assert_eq!(d.joined(token).expect("joined").protocol.as_deref(), Some("a099"), "all that both take");
+    }
+    join.fresh = "third".into();
+    join.protocols = list(&names[100..]);
+    let third = d.send(Request::Join(join));
+    assert_eq!(d.join_reject(third), Reject::InconsistentProtocol, "the first does not take it");
+}

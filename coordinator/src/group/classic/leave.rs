@@ -19,14 +19,14 @@ pub(in crate::group) fn leave(work: &mut Work<'_>, token: Token, leave: &Leave) 
 /// An administrator names a static member by its instance alone.
 fn go(work: &mut Work<'_>, id: &MemberId, instance: Option<&str>) -> Result<(), Reject> {
     if id.is_empty() {
-        let member = instance.and_then(|instance| session::of_instance(work.group(), instance)).cloned();
+        let member = instance.and_then(|instance| work.index().instance(instance)).cloned();
         session::remove(work, &member.ok_or(Reject::UnknownMember)?);
         return Ok(());
     }
     if forget_pending(work, id) {
         return Ok(());
     }
-    session::check(work.group(), id, instance)?;
+    session::check(work, id, instance)?;
     session::remove(work, id);
     Ok(())
 }

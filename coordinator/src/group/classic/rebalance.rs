@@ -101,8 +101,7 @@ fn all_joined(work: &Work<'_>) -> bool {
 
 /// How long a rebalance waits: as long as the most patient member says.
 pub(super) fn rebalance_timeout(work: &Work<'_>) -> Duration {
-    let longest = work.group().classic_members().map(|(_, member)| member.rebalance_timeout_ms).max();
-    session::millis(longest.unwrap_or(0))
+    session::millis(work.index().rebalance_timeout_ms())
 }
 
 /// Drops dynamic members that have not joined, and begins the next generation with the others. Static members
@@ -137,7 +136,7 @@ fn complete(work: &mut Work<'_>) {
 }
 
 fn next_generation(work: &mut Work<'_>, leader: MemberId) {
-    let protocol = protocol::select(work.group());
+    let protocol = protocol::select(work);
     edit(work, |group| {
         group.state = ClassicState::CompletingRebalance;
         group.generation = group.generation.saturating_add(1);

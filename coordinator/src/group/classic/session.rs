@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{JoinReject, rebalance};
 use crate::group::change::Change;
 use crate::group::request::{Reject, Reply};
-use crate::group::state::{ClassicState, Group, MemberId};
+use crate::group::state::{ClassicState, MemberId};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
 
@@ -13,20 +13,15 @@ use crate::group::work::Work;
 /// and whether its client is still there shows only when it joins again.
 pub(super) const NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// The member that has a `group.instance.id`.
-pub(super) fn of_instance<'a>(group: &'a Group, instance: &str) -> Option<&'a MemberId> {
-    group.classic_members().find(|(_, member)| member.instance.as_deref() == Some(instance)).map(|(id, _)| id)
-}
-
 /// Whether the caller is a member, and still the one with its `group.instance.id` (KIP-345).
-pub(super) fn check(group: &Group, member: &MemberId, instance: Option<&str>) -> Result<(), Reject> {
+pub(super) fn check(work: &Work<'_>, member: &MemberId, instance: Option<&str>) -> Result<(), Reject> {
     if let Some(instance) = instance {
-        let current = of_instance(group, instance).ok_or(Reject::UnknownMember)?;
+        let current = work.index().instance(instance).ok_or(Reject::UnknownMember)?;
         if current != member {
             return Err(Reject::FencedInstance);
         }
     }
-    group.classic_member(member).map(|_| ()).ok_or(Reject::UnknownMember)
+    work.group().classic_member(member).map(|_| ()).ok_or(Reject::UnknownMember)
 }
 
 /// The member has shown that it lives. While a request of it is parked its session does not run: the reply

@@ -38,7 +38,7 @@ fn leader(work: &Work<'_>) -> Option<MemberId> {
 }
 
 fn keeps_protocol(work: &Work<'_>) -> bool {
-    work.group().classic().is_some_and(|group| group.protocol == protocol::select(work.group()))
+    work.group().classic().is_some_and(|group| group.protocol == protocol::select(work))
 }
 
 /// Whoever still waits under the old id is another process, and is told so.

@@ -1,4 +1,3 @@
-use super::session;
 use crate::group::driver::*;
 use crate::group::{ClassicState, MemberId, Reject, Request};
 
@@ -99,7 +98,7 @@ fn whoever_waits_under_the_old_id_is_fenced() {
     assert_eq!(d.joined(returned).expect("joined").generation, 2);
 
     let follower = if d.classic().leader.as_ref() == Some(&members[1]) { "a" } else { "b" };
-    let id = session::of_instance(d.group(), follower).expect("a member").clone();
+    let id = d.shard.groups[GROUP].index.instance(follower).expect("a member").clone();
     let parked = d.sync(&id, 2, &[]);
     d.join("", Some(follower));
     assert_eq!(d.synced(parked), Err(Reject::FencedInstance));

@@ -35,7 +35,7 @@ pub(in crate::group) fn sync(work: &mut Work<'_>, token: Token, sync: &Sync) {
 
 fn check(work: &Work<'_>, sync: &Sync) -> Result<ClassicState, Reject> {
     let group = work.group().classic().ok_or(Reject::UnknownMember)?;
-    session::check(work.group(), &sync.caller.member, sync.caller.instance.as_deref())?;
+    session::check(work, &sync.caller.member, sync.caller.instance.as_deref())?;
     if sync.caller.generation != group.generation {
         return Err(Reject::IllegalGeneration);
     }

@@ -3,6 +3,7 @@
 use super::heartbeat::{ConsumerHeartbeat, HeartbeatReject};
 use super::state::{AWAY, ConsumerMember, Held, has};
 use crate::PartitionId;
+use crate::group::index::Index;
 use crate::group::request::Reject;
 use crate::group::state::{Assignment, Group, MemberId};
 
@@ -18,7 +19,7 @@ pub(super) enum Admitted {
 /// Looks for the member. Nothing changes.
 pub(super) fn admit(
     group_id: &str,
-    group: &Group,
+    (group, index): (&Group, &Index),
     id: &MemberId,
     request: &ConsumerHeartbeat,
 ) -> Result<Admitted, HeartbeatReject> {
@@ -33,7 +34,7 @@ pub(super) fn admit(
             None => Err(unknown(group_id, id)),
         };
     };
-    match group.consumer_instance(instance, id) {
+    match group.consumer_instance(index, instance) {
         None if joins => Ok(Admitted::Member(group.consumer_member(id).cloned().unwrap_or_else(newcomer))),
         None => Err(unknown_instance(instance)),
         Some((holder, member)) if joins => {

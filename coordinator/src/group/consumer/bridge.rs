@@ -32,7 +32,7 @@ fn find<'a>(
     match instance {
         None => group.consumer_entry(id).ok_or_else(|| unknown(work.id, id)),
         Some(instance) => {
-            let found = group.consumer_instance(instance, id);
+            let found = group.consumer_instance(work.index(), instance);
             let (holder, member) = found.ok_or_else(|| unknown_instance(instance))?;
             if !id.is_empty() {
                 check_holder(holder, id, instance)?;

@@ -274,3 +274,20 @@ fn a_member_may_change_its_protocol_under_its_id() {
     assert_eq!(lab.joined(token).expect("joined").generation, 3);
     assert!(lab.member(&id).classic.is_some());
 }
+
+#[test]
+fn a_classic_member_offers_few_assignors_and_each_once() {
+    let (mut lab, join) = joined();
+    let metadata = || join.protocols[0].1.clone();
+    let list = |count: usize| (0..count).map(|n| (format!("a{n}"), metadata())).collect::<Vec<_>>();
+    let range = ("range".to_owned(), metadata());
+    for bad in
+        [[list(100), vec![range.clone()]].concat(), vec![range.clone(), range.clone()], list(0), list(3)]
+    {
+        let newcomer = Join { protocols: bad, ..lab.join_of("", "1|a") };
+        assert_eq!(rejects(&mut lab, newcomer), Reject::InconsistentProtocol);
+    }
+    let newcomer = Join { protocols: [list(99), vec![range]].concat(), ..lab.join_of("", "1|a") };
+    let token = lab.classic_join(newcomer);
+    assert!(lab.joined(token).is_ok(), "both take range");
+}

@@ -1,6 +1,6 @@
 //! Who may commit offsets for a consumer group, and read them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::state::{ConsumerMember, Held};
 use super::subscription;
@@ -11,7 +11,8 @@ use crate::group::state::{Group, Member, Membership};
 use crate::group::work::Work;
 
 /// A member commits in its epoch, or in an earlier one from that on in which it got the partition: so a commit is
-/// not lost to a heartbeat that overtakes it (KIP-1251). Whoever is no member may while there are none.
+/// not lost to a heartbeat that overtakes it (KIP-1251). Whoever is no member may while there are none. A static member
+/// that is away may not: Kafka (`ConsumerGroup.validateOffsetCommit`) takes the −2 with which it left for its epoch.
 pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(), Reject> {
     let epoch = commit.caller.generation;
     if epoch < 0 && group.members.is_empty() {
@@ -20,6 +21,10 @@ pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(
     let member = group.consumer_member(&commit.caller.member).ok_or(Reject::UnknownMember)?;
     if member.classic.is_none() && !commit.knows_group_not_found {
         return Err(Reject::UnsupportedVersion);
+    }
+    // Whoever has left for a while commits when it is back.
+    if epoch < 0 {
+        return Err(other_epoch(member));
     }
     let is_late =
         |(partition, _): &(PartitionId, _)| epoch_of(member, *partition).is_none_or(|got| epoch < got);
@@ -56,18 +61,14 @@ fn epoch_of(member: &ConsumerMember, partition: PartitionId) -> Option<i32> {
 /// The names of all topics that members read.
 pub(in crate::group) fn subscribed(work: &Work<'_>) -> BTreeSet<String> {
     let soft = &work.entry.consumer;
-    let mut unmatched = BTreeMap::new();
-    let mut names = BTreeSet::new();
-    for (_, member) in work.group().consumer_members() {
-        names.extend(subscription::names(member, soft).map(str::to_owned));
+    let nothing = BTreeSet::new();
+    let topics = work.index().topics((&nothing, &nothing)).into_iter().map(str::to_owned);
+    let matching = |expression: String| match soft.matched.get(&expression) {
+        Some(matching) => matching.clone(),
         // A new owner has not matched anything yet.
-        if let Some(expression) = member.regex.as_deref().filter(|regex| !soft.matched.contains_key(*regex)) {
-            let matching = || subscription::matching(expression, work.world.cluster);
-            unmatched.entry(expression).or_insert_with(matching);
-        }
-    }
-    names.extend(unmatched.into_values().flatten());
-    names
+        None => subscription::matching(&expression, work.world.cluster),
+    };
+    topics.chain(work.index().expressions(None, None).into_iter().flat_map(matching)).collect()
 }
 
 #[cfg(test)]

@@ -109,6 +109,23 @@ fn an_empty_group_goes_with_its_last_offset() {
 }
 
 #[test]
+fn what_is_committed_to_an_empty_group_is_kept_from_then_on() {
+    let mut lab = two();
+    let (a, b) = (lab.topic("a"), lab.topic("b"));
+    lab.commit(commit_of("m1", 3, a, 0)).expect("committed");
+    lab.ok(at("m1", -1));
+    lab.ok(at("m2", -1));
+    let (retention, check) = (lab.settings.offsets_retention, lab.settings.offsets_retention_check);
+    lab.pass(retention - SECOND);
+    lab.commit(commit_of("", -1, b, 0)).expect("an empty group");
+    lab.pass(check + SECOND);
+    let left: Vec<_> = lab.group().offsets.keys().map(|partition| partition.topic).collect();
+    assert_eq!(left, [b], "it was committed just now");
+    lab.pass(retention);
+    assert!(lab.shard.group(GROUP).is_none());
+}
+
+#[test]
 fn only_an_empty_group_is_deleted() {
     let mut lab = two();
     assert_eq!(lab.delete_group(), Err(Reject::NonEmptyGroup));
@@ -141,4 +158,21 @@ fn a_group_is_described_with_its_members() {
     assert_eq!(describe("x", None).err(), not_found("Group x not found."));
     let classic = crate::group::Group::default();
     assert_eq!(describe("x", Some(&classic)).err(), not_found("Group x is not a consumer group."));
+}
+
+/// Its partitions are kept for it, and nobody reads them in its name meanwhile.
+#[test]
+fn a_static_member_that_is_away_does_not_commit() {
+    let mut lab = Lab::new(&[("a", 2)]);
+    let a = lab.topic("a");
+    lab.ok(join("m1", &["a"]).fixed("i1"));
+    lab.ok(at("m1", -2).fixed("i1"));
+    for epoch in [-2, -1, 0, 2] {
+        let outcome = lab.commit(commit_of("m1", epoch, a, 0));
+        assert_eq!(outcome, Err(Reject::StaleMemberEpoch), "{epoch}");
+    }
+    assert_eq!(lab.commit(commit_of("", -2, a, 0)), Err(Reject::UnknownMember));
+    assert!(lab.group().offsets.is_empty());
+    let back = lab.ok(join("m1", &["a"]).fixed("i1")).epoch;
+    assert_eq!(lab.commit(commit_of("m1", back, a, 0)), Ok(vec![Ok(())]));
 }

@@ -29,20 +29,25 @@ pub(super) fn empty(work: &mut Work<'_>) {
 }
 
 /// Whether the group is to be a classic one once these members are gone.
-pub(super) fn may_follow(work: &Work<'_>, leaving: &[MemberId]) -> bool {
-    let mut staying = work.group().consumer_members().filter(|(id, _)| !leaving.contains(id)).peekable();
+pub(super) fn may_follow(work: &Work<'_>, leaving: &BTreeSet<MemberId>) -> bool {
+    let is_new =
+        |id: &&MemberId| work.group().consumer_member(id).is_some_and(|member| member.classic.is_none());
+    let stay = work.group().members.len() - leaving.len();
     work.settings.consumer_migration.downgrades()
-        && staying.peek().is_some()
-        && staying.all(|(_, member)| member.classic.is_some())
-        && work.group().members.len() - leaving.len() <= work.settings.max_size
+        && stay > 0
+        && with_the_new_protocol(work) == leaving.iter().filter(is_new).count()
+        && stay <= work.settings.max_size
 }
 
-/// Whether the group is to be a classic one once this member speaks the classic protocol.
-pub(super) fn may_replace(work: &Work<'_>, id: &MemberId) -> bool {
-    let mut others = work.group().consumer_members().filter(|(other, _)| *other != id);
+/// Whether the group is to be a classic one once this member, which has the new protocol, speaks the classic one.
+pub(super) fn may_replace(work: &Work<'_>) -> bool {
     work.settings.consumer_migration.downgrades()
-        && others.all(|(_, member)| member.classic.is_some())
+        && with_the_new_protocol(work) == 1
         && work.group().members.len() <= work.settings.max_size
+}
+
+fn with_the_new_protocol(work: &Work<'_>) -> usize {
+    work.group().members.len() - work.index().classic()
 }
 
 /// Makes a group of classic members a classic group in a generation of the group's epoch. If none is gone and all
@@ -68,7 +73,7 @@ pub(super) fn downgrade(work: &mut Work<'_>, some_are_gone: bool) {
         state: ClassicState::Stable,
         generation: group.group_epoch,
         protocol_type: Some("consumer".to_owned()),
-        protocol: classic::select(work.group()),
+        protocol: classic::select(work),
         leader,
     });
     work.change(Change::Header { membership, empty_since: None });

@@ -1,5 +1,7 @@
 //! Members go, whether they want to or not.
 
+use std::collections::BTreeSet;
+
 use super::{downgrade, progress, subscription, timers};
 use crate::group::change::Change;
 use crate::group::state::{MemberId, Membership};
@@ -7,7 +9,7 @@ use crate::group::work::Work;
 
 /// Takes members out of the group, all of which are in it. What they held is free; others get it as they come for
 /// it. A group of whose members only classic ones are left becomes a classic group.
-pub(super) fn fence(work: &mut Work<'_>, ids: Vec<MemberId>) {
+pub(super) fn fence(work: &mut Work<'_>, ids: BTreeSet<MemberId>) {
     if ids.is_empty() {
         return;
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::expression::Expression;
 use super::state::{AWAY, ConsumerMember, partitions};
 use super::{admit, leave, progress, timers, upgrade, validate};
+use crate::group::index::Index;
 use crate::group::request::{Reject, Reply, Token};
-use crate::group::state::{Assignment, Group, MemberId};
+use crate::group::state::{Assignment, MemberId};
 use crate::group::work::Work;
 
 /// ConsumerGroupHeartbeat. What is `None` is as the member said before.
@@ -87,7 +88,7 @@ pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, request: &C
 fn beat(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<Beat, HeartbeatReject> {
     let joins = request.epoch == 0;
     let opened = upgrade::open(work, joins)?;
-    let group = opened.group(work);
+    let (group, index) = opened.group(work);
     let id = if request.member.is_empty() { &request.fresh } else { &request.member };
     let is_full = group.members.len() >= work.settings.consumer_max_size;
     if is_full && !group.members.contains_key(&request.member) {
@@ -97,8 +98,8 @@ fn beat(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<Beat, Heartb
         );
         return Err(HeartbeatReject { reject: Reject::GroupMaxSize, message });
     }
-    let admitted = admit::admit(work.id, group, id, request)?;
-    check_expression(group, request)?;
+    let admitted = admit::admit(work.id, (group, index), id, request)?;
+    check_expression(index, request)?;
 
     // From here on nothing is refused.
     opened.apply(work);
@@ -142,9 +143,9 @@ fn update(member: &mut ConsumerMember, request: &ConsumerHeartbeat) {
 }
 
 /// Whether the expression is one. One that a member has already was valid.
-fn check_expression(group: &Group, request: &ConsumerHeartbeat) -> Result<(), HeartbeatReject> {
+fn check_expression(index: &Index, request: &ConsumerHeartbeat) -> Result<(), HeartbeatReject> {
     let Some(regex) = request.regex.as_deref().filter(|regex| !regex.is_empty()) else { return Ok(()) };
-    if group.consumer_members().any(|(_, member)| member.regex.as_deref() == Some(regex)) {
+    if index.has_expression(regex) {
         return Ok(());
     }
     Expression::new(regex).map(drop).map_err(|error| HeartbeatReject {

@@ -188,7 +188,9 @@ impl Lab {
         let until = self.now.since_start + time;
         while let Some(at) = self.shard.next_tick().filter(|at| *at <= until) {
             self.set_time(at);
-            self.step(|shard, now, world, effects| shard.tick(now, world, effects));
+            self.step(|shard, now, world, effects| {
+                shard.tick(now, world, usize::MAX, effects);
+            });
         }
         self.set_time(until);
     }

@@ -21,7 +21,7 @@ pub(super) fn leave(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<
     let member = match &request.instance {
         None => work.group().consumer_member(id).ok_or_else(|| unknown(work.id, id))?,
         Some(instance) => {
-            let found = work.group().consumer_instance(instance, id);
+            let found = work.group().consumer_instance(work.index(), instance);
             let (holder, member) = found.ok_or_else(|| unknown_instance(instance))?;
             check_holder(holder, id, instance)?;
             member
@@ -33,7 +33,7 @@ pub(super) fn leave(work: &mut Work<'_>, request: &ConsumerHeartbeat) -> Result<
         work.cancel(&Timer::Revoke(MemberId::clone(id)));
         work.change(Change::Member(MemberId::clone(id), Some(Member::Consumer(member))));
     } else {
-        fence::fence(work, vec![MemberId::clone(id)]);
+        fence::fence(work, [MemberId::clone(id)].into());
     }
     Ok(Beat { member: MemberId::clone(id), epoch: request.epoch, heartbeat_interval_ms: 0, assignment: None })
 }

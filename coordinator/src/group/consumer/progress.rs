@@ -5,7 +5,7 @@ use super::reconcile::{Goal, reconcile};
 use super::state::{ConsumerGroup, ConsumerMember};
 use super::{subscription, target, timers};
 use crate::group::change::Change;
-use crate::group::state::{Assignment, Group, Member, MemberId, Membership};
+use crate::group::state::{Assignment, Member, MemberId, Membership};
 use crate::group::work::Work;
 
 /// Puts a static member that comes back into its place; answers what the member was.
@@ -105,7 +105,10 @@ pub(super) fn settle(
         reads: &subscription::topics(&member, &work.entry.consumer, work.world.cluster),
         subscription_changed: changed,
         owned,
-        held_by_others: &|partition| others(group, id).any(|other| other.holds(partition)),
+        held_by_others: &|partition| {
+            let own = group.consumer_member(id).is_some_and(|member| member.holds(partition));
+            work.index().holders(partition) > usize::from(own)
+        },
     };
     reconcile(member, &goal)
 }
@@ -132,8 +135,4 @@ pub(super) fn put_header(work: &mut Work<'_>, group: ConsumerGroup) {
     if !is_so {
         work.change(Change::Header { membership: Membership::Consumer(group), empty_since: None });
     }
-}
-
-fn others<'a>(group: &'a Group, id: &'a MemberId) -> impl Iterator<Item = &'a ConsumerMember> {
-    group.consumer_members().filter(move |(other, _)| *other != id).map(|(_, member)| member)
 }

@@ -16,7 +16,7 @@ use proptest::test_runner::TestRunner;
 use crate::group::properties::config;
 
 /// What must have happened often enough for the invariants to mean something.
-const WANTED: [&str; 14] = [
+const WANTED: [&str; 15] = [
     "upgraded with members",
     "downgraded with members",
     "turned classic when empty",
@@ -31,6 +31,7 @@ const WANTED: [&str; 14] = [
     "settled mixed",
     "settled as a classic group",
     "regex",
+    "offset expired",
 ];
 
 #[test]

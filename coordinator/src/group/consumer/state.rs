@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use crate::group::index::Index;
 use crate::group::state::{Assignment, Group, Member, MemberId, Membership};
 use crate::{PartitionId, TopicId};
 
@@ -138,13 +139,12 @@ impl Group {
         })
     }
 
-    /// The static member with this instance id. It is looked for at `likely` first.
+    /// The static member of a consumer group with this instance id.
     pub(in crate::group) fn consumer_instance(
         &self,
+        index: &Index,
         instance: &str,
-        likely: &str,
     ) -> Option<(&MemberId, &ConsumerMember)> {
-        let is_it = |(_, member): &(&MemberId, &ConsumerMember)| member.instance.as_deref() == Some(instance);
-        self.consumer_entry(likely).filter(is_it).or_else(|| self.consumer_members().find(is_it))
+        self.consumer_entry(index.instance(instance)?)
     }
 }

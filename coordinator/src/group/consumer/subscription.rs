@@ -1,7 +1,6 @@
 //! Which topics members read, and whether these are still what they were.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -20,12 +19,16 @@ const MATCHED_FOR: Duration = Duration::from_secs(10);
 
 /// Looks at all that members read, one of which is about to be another; answers its hash.
 pub(super) fn look(work: &mut Work<'_>, changing: Option<(&MemberId, &ConsumerMember)>) -> u64 {
-    let group = Arc::clone(&work.entry.group);
-    let stays = |(id, _): &(&MemberId, _)| changing.is_none_or(|(other, _)| other != *id);
-    let members = || group.consumer_members().filter(stays).chain(changing).map(|(_, member)| member);
-    match_expressions(work, members().filter_map(|member| member.regex.clone()).collect());
-    let soft = &work.entry.consumer;
-    let names = members().flat_map(|member| names(member, soft)).collect();
+    let nothing = BTreeSet::new();
+    let was = changing.and_then(|(id, _)| work.group().consumer_member(id));
+    let is = changing.map(|(_, member)| member);
+    let regex = |member: Option<&ConsumerMember>| member.and_then(|member| member.regex.clone());
+    let used = work.index().expressions(regex(was).as_deref(), regex(is).as_deref());
+    match_expressions(work, used);
+    let was = changing.and_then(|(id, _)| work.group().consumer_member(id));
+    let was = was.map_or(&nothing, |member| &member.topics);
+    let mut names = work.index().topics((was, is.map_or(&nothing, |member| &member.topics)));
+    names.extend(work.entry.consumer.matched.values().flatten().map(String::as_str));
     hash(&names, work.world.cluster)
 }
 

@@ -1,5 +1,6 @@
 //! How long members of a consumer group are waited for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fence;
@@ -18,13 +19,10 @@ pub(in crate::group) fn begin(work: &mut Work<'_>) {
     }
 }
 
-/// Somebody has waited long enough: the member is out.
-pub(in crate::group) fn due(work: &mut Work<'_>, timer: &Timer) {
-    if let Timer::Session(id) | Timer::Revoke(id) | Timer::Rejoin(id) | Timer::Resync(id) = timer
-        && work.group().consumer_member(id).is_some()
-    {
-        fence::fence(work, vec![MemberId::clone(id)]);
-    }
+/// These have been waited for long enough, and are out together: the group's epoch goes up once for all of them.
+pub(in crate::group) fn due(work: &mut Work<'_>, mut members: BTreeSet<MemberId>) {
+    members.retain(|id| work.group().consumer_member(id).is_some());
+    fence::fence(work, members);
 }
 
 /// The member is there: it may be silent for its session timeout from now on.

@@ -11,6 +11,7 @@ use crate::PartitionId;
 use crate::cluster::Cluster;
 use crate::group::ConsumerProtocol;
 use crate::group::change::Change;
+use crate::group::index::Index;
 use crate::group::request::Reject;
 use crate::group::state::{
     Assignment, ClassicGroup, ClassicMember, ClassicState, Group, Member, MemberId, Membership,
@@ -25,7 +26,7 @@ pub(super) enum Opened {
     /// It is to be one without members, of this epoch.
     Empty(i32),
     /// It is to be one with the members that it has.
-    Converted(Box<Group>),
+    Converted(Box<(Group, Index)>),
 }
 
 /// Looks whether the group is a consumer group, or becomes one if somebody joins. Nothing changes.
@@ -52,10 +53,10 @@ pub(super) fn open(work: &Work<'_>, joins: bool) -> Result<Opened, HeartbeatReje
 
 impl Opened {
     /// The group as it is to be.
-    pub(super) fn group<'a>(&'a self, work: &'a Work<'_>) -> &'a Group {
+    pub(super) fn group<'a>(&'a self, work: &'a Work<'_>) -> (&'a Group, &'a Index) {
         match self {
-            Self::As | Self::Empty(_) => work.group(),
-            Self::Converted(group) => group,
+            Self::As | Self::Empty(_) => (work.group(), work.index()),
+            Self::Converted(converted) => (&converted.0, &converted.1),
         }
     }
 
@@ -68,7 +69,7 @@ impl Opened {
                 let group = ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash: 0 };
                 vec![Change::Header { membership: Membership::Consumer(group), empty_since: None }]
             }
-            Self::Converted(group) => group.changes().collect(),
+            Self::Converted(converted) => converted.0.changes().collect(),
         };
         for (token, reply) in std::mem::take(&mut work.entry.classic).refuse(&Reject::RebalanceInProgress) {
             work.reply(token, reply);
@@ -121,7 +122,8 @@ fn upgrade(work: &Work<'_>, classic: &ClassicGroup) -> Result<Opened, &'static s
     let metadata_hash = u64::MAX;
     group.membership =
         Membership::Consumer(ConsumerGroup { group_epoch: epoch, assignment_epoch: epoch, metadata_hash });
-    Ok(Opened::Converted(Box::new(group)))
+    let index = Index::of(&group);
+    Ok(Opened::Converted(Box::new((group, index))))
 }
 
 /// What the leader gave to a member, of topics that exist. `None` if it can't be read; `Some(None)` if it says more

@@ -32,7 +32,7 @@ fn check(work: &mut Work<'_>, commit: &Commit) -> Result<(), Reject> {
     }
     match &work.group().membership {
         Membership::Classic(group) => {
-            classic::check_commit(work.group(), group, &commit.caller)?;
+            classic::check_commit(work, group, &commit.caller)?;
             classic::renew_on_commit(work, &commit.caller);
             Ok(())
         }

@@ -3,7 +3,7 @@
 use super::subscribed;
 use crate::group::change::Change;
 use crate::group::delete;
-use crate::group::state::{ClassicGroup, ClassicState, Committed, Group, Membership};
+use crate::group::state::{ClassicState, Committed, Group, Membership};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
 use crate::{PartitionId, TopicId};
@@ -47,25 +47,27 @@ fn expired(work: &Work<'_>) -> Vec<PartitionId> {
     group.offsets.iter().filter(|(p, c)| goes(p, c)).map(|(p, _)| *p).collect()
 }
 
-/// From when an offset's retention counts (ms since 1970); `None` while it may be in use.
+/// From when an offset's retention counts (ms since 1970); `None` while it may be in use. Never from before it was
+/// committed.
+///
+/// Kafka (`OffsetExpirationCondition` of its groups) counts from the commit in simple groups, in Stable groups of
+/// classic consumers and in consumer groups, and from when the group became empty in classic groups with a protocol.
+/// Here a group that is empty counts from the later of the two, whatever its protocol: what is committed to it since,
+/// by whoever resets its offsets, is kept as long as anything else, and so is what its members committed long ago.
 fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
+    let at = committed.committed_at;
+    let while_empty = group.empty_since.map_or(at, |since| since.max(at));
     match &group.membership {
-        Membership::Classic(classic) => classic_kept_since(classic, group.empty_since, committed),
+        Membership::Classic(classic) => match (&classic.protocol_type, classic.state) {
+            // A client that commits without a group shows no other sign of life.
+            (None, _) => Some(at),
+            (Some(_), ClassicState::Empty) => Some(while_empty),
+            // Topics that live consumers no longer read.
+            (Some(_), ClassicState::Stable) if classic.is_of_consumers() => Some(at),
+            (Some(_), _) => None,
+        },
         // Its members say what they read, so that of the others' offsets none is in use.
-        Membership::Consumer(_) | Membership::Share(_) => {
-            Some(group.empty_since.unwrap_or(committed.committed_at))
-        }
-    }
-}
-
-fn classic_kept_since(group: &ClassicGroup, empty_since: Option<i64>, committed: &Committed) -> Option<i64> {
-    match (&group.protocol_type, group.state) {
-        // A client that commits without a group shows no other sign of life.
-        (None, _) => Some(committed.committed_at),
-        (Some(_), ClassicState::Empty) => Some(empty_since.unwrap_or(committed.committed_at)),
-        // Topics that live consumers no longer read.
-        (Some(_), ClassicState::Stable) if group.is_of_consumers() => Some(committed.committed_at),
-        (Some(_), _) => None,
+        Membership::Consumer(_) | Membership::Share(_) => Some(while_empty),
     }
 }
 
@@ -84,7 +86,8 @@ pub(in crate::group) fn forget_topic(work: &mut Work<'_>, topic: TopicId) {
 
 fn of_topic(group: &Group, topic: TopicId) -> impl Iterator<Item = PartitionId> {
     let at = |index| PartitionId { topic, index };
-    group.offsets.range(at(i32::MIN)..=at(i32::MAX)).map(|(partition, _)| *partition)
+    let from = group.offsets.from(&at(i32::MIN)).map(|(partition, _)| *partition);
+    from.take_while(move |partition| partition.topic == topic)
 }
 
 #[cfg(test)]

@@ -36,6 +36,24 @@ fn offsets_are_kept_for_a_week_after_the_last_member_has_gone() {
     assert_eq!(d.shard.next_tick(), None);
 }
 
+/// An administrator who sets an empty group's offsets anew means them to be read.
+#[test]
+fn what_is_committed_to_an_empty_group_is_kept_for_a_week_from_then_on() {
+    let mut d = Driver::new();
+    let (one, two) = (partition(&mut d, 1), partition(&mut d, 2));
+    let members = d.stable(&[None]);
+    d.commit(commit_of(caller(&members[0], None, 1), one, 7)).expect("a member");
+    d.leave(&[(&*members[0], None)]);
+    d.pass(DAY * 7 - CHECK * 2);
+    d.commit(simple(two)).expect("an empty group");
+    d.pass(CHECK * 3);
+    assert_eq!(d.group().offsets.keys().collect::<Vec<_>>(), [&two]);
+    d.pass(DAY * 7 - CHECK * 4);
+    assert_eq!(d.group().offsets.len(), 1, "it is not a week yet");
+    d.pass(CHECK * 2);
+    assert!(d.shard.group(GROUP).is_none());
+}
+
 #[test]
 fn offsets_of_whoever_is_no_member_are_kept_for_a_week_after_each_commit() {
     let mut d = Driver::new();

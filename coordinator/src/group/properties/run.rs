@@ -184,7 +184,9 @@ impl Run {
         while let Some(at) = self.shard.next_tick().filter(|at| *at <= until) {
             assert!(at > self.now.since_start || ticks == 0, "a timer was set for now");
             self.set_time(at);
-            self.step(Cause::Tick, |shard, now, world, effects| shard.tick(now, world, effects));
+            self.step(Cause::Tick, |shard, now, world, effects| {
+                shard.tick(now, world, usize::MAX, effects);
+            });
             ticks += 1;
             assert!(
                 ticks < 2 + time.as_millis() / MS.as_millis().max(1) && ticks < 2_000,

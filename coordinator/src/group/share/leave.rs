@@ -1,5 +1,7 @@
 //! A member goes: it says so, or is silent for too long.
 
+use std::collections::BTreeSet;
+
 use super::progress;
 use crate::group::change::Change;
 use crate::group::consumer::{Beat, HeartbeatReject};
@@ -19,25 +21,28 @@ pub(super) fn leave(work: &mut Work<'_>, id: &MemberId) -> Result<Beat, Heartbea
     if work.group().share_member(id).is_none() {
         return Err(unknown(work.id, id));
     }
-    fence(work, id);
+    fence(work, [MemberId::clone(id)].into());
     Ok(Beat { member: MemberId::clone(id), epoch: -1, heartbeat_interval_ms: 0, assignment: None })
 }
 
-/// A member was silent for too long.
-pub(in crate::group) fn due(work: &mut Work<'_>, timer: &Timer) {
-    if let Timer::Session(id) = timer
-        && work.group().share_member(id).is_some()
-    {
-        fence(work, id);
-    }
+/// These were silent for too long.
+pub(in crate::group) fn due(work: &mut Work<'_>, mut members: BTreeSet<MemberId>) {
+    members.retain(|id| work.group().share_member(id).is_some());
+    fence(work, members);
 }
 
-/// Takes a member out of the group. The others get new targets as they come for them.
-fn fence(work: &mut Work<'_>, id: &MemberId) {
-    work.cancel(&Timer::Session(MemberId::clone(id)));
-    work.change(Change::Member(MemberId::clone(id), None));
+/// Takes members out of the group, whose epoch goes up once for all of them. The others get new targets as they come
+/// for them.
+fn fence(work: &mut Work<'_>, ids: BTreeSet<MemberId>) {
+    if ids.is_empty() {
+        return;
+    }
+    for id in ids {
+        work.cancel(&Timer::Session(MemberId::clone(&id)));
+        work.change(Change::Member(id, None));
+    }
     let mut group = progress::header(work);
-    group.group_epoch += 1;
+    group.group_epoch = group.group_epoch.saturating_add(1);
     group.metadata_hash = progress::hash(work, None);
     let empty_since = work.group().members.is_empty().then_some(work.now.wall);
     work.change(Change::Header { membership: Membership::Share(group), empty_since });

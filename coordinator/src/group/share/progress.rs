@@ -66,7 +66,9 @@ fn bump(work: &mut Work<'_>, (id, member): (&MemberId, &ShareMember), changed: b
         group.group_epoch = group.group_epoch.saturating_add(1);
         group.metadata_hash = hash;
         group.topics.retain(|topic| cluster.topic(*topic).is_some());
-        group.topics.extend(names(work, Some((id, member))).filter_map(|name| id_of(name, cluster)));
+        group
+            .topics
+            .extend(names(work, Some((id, member))).into_iter().filter_map(|name| id_of(name, cluster)));
     }
     put_header(work, group);
     work.entry.share.seen = Some(cluster.next());
@@ -113,16 +115,15 @@ fn targets(work: &Work<'_>, (id, member): (&MemberId, &ShareMember)) -> BTreeMap
 
 /// The hash of what members read, one of whom is about to be `member`.
 pub(super) fn hash(work: &Work<'_>, member: Option<(&MemberId, &ShareMember)>) -> u64 {
-    hash_topics(&names(work, member).collect(), work.world.cluster)
+    hash_topics(&names(work, member), work.world.cluster)
 }
 
 /// The names that members read, one of whom is about to be `member`.
-fn names<'a>(
-    work: &'a Work<'_>,
-    member: Option<(&'a MemberId, &'a ShareMember)>,
-) -> impl Iterator<Item = &'a str> {
-    let others = work.group().share_members().filter(move |(id, _)| member.is_none_or(|(new, _)| new != *id));
-    others.chain(member).flat_map(|(_, member)| member.topics.iter().map(String::as_str))
+fn names<'a>(work: &'a Work<'_>, member: Option<(&'a MemberId, &'a ShareMember)>) -> BTreeSet<&'a str> {
+    const NOTHING: &BTreeSet<String> = &BTreeSet::new();
+    let was =
+        member.and_then(|(id, _)| work.group().share_member(id)).map_or(NOTHING, |member| &member.topics);
+    work.index().topics((was, member.map_or(NOTHING, |(_, member)| &member.topics)))
 }
 
 /// The topics that a member reads and that exist.

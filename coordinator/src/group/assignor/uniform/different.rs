@@ -86,8 +86,12 @@ impl Tables {
     fn place_free(&mut self, topic: TopicId, count: i32) {
         let held: BTreeSet<i32> =
             self.holders.get(&topic).into_iter().flat_map(BTreeMap::values).flatten().copied().collect();
+        let free: Vec<i32> = (0..count).filter(|index| !held.contains(index)).collect();
+        if free.is_empty() {
+            return;
+        }
         let mut by_load = self.by_load(topic);
-        for index in (0..count).filter(|index| !held.contains(index)) {
+        for index in free {
             let Some((load, reader)) = by_load.pop_first() else { return };
             self.of(topic, reader).insert(index);
             self.loads[reader] = load + 1;
@@ -95,8 +99,19 @@ impl Tables {
         }
     }
 
+    /// Whether no partition of a topic could go to a reader with less, and make the two more even.
+    fn is_even(&self, topic: TopicId) -> bool {
+        let holders = self.holders.get(&topic).into_iter().flatten();
+        let most = holders.filter(|(_, all)| !all.is_empty()).map(|(&reader, _)| self.loads[reader]).max();
+        let least = self.read_by.get(&topic).into_iter().flatten().map(|&reader| self.loads[reader]).min();
+        most.zip(least).is_none_or(|(most, least)| most <= least + 1)
+    }
+
     /// Moves partitions of a topic from its most to its least loaded readers; answers how many.
     fn even_out(&mut self, topic: TopicId) -> usize {
+        if self.is_even(topic) {
+            return 0;
+        }
         let mut takers = self.by_load(topic);
         let mut givers = takers.clone();
         let mut moves = 0;

@@ -6,7 +6,7 @@ use crate::group::classic::Heartbeat;
 use crate::group::consumer::state::{ConsumerMember, MemberState, has};
 use crate::group::consumer::{progress, timers};
 use crate::group::request::{Reject, Reply, Token};
-use crate::group::state::{Group, MemberId};
+use crate::group::state::MemberId;
 use crate::group::work::Work;
 
 /// A member shows that it lives, and learns whether it is to join again. The group looks after itself as at any
@@ -31,15 +31,15 @@ fn must_rejoin(work: &Work<'_>, id: &MemberId, member: &ConsumerMember) -> bool 
         || match member.state {
             MemberState::Stable => false,
             MemberState::UnrevokedPartitions => true,
-            MemberState::UnreleasedPartitions => !waits_for_others(work.group(), id, member),
+            MemberState::UnreleasedPartitions => !waits_for_others(work, id, member),
         }
 }
 
 /// Whether somebody holds a partition that the member is to have.
-fn waits_for_others(group: &Group, id: &MemberId, member: &ConsumerMember) -> bool {
-    let target = group.targets.get(id).into_iter().flatten();
+fn waits_for_others(work: &Work<'_>, id: &MemberId, member: &ConsumerMember) -> bool {
+    let target = work.group().targets.get(id).into_iter().flatten();
     let partitions =
         target.flat_map(|(&topic, all)| all.iter().map(move |&index| PartitionId { topic, index }));
-    let held = |partition: PartitionId| group.consumer_members().any(|(_, other)| other.holds(partition));
-    partitions.filter(|partition| !has(&member.assigned, *partition)).any(held)
+    let missing = partitions.filter(|partition| !has(&member.assigned, *partition));
+    missing.map(|partition| work.index().holders(partition)).any(|holders| holders > 0)
 }

@@ -3,7 +3,7 @@
 use super::find;
 use crate::cluster::Cluster;
 use crate::group::Subscription;
-use crate::group::classic::{Join, JoinReject, Joined};
+use crate::group::classic::{self, Join, JoinReject, Joined};
 use crate::group::consumer::admit::{Admitted, newcomer};
 use crate::group::consumer::state::{ClassicFacet, ConsumerMember};
 use crate::group::consumer::{downgrade, progress, timers};
@@ -52,7 +52,7 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     if group.members.len() >= settings.consumer_max_size && !group.members.contains_key(id) {
         return Err(Reject::GroupMaxSize);
     }
-    if join.protocol_type != "consumer" || !join.protocols.iter().any(|(name, _)| all_take(work, name)) {
+    if join.protocol_type != "consumer" || !fits(work, join) {
         return Err(Reject::InconsistentProtocol);
     }
     if join.member.is_empty() && join.instance.is_none() && join.requires_known_id {
@@ -65,7 +65,7 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     let known = || group.consumer_member(id).cloned().unwrap_or_else(newcomer);
     let admitted = match &join.instance {
         None => Admitted::Member(known()),
-        Some(instance) if join.member.is_empty() => match group.consumer_instance(instance, id) {
+        Some(instance) if join.member.is_empty() => match group.consumer_instance(work.index(), instance) {
             Some((holder, member)) => Admitted::Returns(MemberId::clone(holder), member.clone()),
             None => Admitted::Member(known()),
         },
@@ -74,10 +74,9 @@ fn admit(work: &Work<'_>, id: &MemberId, join: &Join) -> Result<(Admitted, Subsc
     Ok((admitted, subscription))
 }
 
-/// Whether every classic member takes this assignor.
-fn all_take(work: &Work<'_>, name: &str) -> bool {
-    let mut classic = work.group().consumer_members().filter_map(|(_, member)| member.classic.as_ref());
-    classic.all(|facet| facet.protocols.iter().any(|(other, _)| other == name))
+/// Whether there is an assignor that every classic member takes, and this one too.
+fn fits(work: &Work<'_>, join: &Join) -> bool {
+    classic::is_offer(&join.protocols) && join.protocols.iter().any(|(name, _)| work.index().all_take(name))
 }
 
 fn advance(
@@ -89,10 +88,10 @@ fn advance(
 ) -> Joined {
     // The last member with the new protocol may come back with the classic one.
     let downgrades = match &admitted {
-        Admitted::Returns(holder, member) => member.classic.is_none() && downgrade::may_replace(work, holder),
+        Admitted::Returns(_, member) => member.classic.is_none() && downgrade::may_replace(work),
         Admitted::Member(member) => {
             let was_there = work.group().consumer_member(id).is_some() && join.instance.is_some();
-            was_there && member.classic.is_none() && downgrade::may_replace(work, id)
+            was_there && member.classic.is_none() && downgrade::may_replace(work)
         }
     };
     let owned = owned(&subscription, work.world.cluster);

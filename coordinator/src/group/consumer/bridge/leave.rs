@@ -18,6 +18,6 @@ pub(in crate::group) fn leave(work: &mut Work<'_>, token: Token, leave: &Leave) 
         Ok::<(), Reject>(())
     };
     let outcomes: Vec<Result<(), Reject>> = leave.members.iter().map(&mut go).collect();
-    fence::fence(work, leaving.into_iter().collect());
+    fence::fence(work, leaving);
     work.reply(token, Reply::Left(Ok(outcomes)));
 }

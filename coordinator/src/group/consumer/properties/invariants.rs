@@ -7,9 +7,10 @@ use crate::PartitionId;
 use crate::group::consumer::lab::GROUP;
 use crate::group::consumer::state::AWAY;
 use crate::group::consumer::{ConsumerMember, Held, MemberState};
-use crate::group::state::{Assignment, Group, Membership};
+use crate::group::index::Index;
+use crate::group::state::{Assignment, Committed, Group, Membership};
 use crate::group::timer::Timer;
-use crate::group::{Kind, Request};
+use crate::group::{Kind, Map, Request};
 
 /// What made the group step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +36,9 @@ pub(super) fn check(run: &Run, before: Option<&Group>, cause: Cause) -> Vec<&'st
     let after = run.written();
     replay_makes_the_state(run);
     every_wait_has_a_timer(run);
+    what_is_looked_up_follows_from_the_members(run);
     if let (Some(before), Some(after)) = (before, after) {
         epochs_never_go_back(before, after);
-        offsets_stay(run, before, after, cause);
         conversion_keeps_members(before, after, cause);
     }
     if let Some(after) = after.filter(|group| group.kind() == Kind::Consumer) {
@@ -48,13 +49,23 @@ pub(super) fn check(run: &Run, before: Option<&Group>, cause: Cause) -> Vec<&'st
         clients_own_what_they_hold(run, after);
         topics_are_not_empty(after);
     }
-    reached(before, after)
+    let mut reached = reached(before, after);
+    if before.is_some_and(|before| offsets_stay(run, before, after, cause)) {
+        reached.push("offset expired");
+    }
+    reached
 }
 
 /// What is decided is what is written: replaying the writes makes the groups that the shard has.
 fn replay_makes_the_state(run: &Run) {
     let held: Vec<_> = run.lab.shard.groups().map(|(id, group)| (id, &**group)).collect();
     assert!(run.lab.written.iter().eq(held), "{:#?}", run.lab.written);
+}
+
+fn what_is_looked_up_follows_from_the_members(run: &Run) {
+    for (id, entry) in &run.lab.shard.groups {
+        assert_eq!(entry.index, Index::of(&entry.group), "{id}");
+    }
 }
 
 /// KIP-848, "Member Fencing": every member has a session; who is to give back has its rebalance timeout.
@@ -190,22 +201,52 @@ fn topics_are_not_empty(group: &Group) {
     assert!(group.targets.values().all(is_full), "{:#?}", group.targets);
 }
 
-/// Offsets change by commits alone, whatever becomes of the group; those of deleted topics go in time.
-fn offsets_stay(run: &Run, before: &Group, after: &Group, cause: Cause) {
+/// Offsets change by commits alone, whatever becomes of the group, and go by deletion or in time: those of deleted
+/// topics, and those that nobody reads once retention has passed since they were committed and since the group was
+/// left (KIP-211). Answers whether any has expired.
+fn offsets_stay(run: &Run, before: &Group, later: Option<&Group>, cause: Cause) -> bool {
+    let nothing = Map::default();
+    let after = later.map_or(&nothing, |group| &group.offsets);
+    let is_kept = |(partition, _): &(&PartitionId, &Committed)| after.contains_key(*partition);
     match cause {
-        Cause::Commit => {
-            assert!(before.offsets.keys().all(|partition| after.offsets.contains_key(partition)))
-        }
+        Cause::Commit => assert!(before.offsets.iter().all(|offset| is_kept(&offset))),
         Cause::Delete => {}
-        Cause::Other => assert_eq!(before.offsets, after.offsets),
+        Cause::Other => assert_eq!(before.offsets, *after),
         Cause::Time => {
-            let mut kept = before.offsets.clone();
-            kept.retain(|partition, _| {
-                run.lab.cluster.topic(partition.topic).is_some() || after.offsets.contains_key(partition)
-            });
-            assert_eq!(kept, after.offsets);
+            let kept: Map<_, _> =
+                before.offsets.iter().filter(is_kept).map(|(p, c)| (*p, c.clone())).collect();
+            assert_eq!(kept, *after);
+            let gone = before.offsets.iter().filter(|offset| !is_kept(offset));
+            let topic = |partition: &PartitionId| run.lab.cluster.topic(partition.topic);
+            let expired = gone.filter_map(|(partition, committed)| Some((topic(partition)?, committed)));
+            let retention = run.lab.settings.offsets_retention.as_millis() as i64;
+            return expired
+                .map(|(topic, committed)| {
+                    let since = before.empty_since.unwrap_or(i64::MIN).max(committed.committed_at);
+                    assert!(
+                        run.lab.now.wall >= since + retention,
+                        "{} {committed:?} {before:#?}",
+                        topic.name
+                    );
+                    // Time makes members go, and none come.
+                    assert!(
+                        !later.is_some_and(|group| is_read(group, &topic.name)),
+                        "{} {later:#?}",
+                        topic.name
+                    );
+                })
+                .count()
+                > 0;
         }
     }
+    false
+}
+
+/// Whether a member of a consumer group reads a topic. The only expression that any has is `c.*`.
+fn is_read(group: &Group, topic: &str) -> bool {
+    group
+        .consumer_members()
+        .any(|(_, member)| member.topics.contains(topic) || member.regex.is_some() && topic.starts_with('c'))
 }
 
 /// KIP-848, "Online Migration": whoever is a member stays one, but for a static member that changes its protocol,

@@ -22,7 +22,9 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new() -> Self {
-        let lab = Lab::new(&[("a", 3), ("c1", 2)]);
+        let mut lab = Lab::new(&[("a", 3), ("c1", 2)]);
+        lab.settings.offsets_retention = SECOND * 60;
+        lab.settings.offsets_retention_check = SECOND * 10;
         let clients = (0..CLIENTS).map(Client::new).collect();
         Self { lab, clients, reached: BTreeSet::new(), fresh: 0 }
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::super::run::{Cause, Run};
 use super::Before;
 use crate::PartitionId;
-use crate::group::{Committed, Effect, Group, GroupId, Reply, Request};
+use crate::group::{Committed, Effect, Group, GroupId, Map, Reply, Request};
 
 /// What the accepted requests make.
 #[derive(Default)]
 pub(in super::super) struct Offsets {
-    committed: BTreeMap<GroupId, BTreeMap<PartitionId, Committed>>,
+    committed: BTreeMap<GroupId, Map<PartitionId, Committed>>,
 }
 
 impl Offsets {
@@ -21,7 +21,7 @@ impl Offsets {
         }
         for id in &run.names {
             let is = run.shard.group(id).map(|group| &group.offsets);
-            let is_none = is.is_none_or(BTreeMap::is_empty);
+            let is_none = is.is_none_or(Map::is_empty);
             match run.offsets.committed.get(id).filter(|offsets| !offsets.is_empty()) {
                 Some(expected) => assert_eq!(is, Some(expected), "{id}"),
                 None => assert!(is_none, "{id} {is:?}"),
@@ -58,28 +58,30 @@ fn accept(run: &mut Run, id: &GroupId, request: &Request, effects: &[Effect]) {
             };
             offsets.insert(*partition, committed);
         }
-        Request::DeleteOffsets(delete) => drop(offsets.remove(&delete.partitions[0])),
+        Request::DeleteOffsets(delete) => offsets.remove(&delete.partitions[0]),
         Request::Delete => offsets.clear(),
         _ => {}
     }
 }
 
-/// Offsets go of themselves only if their topic is deleted, or their time has passed and nobody reads them.
+/// Offsets go of themselves only if their topic is deleted, or their time has passed since they were committed and
+/// since the group was left, and nobody reads them.
 fn go(run: &mut Run, before: &Before) {
     for (id, offsets) in &mut run.offsets.committed {
         let was = before.group(id);
         let is = run.shard.group(id);
         let retention = run.settings.offsets_retention.as_millis() as i64;
-        offsets.retain(|partition, committed| {
-            if is.is_some_and(|is| is.offsets.contains_key(partition)) {
-                return true;
-            }
-            let since = was.and_then(|was| was.empty_since).unwrap_or(committed.committed_at);
+        let is_gone = |partition: &PartitionId| !is.is_some_and(|is| is.offsets.contains_key(partition));
+        let gone = offsets.iter().filter(|(partition, _)| is_gone(partition));
+        let gone: Vec<_> = gone.map(|(partition, committed)| (*partition, committed.clone())).collect();
+        for (partition, committed) in gone {
+            let empty = was.and_then(|was| was.empty_since).unwrap_or(i64::MIN);
+            let since = empty.max(committed.committed_at);
             let until = committed.expires_at.unwrap_or(since + retention);
             let is_deleted = run.cluster.topic(partition.topic).is_none();
             assert!(is_deleted || run.now.wall >= until, "{id} lost {partition}: {committed:?} {was:?}");
             run.seen.note(if is_deleted { "offset of no topic" } else { "offset expired" });
-            false
-        });
+            offsets.remove(&partition);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::run::Run;
 use super::Before;
+use crate::group::index::Index;
 use crate::group::work::Entry;
 use crate::group::{ClassicState, Effect, Group, GroupId};
 
@@ -19,6 +20,7 @@ pub(in super::super) fn check(run: &mut Run, before: &Before, effects: &[Effect]
             state_fits_members(id, &entry.group);
             protocol_is_common(id, &entry.group);
         }
+        assert_eq!(entry.index, Index::of(&entry.group), "{id}: what is looked up follows from the members");
         soft_state_fits(id, entry);
         initial_delay_is_for_empty_groups(id, entry, before);
     }
