@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::consumer::Progress;
 use super::map::Map;
 use super::state::{Assignment, Committed, Group, GroupId, Member, MemberId, Membership};
 use crate::PartitionId;
@@ -20,6 +21,8 @@ pub enum Change {
     Member(MemberId, Option<Member>),
     /// What a member should end up with.
     Target(MemberId, Option<Assignment>),
+    /// How far a member of a consumer group has come. What is no such member stays as it is.
+    Progress(MemberId, Progress),
     /// An offset is committed or forgotten.
     Offset(PartitionId, Option<Committed>),
     /// The group is deleted, and its offsets with it.
@@ -46,6 +49,11 @@ impl Group {
                     self.targets.remove(id);
                 }
                 put(&mut self.members, id, member);
+            }
+            Change::Progress(id, progress) => {
+                if let Some(member) = self.consumer_member(id).map(|member| member.at(progress)) {
+                    self.members.insert(MemberId::clone(id), Member::Consumer(member));
+                }
             }
             Change::Target(id, target) => put(&mut self.targets, id, target),
             Change::Offset(id, offset) => put(&mut self.offsets, id, offset),

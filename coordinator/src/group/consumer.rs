@@ -30,7 +30,7 @@ pub use describe::{ConsumerState, Described, DescribedMember, describe};
 pub(super) use heartbeat::heartbeat;
 pub use heartbeat::{Beat, ConsumerHeartbeat, HeartbeatReject};
 pub(super) use soft::Soft;
-pub use state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+pub use state::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState, Progress};
 pub(super) use subscription::hash as hash_topics;
 pub(super) use timers::{begin, due};
 

@@ -4,7 +4,7 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::consumer::Held;
+use super::consumer::{ConsumerMember, Held, Progress};
 use super::state::{Group, Member, MemberId};
 use crate::PartitionId;
 
@@ -59,6 +59,14 @@ impl Index {
         }
         if was.held != is.held {
             self.holders.replace(&was.partitions(), &is.partitions());
+        }
+    }
+
+    /// A member of a consumer group gets and gives back partitions.
+    pub(super) fn progress(&mut self, member: &ConsumerMember, progress: &Progress) {
+        let (was, is) = ((&member.assigned, &member.revoking), (&progress.assigned, &progress.revoking));
+        if was != is {
+            self.holders.replace(&partitions(was), &partitions(is));
         }
     }
 
@@ -155,11 +163,13 @@ impl<'a> Facets<'a> {
     }
 
     fn partitions(&self) -> BTreeSet<PartitionId> {
-        let of = |held: &'a Held| {
-            held.iter().flat_map(|(&topic, all)| all.keys().map(move |&index| PartitionId { topic, index }))
-        };
-        self.held.into_iter().flat_map(|(assigned, revoking)| of(assigned).chain(of(revoking))).collect()
+        self.held.map(partitions).unwrap_or_default()
     }
+}
+
+fn partitions((assigned, revoking): (&Held, &Held)) -> BTreeSet<PartitionId> {
+    let both = assigned.iter().chain(revoking);
+    both.flat_map(|(&topic, all)| all.keys().map(move |&index| PartitionId { topic, index })).collect()
 }
 
 /// How many members have each thing; none of what no member has.

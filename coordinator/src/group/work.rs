@@ -93,6 +93,11 @@ impl<'a> Work<'a> {
         *exists = change != Change::Deleted;
         match &change {
             Change::Member(id, member) => index.replace(id, group.members.get(&**id), member.as_ref()),
+            Change::Progress(id, progress) => {
+                if let Some(member) = group.consumer_member(id) {
+                    index.progress(member, progress);
+                }
+            }
             Change::Deleted => *index = Index::default(),
             Change::Header { .. } | Change::Target(..) | Change::Offset(..) => {}
         }

@@ -20,6 +20,7 @@ const MEMBER: u8 = 2;
 const TARGET: u8 = 3;
 const OFFSET: u8 = 4;
 const DELETED: u8 = 5;
+const PROGRESS: u8 = 6;
 
 const CLASSIC: u8 = 1;
 const CONSUMER: u8 = 2;
@@ -75,6 +76,9 @@ pub(super) fn encode_change(w: &mut Writer, change: &Change) {
         Change::Member(id, member) => w.u8(MEMBER).nested(|w| {
             w.text(id).optional(member.as_ref(), encode_member);
         }),
+        Change::Progress(id, progress) => w.u8(PROGRESS).nested(|w| {
+            consumer::encode_progress(w.text(id), progress);
+        }),
         Change::Target(id, target) => w.u8(TARGET).nested(|w| {
             w.text(id).optional(target.as_ref(), encode_assignment);
         }),
@@ -100,6 +104,7 @@ pub(super) fn decode_change(r: &mut Reader<'_>) -> Result<Change> {
             Change::Header { membership: decode_membership(&mut r)?, empty_since }
         }
         MEMBER => Change::Member(r.text()?.into(), r.optional(decode_member)?),
+        PROGRESS => Change::Progress(r.text()?.into(), consumer::decode_progress(&mut r)?),
         TARGET => Change::Target(r.text()?.into(), r.optional(decode_assignment)?),
         OFFSET => {
             let id = PartitionId { topic: TopicId(r.array()?), index: r.i32()? };

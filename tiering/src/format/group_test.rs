@@ -1,4 +1,6 @@
-use coordinator::group::consumer::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+use coordinator::group::consumer::{
+    ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState, Progress,
+};
 use coordinator::group::share::{ShareGroup, ShareMember};
 use coordinator::group::{ClassicGroup, ClassicMember, ClassicState};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -97,6 +99,19 @@ fn consumer_members() -> impl Strategy<Value = Member> {
     })
 }
 
+fn progress() -> impl Strategy<Value = Progress> {
+    let states = prop_oneof![Just(MemberState::Stable), Just(MemberState::UnrevokedPartitions)];
+    (any::<[i32; 2]>(), states, held(), held()).prop_map(
+        |([epoch, previous_epoch], state, assigned, revoking)| Progress {
+            epoch,
+            previous_epoch,
+            state,
+            assigned,
+            revoking,
+        },
+    )
+}
+
 fn share_groups() -> impl Strategy<Value = Membership> {
     let topics = btree_set(any::<[u8; 16]>().prop_map(TopicId), 0..3);
     (any::<[i32; 2]>(), any::<u64>(), topics).prop_map(|(epochs, metadata_hash, topics)| {
@@ -141,6 +156,7 @@ pub(in crate::format) fn group_changes() -> impl Strategy<Value = Change> {
             .prop_map(|(membership, empty_since)| Change::Header { membership, empty_since }),
         (name(), option::of(prop_oneof![classic_members(), consumer_members(), share_members()]))
             .prop_map(|(id, m)| Change::Member(id.into(), m)),
+        (name(), progress()).prop_map(|(id, progress)| Change::Progress(id.into(), progress)),
         (name(), option::of(assignments())).prop_map(|(id, t)| Change::Target(id.into(), t)),
         (partition_id(), option::of(offsets())).prop_map(|(id, o)| Change::Offset(id, o)),
         Just(Change::Deleted),
@@ -193,4 +209,28 @@ fn what_a_newer_build_wrote_is_not_skipped() {
     });
     let nothing = Err(FormatError::Invalid("a group is made of nothing"));
     assert_eq!(decode(&mut Reader::new("group", &deleted)), nothing);
+}
+
+/// The bytes that `docs/formats.md` describes: they never change.
+#[test]
+fn a_members_progress_is_stored_as_it_was() {
+    let topic = TopicId(*b"0123456789abcdef");
+    let change = Change::Progress(
+        "m".into(),
+        Progress {
+            epoch: 7,
+            previous_epoch: 6,
+            state: MemberState::UnrevokedPartitions,
+            assigned: [(topic, [(2, 5)].into())].into(),
+            revoking: Held::new(),
+        },
+    );
+    let golden = [
+        &[6, 0, 0, 0, 50, 0, 0, 0, 1, b'm', 0, 0, 0, 7, 0, 0, 0, 6, 1, 0, 0, 0, 1][..],
+        b"0123456789abcdef",
+        &[0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0],
+    ]
+    .concat();
+    assert_eq!(written(|w| encode_change(w, &change)), golden);
+    assert_eq!(decode_change(&mut Reader::new("change", &golden)), Ok(change));
 }

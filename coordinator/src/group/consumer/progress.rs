@@ -116,10 +116,15 @@ pub(super) fn settle(
 /// Makes a member what it has become, and gives it time for what it is to give back.
 pub(super) fn put(work: &mut Work<'_>, id: &MemberId, member: ConsumerMember) -> ConsumerMember {
     put_header(work, header(work));
-    if work.group().consumer_member(id) != Some(&member) {
-        timers::revoke(work, id, &member);
-        work.change(Change::Member(MemberId::clone(id), Some(Member::Consumer(member.clone()))));
-    }
+    let id = MemberId::clone(id);
+    let change = match work.group().consumer_member(&id) {
+        Some(before) if *before == member => return member,
+        // At a new epoch most members say nothing new, and what they said is not written again.
+        Some(before) if before.says_as_much_as(&member) => Change::Progress(id.clone(), member.progress()),
+        _ => Change::Member(id.clone(), Some(Member::Consumer(member.clone()))),
+    };
+    timers::revoke(work, &id, &member);
+    work.change(change);
     member
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lab::*;
 use crate::group::steps;
-use crate::group::{Group, World};
+use crate::group::{Change, Group, World};
 
 const MEMBERS: usize = 2_000;
 const TOPICS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -113,4 +113,25 @@ fn a_commit_finds_its_member() {
     let commit = commit_of("m00000", epoch, topic, 1);
     let steps = steps_of(&mut lab, |lab| assert_eq!(lab.commit(commit), Ok(vec![Ok(())])));
     assert!(steps <= ONE, "{steps}");
+}
+
+/// What a member said, its subscription above all, is many times as long as how far it has come.
+#[test]
+fn a_new_epoch_does_not_write_again_what_a_member_said() {
+    let mut lab = Lab::new(&[("a", 4)]);
+    lab.ok(join("m1", &["a"]));
+    lab.pass(SECOND);
+    lab.ok(join("m2", &["a"]));
+    let kept = lab.ok(at("m1", 2)).assignment.expect("less");
+    let progress = |lab: &Lab| match &lab.changes[..] {
+        [Change::Progress(id, progress)] => (id.to_string(), progress.clone()),
+        changes => panic!("{changes:?}"),
+    };
+    assert_eq!(progress(&lab), ("m1".to_owned(), lab.member("m1").progress()));
+    lab.ok(at("m1", 2).owns(&kept));
+    assert_eq!(progress(&lab).1.epoch, 3);
+    lab.ok(at("m1", 3).reads(&[]));
+    assert!(lab.changes.iter().any(|change| matches!(change, Change::Member(..))), "it says something new");
+    lab.crash();
+    assert_eq!(lab.written[GROUP], *lab.group(), "what is written makes the member");
 }

@@ -65,6 +65,21 @@ pub struct ConsumerMember {
     pub classic: Option<ClassicFacet>,
 }
 
+/// How far a member has come on its way to its target: what of it changes though it says nothing new.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// [`ConsumerMember::epoch`].
+    pub epoch: i32,
+    /// [`ConsumerMember::previous_epoch`].
+    pub previous_epoch: i32,
+    /// [`ConsumerMember::state`].
+    pub state: MemberState,
+    /// [`ConsumerMember::assigned`].
+    pub assigned: Held,
+    /// [`ConsumerMember::revoking`].
+    pub revoking: Held,
+}
+
 /// Where a member is on its way to the target (KIP-848, "Member Assignment").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
@@ -91,6 +106,37 @@ impl ConsumerMember {
     /// Whether it has reached the target of this epoch.
     pub(in crate::group) fn reached(&self, epoch: i32) -> bool {
         self.state == MemberState::Stable && self.epoch == epoch
+    }
+
+    /// How far it has come.
+    pub(in crate::group) fn progress(&self) -> Progress {
+        Progress {
+            epoch: self.epoch,
+            previous_epoch: self.previous_epoch,
+            state: self.state,
+            assigned: self.assigned.clone(),
+            revoking: self.revoking.clone(),
+        }
+    }
+
+    /// The member once it has come this far.
+    pub(in crate::group) fn at(&self, progress: &Progress) -> Self {
+        let Progress { epoch, previous_epoch, state, assigned, revoking } = progress.clone();
+        Self { epoch, previous_epoch, state, assigned, revoking, ..self.clone() }
+    }
+
+    /// Whether it is another one in nothing but how far it has come.
+    pub(in crate::group) fn says_as_much_as(&self, other: &Self) -> bool {
+        (&self.instance, &self.rack, &self.client_id, &self.client_host, self.rebalance_timeout_ms)
+            == (
+                &other.instance,
+                &other.rack,
+                &other.client_id,
+                &other.client_host,
+                other.rebalance_timeout_ms,
+            )
+            && (&self.topics, &self.regex, &self.assignor, &self.classic)
+                == (&other.topics, &other.regex, &other.assignor, &other.classic)
     }
 
     /// Whether it has a partition, or has yet to give it back.

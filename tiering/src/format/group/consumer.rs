@@ -1,7 +1,9 @@
 //! What a consumer group (KIP-848), and each of its members, is stored as.
 
 use coordinator::TopicId;
-use coordinator::group::consumer::{ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState};
+use coordinator::group::consumer::{
+    ClassicFacet, ConsumerGroup, ConsumerMember, Held, MemberState, Progress,
+};
 
 use super::{decode_protocols, encode_protocols, encode_texts};
 use crate::format::FormatError;
@@ -42,18 +44,38 @@ pub(super) fn decode_member(r: &mut Reader<'_>) -> Result<ConsumerMember> {
         assignor: r.optional(|r| r.text())?,
         epoch: r.i32()?,
         previous_epoch: r.i32()?,
-        state: match r.u8()? {
-            0 => MemberState::Stable,
-            1 => MemberState::UnrevokedPartitions,
-            2 => MemberState::UnreleasedPartitions,
-            found => return Err(FormatError::Newer { what: "a member's state", found: u64::from(found) }),
-        },
+        state: decode_state(r)?,
         assigned: decode_held(r)?,
         revoking: decode_held(r)?,
         classic: r.optional(|r| {
             Ok(ClassicFacet { session_timeout_ms: r.i32()?, protocols: decode_protocols(r)? })
         })?,
     })
+}
+
+pub(super) fn encode_progress(w: &mut Writer, progress: &Progress) {
+    w.i32(progress.epoch).i32(progress.previous_epoch).u8(progress.state as u8);
+    encode_held(w, &progress.assigned);
+    encode_held(w, &progress.revoking);
+}
+
+pub(super) fn decode_progress(r: &mut Reader<'_>) -> Result<Progress> {
+    Ok(Progress {
+        epoch: r.i32()?,
+        previous_epoch: r.i32()?,
+        state: decode_state(r)?,
+        assigned: decode_held(r)?,
+        revoking: decode_held(r)?,
+    })
+}
+
+fn decode_state(r: &mut Reader<'_>) -> Result<MemberState> {
+    match r.u8()? {
+        0 => Ok(MemberState::Stable),
+        1 => Ok(MemberState::UnrevokedPartitions),
+        2 => Ok(MemberState::UnreleasedPartitions),
+        found => Err(FormatError::Newer { what: "a member's state", found: u64::from(found) }),
+    }
 }
 
 fn encode_held(w: &mut Writer, held: &Held) {
