@@ -300,7 +300,7 @@ trait Errors {
     fn errors(&self, each: &mut dyn FnMut(i16));
 }
 
-/// A message for a human, as the wire wants it.
+/// A message for a human, as the wire wants it. What it repeats of a request may be as long as a string can be.
 fn text(message: impl std::fmt::Display) -> Option<Str> {
-    Some(message.to_string().into())
+    Some(Str::cut(message.to_string()))
 }

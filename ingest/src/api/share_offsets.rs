@@ -248,7 +248,7 @@ impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
         match reject {
             Reject::GroupNotFound(message) => {
-                Self { code: ErrorCode::GroupIdNotFound, message: Some(message.into()) }
+                Self { code: ErrorCode::GroupIdNotFound, message: Some(Str::cut(message)) }
             }
             reject => Self::from(code(&reject)),
         }

@@ -12,6 +12,7 @@ mod listener;
 mod listeners;
 mod memory;
 mod metadata;
+mod names;
 mod node;
 mod partitions;
 mod pipeline;

@@ -150,9 +150,9 @@ fn errors_name_the_field() {
 fn what_does_not_fit_is_an_error() {
     let long = Str::from("x".repeat(40_000));
     let request = DescribeClusterResponse { cluster_id: long.clone(), ..Default::default() };
-    assert!(frame::encode_response(1, 2, &request).is_ok());
-    let request = MetadataResponse { cluster_id: Some(long), ..Default::default() };
     let error = EncodeError::TooLong { length: 40_000, limit: 32_767 };
+    assert_eq!(frame::encode_response(1, 2, &request), Err(error.clone()), "not in compact form either");
+    let request = MetadataResponse { cluster_id: Some(long), ..Default::default() };
     assert_eq!(frame::encode_response(1, 2, &request), Err(error));
 }
 
