@@ -18,6 +18,10 @@ use super::resources::{BROKER, GROUP, Refused, TOPIC, unsupported};
 use super::topics::{TopicRef, View};
 use super::{Context, Errors, text};
 
+/// How many resources a request may name besides as many as there are topics. Groups need not be there, and few bytes
+/// that name one are answered with a page.
+const MOST: usize = 10_000;
+
 pub(super) async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
@@ -28,8 +32,14 @@ pub(super) async fn answer(
         topics.all(|r| cluster.topic_named(&r.resource_name).is_some())
     };
     let view = View::knowing(context, cluster, known).await;
+    let most = MOST + view.cluster.topics().count();
+    let mut named = HashSet::new();
     let results = request.resources.iter().map(|resource| {
+        let is_new = named.len() < most && named.insert((resource.resource_type, &*resource.resource_name));
         let described = match resource.resource_type {
+            _ if !is_new => {
+                Err(Refused::invalid("Each resource must appear once, and not too many at a time."))
+            }
             TOPIC => topic(&view, &resource.resource_name),
             BROKER => broker::describe(context, &view.cluster, &resource.resource_name),
             GROUP => group(context, &view.cluster, &resource.resource_name),

@@ -30,6 +30,10 @@ use crate::metrics::Metrics;
 const BROAD_TOPIC: usize = 512;
 const BROAD_PARTITION: usize = 256;
 
+/// What the description of settings takes for each byte that names whose they are, at most, but for names of a few
+/// letters.
+const BROAD_SETTINGS: usize = 1 << 10;
+
 /// Answers that take less are made without waiting for memory.
 const BROAD: usize = 64 << 10;
 
@@ -92,8 +96,8 @@ impl Incoming {
         self.key() == ApiKey::Produce && self.stored() == Stored::Yes { unacknowledged: false }
     }
 
-    /// The bytes that the answer may take while it is made, where it may tell of the whole cluster; what it is made
-    /// of takes more than it does itself.
+    /// The bytes that the answer may take while it is made, where it may tell of the whole cluster or far more than the
+    /// request does; what it is made of takes more than it does itself.
     fn breadth(&self, cluster: &Cluster) -> usize {
         match self.key() {
             ApiKey::Metadata
@@ -103,6 +107,7 @@ impl Incoming {
                 let partitions = |topic: &Topic| usize::try_from(topic.partitions).unwrap_or(0);
                 cluster.topics().map(|topic| BROAD_TOPIC + BROAD_PARTITION * partitions(topic)).sum()
             }
+            ApiKey::DescribeConfigs => self.body.len().saturating_mul(BROAD_SETTINGS),
             _ => 0,
         }
     }

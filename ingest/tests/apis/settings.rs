@@ -112,6 +112,32 @@ async fn resources_that_are_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn few_bytes_do_not_ask_for_any_number_of_pages() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 1).await;
+    let resource = |resource_type, name: &str| DescribeConfigsResource {
+        resource_type,
+        resource_name: name.into(),
+        configuration_keys: Some(vec!["share.auto.offset.reset".into(), "retention.ms".into()]),
+    };
+    let mut ask = async |resources| {
+        let request =
+            DescribeConfigsRequest { resources, include_synonyms: false, include_documentation: false };
+        let results = client.ask(4, &request).await.results;
+        results.iter().map(|result| (result.error_code, result.configs.len())).collect::<Vec<_>>()
+    };
+    let refused = (ErrorCode::InvalidRequest.code(), 0);
+    let again = vec![resource(2, "t"), resource(32, "t"), resource(2, "t"), resource(32, "t")];
+    assert_eq!(ask(again).await, [(0, 1), (0, 1), refused, refused]);
+    let groups = (0..15_000).map(|number| resource(32, &format!("g{number}"))).collect();
+    let told = ask(groups).await;
+    let pages = told.iter().filter(|told| **told == (0, 1)).count();
+    assert_eq!((told.len(), pages), (15_000, 10_001), "and one for the topic");
+    assert!(told[10_001..].iter().all(|told| *told == refused));
+    assert_eq!(node.broker.answers().available(), node.broker.answers().size());
+}
+
+#[tokio::test(start_paused = true)]
 async fn producer_ids_are_never_given_twice() {
     let node = Node::start().await;
     let mut client = node.connect();
