@@ -49,6 +49,7 @@ mod records;
 mod resources;
 mod share_acknowledge;
 mod share_fetch;
+mod share_grants;
 mod share_group_describe;
 mod share_group_heartbeat;
 mod share_offsets;

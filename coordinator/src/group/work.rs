@@ -42,6 +42,8 @@ impl Entry {
 pub(super) struct Work<'a> {
     pub(super) id: &'a GroupId,
     pub(super) entry: &'a mut Entry,
+    /// The step's number in its shard: later ones have higher numbers.
+    pub(super) number: u64,
     pub(super) now: Now,
     pub(super) world: &'a World<'a>,
     pub(super) settings: &'a Settings,
@@ -52,14 +54,14 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub(super) fn new(
-        id: &'a GroupId,
-        entry: &'a mut Entry,
+        (id, entry): (&'a GroupId, &'a mut Entry),
+        number: u64,
         now: Now,
         world: &'a World<'a>,
         settings: &'a Settings,
         timers: &'a mut Timers,
     ) -> Self {
-        Self { id, entry, now, world, settings, timers, changes: Vec::new(), replies: Vec::new() }
+        Self { id, entry, number, now, world, settings, timers, changes: Vec::new(), replies: Vec::new() }
     }
 
     /// The group as decided so far.

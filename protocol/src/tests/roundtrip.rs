@@ -56,6 +56,8 @@ fn peers() {
     check::<PeerControlResponse>();
     check::<PeerPingRequest>();
     check::<PeerPingResponse>();
+    check::<PeerShareGrantRequest>();
+    check::<PeerShareGrantResponse>();
     check::<PeerSharesRequest>();
     check::<PeerSharesResponse>();
     check::<PeerStatusRequest>();
@@ -102,6 +104,8 @@ fn frames() {
     }
     ask(0, &PeerPingRequest::default(), &PeerPingResponse { cluster_id: "c".into(), ..Default::default() });
     ask(0, &PeerSharesRequest::default(), &PeerSharesResponse { error_code: 42, ..Default::default() });
+    let granted = PeerShareGrantResponse { error_code: 16, ..Default::default() };
+    ask(0, &PeerShareGrantRequest { member_id: Some("m".into()), ..Default::default() }, &granted);
     ask(0, &PeerWitnessRequest::default(), &PeerWitnessResponse { reached: true, ..Default::default() });
     ask(0, &PeerStatusRequest::default(), &PeerStatusResponse { version: "1".into(), ..Default::default() });
     ask(0, &PeerControlRequest::default(), &PeerControlResponse { error_code: 102, ..Default::default() });
