@@ -89,6 +89,24 @@ fn health_and_metrics() {
 }
 
 #[test]
+fn reading_goes_on_behind_what_retention_deletes() {
+    let flags = ["--listen", "127.0.0.1:0", "--http", "off", "--retention-check-interval", "50ms"];
+    let node = Node::with("memory://", &flags);
+    node.run(&["topic", "create", "t", "-c", "retention.ms=1"]);
+    node.feed(&["produce", "t"], "1\n2\n3\n");
+    for attempt in 0.. {
+        if node.run(&["consume", "t", "-e"]).is_empty() {
+            break;
+        }
+        assert!(attempt < 600, "retention deletes them");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let (out, error) = node.told(&["consume", "t", "-o", "0", "-e"], "");
+    assert_eq!(out, "");
+    assert_eq!(error, "tidelog: 3 records of partition 0 were deleted before being read: offsets 0 to 2\n");
+}
+
+#[test]
 fn a_directory_outlives_its_node() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = file_url(&directory.path().join("data"));

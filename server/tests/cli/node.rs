@@ -82,6 +82,11 @@ impl Node {
     }
 
     pub(crate) fn feed(&self, arguments: &[&str], input: &str) -> String {
+        self.told(arguments, input).0
+    }
+
+    /// What a client command that must succeed says on standard output, and on standard error.
+    pub(crate) fn told(&self, arguments: &[&str], input: &str) -> (String, String) {
         let mut command = tidelog(arguments);
         command.env("TIDELOG_BOOTSTRAP", &self.bootstrap);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -89,7 +94,7 @@ impl Node {
         process.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads");
         let output = process.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        text(&output.stdout)
+        (text(&output.stdout), text(&output.stderr))
     }
 
     pub(crate) fn fails(&self, arguments: &[&str]) -> String {
