@@ -10,7 +10,7 @@ use tiering::store::StoreUrl;
 use super::kafka::KafkaSettings;
 use super::listeners::{ListenerName, ListenerSpecs};
 use super::units::{ByteSize, Span};
-use super::validate::{HedgeSetting, HttpSetting, LogFormat};
+use super::validate::{HedgeSetting, HostNames, HttpSetting, LogFormat};
 
 /// A setting, for people.
 #[derive(Debug)]
@@ -79,8 +79,10 @@ settings! {
             "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name)";
         http "http": HttpSetting, "ADDR:PORT|off", "127.0.0.1:8080",
             "Where /health and /metrics are served. Unless this is set, a free port is taken where 8080 is not, and logged";
+        http_hosts "http-hosts": HostNames, "NAME,...", "none where http is a loopback address, otherwise any",
+            "The host names by which /health and /metrics may be asked for, besides IP addresses and localhost. A name that is not among them is refused with 421, so that no web page can read them by a name of its own that leads here (DNS rebinding)";
         max_connections "max-connections": u64, "N", "20000",
-            "Client connections over this are refused";
+            "Client connections over this are refused. It is lowered to what the process's limit of open files is enough for, which is raised as far as the system allows";
         idle_timeout "idle-timeout": Span, "DURATION", "10m",
             "A connection that sends nothing for this long is closed (Kafka's connections.max.idle.ms)";
         stall_timeout "stall-timeout": Span, "DURATION", "30s",
