@@ -49,6 +49,7 @@ mod records;
 mod resources;
 mod share_acknowledge;
 mod share_fetch;
+mod share_grants;
 mod share_group_describe;
 mod share_group_heartbeat;
 mod share_offsets;
@@ -153,8 +154,14 @@ pub(crate) const SERVED: &[Served] = &[
 ];
 
 /// The APIs between nodes, and from operators: never advertised, and served on the inter-node listener alone.
-pub(crate) const PRIVATE: [ApiKey; 5] =
-    [ApiKey::PeerPing, ApiKey::PeerWitness, ApiKey::PeerStatus, ApiKey::PeerControl, ApiKey::PeerShares];
+pub(crate) const PRIVATE: [ApiKey; 6] = [
+    ApiKey::PeerPing,
+    ApiKey::PeerWitness,
+    ApiKey::PeerStatus,
+    ApiKey::PeerControl,
+    ApiKey::PeerShares,
+    ApiKey::PeerShareGrant,
+];
 
 /// What handlers need besides their request.
 pub(crate) struct Context {
@@ -312,7 +319,7 @@ trait Errors {
     fn errors(&self, each: &mut dyn FnMut(i16));
 }
 
-/// A message for a human, as the wire wants it.
+/// A message for a human, as the wire wants it. What it repeats of a request may be as long as a string can be.
 fn text(message: impl std::fmt::Display) -> Option<Str> {
-    Some(message.to_string().into())
+    Some(Str::cut(message.to_string()))
 }

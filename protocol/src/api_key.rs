@@ -130,6 +130,7 @@ api_keys! {
     PeerStatus = 32002, Some(0);
     PeerControl = 32003, Some(0);
     PeerShares = 32004, Some(0);
+    PeerShareGrant = 32005, Some(0);
 }
 
 impl ApiKey {

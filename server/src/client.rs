@@ -17,6 +17,8 @@ mod offsets_of_groups;
 mod partitions;
 mod peers;
 mod producer;
+#[cfg(test)]
+mod scripted;
 mod settings;
 mod versions;
 

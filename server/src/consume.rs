@@ -5,6 +5,7 @@ mod start;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -21,7 +22,11 @@ use start::Start;
 const LARGEST_BATCH: usize = 1 << 30;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Records of open and aborted transactions are printed like all others.")]
+#[command(
+    after_help = "Records of open and aborted transactions are printed like all others. If retention deletes records \
+                  before they are read, reading goes on with the first that is left; how many were passed is said on \
+                  standard error."
+)]
 pub(crate) struct Arguments {
     /// The topic
     topic: String,
@@ -107,6 +112,16 @@ async fn read(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is said of records that are not printed because they are gone.
+fn told(partition: i32, passed: &Range<i64>) -> String {
+    let (first, last) = (passed.start, passed.end - 1);
+    let count = passed.end - passed.start;
+    let (records, were) = if count == 1 { ("record", "was") } else { ("records", "were") };
+    format!(
+        "{count} {records} of partition {partition} {were} deleted before being read: offsets {first} to {last}"
+    )
+}
+
 struct Printer<'a, W: Write> {
     out: W,
     arguments: &'a Arguments,
@@ -117,6 +132,9 @@ struct Printer<'a, W: Write> {
 impl<W: Write> Printer<'_, W> {
     fn print(&mut self, fetched: &Fetched, ranges: &BTreeMap<i32, (i64, Option<i64>)>) -> anyhow::Result<()> {
         let (start, end) = ranges.get(&fetched.partition).copied().unwrap_or((0, None));
+        if let Some(passed) = &fetched.passed {
+            eprintln!("tidelog: {}", told(fetched.partition, passed));
+        }
         for batch in fetched.batches.iter().filter(|batch| !batch.header().is_control()) {
             batch.verify_crc()?;
             for record in batch.records(LARGEST_BATCH)? {

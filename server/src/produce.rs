@@ -94,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         true => Some(client.identity().await.context("use --no-idempotence to do without")?),
         false => None,
     };
-    let options = LaneOptions { acks: arguments.acks, in_flight: 5, identity };
+    let options = LaneOptions { acks: arguments.acks, identity };
     let stop = CancellationToken::new();
     let mut lanes = JoinSet::new();
     let mut senders = BTreeMap::new();

@@ -4,6 +4,7 @@
 //! of being refused. Then the store is opened, and the broker does the rest.
 
 mod addresses;
+mod descriptors;
 mod http;
 mod logging;
 mod metrics;
@@ -64,7 +65,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let node = Arc::new(http::Node::new(registry));
     if let Some(listener) = http {
-        tokio::spawn(http::serve(listener, Arc::clone(&node)));
+        let hosts = http::Hosts::of(listener.local_addr()?, config.http_hosts);
+        tokio::spawn(http::serve(listener, Arc::clone(&node), hosts));
     }
 
     let store = tokio::select! {
@@ -73,6 +75,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     };
     let mut broker_config = config.broker;
     broker_config.addresses = advertised;
+    broker_config.max_connections = descriptors::fit(broker_config.max_connections);
     let broker = Broker::new(BrokerParts {
         store: store.clone(),
         config: broker_config,

@@ -5,7 +5,8 @@ use super::request::{Reject, Reply, Token};
 use super::state::{ClassicState, Membership};
 use super::work::Work;
 
-/// Deletes a group without members, and its offsets with it.
+/// Deletes a group without members, and its offsets with it. A share group's topics must have been forgotten before
+/// ([`super::share::ShareTopics`]).
 pub(super) fn delete(work: &mut Work<'_>, token: Token) {
     let outcome = check(work).map(|()| forget(work));
     work.reply(token, Reply::Done(outcome));
@@ -15,7 +16,8 @@ fn check(work: &Work<'_>) -> Result<(), Reject> {
     if !work.entry.exists {
         return Err(Reject::group_not_found(work.id));
     }
-    if !is_empty(work) {
+    let lists_topics = work.group().share().is_some_and(|group| !group.topics.is_empty());
+    if !is_empty(work) || lists_topics {
         return Err(Reject::NonEmptyGroup);
     }
     Ok(())

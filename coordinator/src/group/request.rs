@@ -1,5 +1,6 @@
 //! What is asked of groups, and what becomes of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -7,6 +8,7 @@ use thiserror::Error;
 use super::change::Change;
 use super::state::GroupId;
 use super::{classic, consumer, offsets, share};
+use crate::PartitionId;
 
 /// Names a request whose reply is owed. It means something to the caller only.
 pub type Token = u64;
@@ -28,6 +30,8 @@ pub enum Request {
     ShareHeartbeat(share::ShareHeartbeat),
     /// AlterShareGroupOffsets, DeleteShareGroupOffsets: what of them concerns the group itself.
     ShareTopics(share::ShareTopics),
+    /// Share partitions of the group are about to come into being.
+    ShareGrant(share::ShareGrant),
     /// OffsetCommit.
     Commit(offsets::Commit),
     /// OffsetDelete.
@@ -49,8 +53,10 @@ pub enum Reply {
     ConsumerHeartbeat(Result<consumer::Beat, consumer::HeartbeatReject>),
     /// To a heartbeat of a share group's member.
     ShareHeartbeat(Result<consumer::Beat, consumer::HeartbeatReject>),
-    /// To a change of a share group's topics: the group's epoch.
-    ShareTopics(Result<i32, Reject>),
+    /// To a look at a share group's topics, or a change of them.
+    ShareTopics(Result<share::Listed, Reject>),
+    /// To a wish for share partitions: those that may come into being.
+    ShareGrant(Result<BTreeSet<PartitionId>, Reject>),
     /// To a leave: each member's own outcome, in the request's order.
     Left(Result<Vec<Result<(), Reject>>, Reject>),
     /// To a commit or the deletion of offsets: each partition's own outcome, in the request's order.
@@ -108,7 +114,7 @@ pub enum Reject {
     /// GROUP_ID_NOT_FOUND (69), with Kafka's message.
     #[error("{0}")]
     GroupNotFound(String),
-    /// NON_EMPTY_GROUP (68).
+    /// NON_EMPTY_GROUP (68): it has members, or had some while it was being deleted.
     #[error("the group has members")]
     NonEmptyGroup,
     /// GROUP_SUBSCRIBED_TO_TOPIC (86).
@@ -155,7 +161,8 @@ impl Reject {
 }
 
 impl Reply {
-    /// Whether it, or a part of it, is a rejection that needs a barrier.
+    /// Whether it, or a part of it, needs a barrier: a rejection as [`Reject::needs_barrier`] says, and what lets
+    /// something come into being elsewhere.
     pub fn needs_barrier(&self) -> bool {
         let any = |parts: &Result<Vec<Result<(), Reject>>, Reject>| match parts {
             Ok(parts) => parts.iter().any(|part| part.as_ref().is_err_and(Reject::needs_barrier)),
@@ -165,6 +172,8 @@ impl Reply {
             Self::Join(reply) => reply.as_ref().is_err_and(|r| r.reject.needs_barrier()),
             Self::Sync(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
             Self::ShareTopics(reply) => reply.as_ref().is_err_and(Reject::needs_barrier),
+            Self::ShareGrant(Ok(granted)) => !granted.is_empty(),
+            Self::ShareGrant(Err(reject)) => reject.needs_barrier(),
             Self::ConsumerHeartbeat(reply) | Self::ShareHeartbeat(reply) => {
                 reply.as_ref().is_err_and(|r| r.reject.needs_barrier())
             }

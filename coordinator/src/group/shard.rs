@@ -42,6 +42,9 @@ pub struct World<'a> {
 pub struct Shard {
     pub(super) groups: BTreeMap<GroupId, Entry>,
     pub(super) timers: Timers,
+    /// The number of the last step. What another shard with the same groups did before, by the same clock, has lower
+    /// ones.
+    steps: u64,
 }
 
 impl Shard {
@@ -51,10 +54,11 @@ impl Shard {
             let index = Index::of(&group);
             (id, Entry { group, exists: true, index, ..Entry::default() })
         };
-        let mut shard = Self { groups: groups.into_iter().map(entry).collect(), timers: Timers::default() };
+        let groups = groups.into_iter().map(entry).collect();
+        let mut shard = Self { groups, steps: nanoseconds(now), ..Self::default() };
         for (id, entry) in &mut shard.groups {
             let settings = (world.settings)(id);
-            let mut work = Work::new(id, entry, now, world, &settings, &mut shard.timers);
+            let mut work = Work::new((id, entry), shard.steps, now, world, &settings, &mut shard.timers);
             classic::begin(&mut work);
             consumer::begin(&mut work);
             share::begin(&mut work);
@@ -102,6 +106,7 @@ impl Shard {
             Request::ConsumerHeartbeat(heartbeat) => consumer::heartbeat(work, token, &heartbeat),
             Request::ShareHeartbeat(heartbeat) => share::heartbeat(work, token, &heartbeat),
             Request::ShareTopics(topics) => share::topics(work, token, &topics),
+            Request::ShareGrant(wanted) => share::grant(work, token, &wanted),
             Request::Commit(commit) => offsets::commit(work, token, commit),
             Request::DeleteOffsets(delete) => offsets::delete(work, token, &delete),
             Request::Delete => delete::delete(work, token),
@@ -188,9 +193,10 @@ impl Shard {
         effects: &mut Vec<Effect>,
         act: impl FnOnce(&mut Work<'_>),
     ) {
+        self.steps = self.steps.saturating_add(1).max(nanoseconds(now));
         let entry = self.groups.entry(GroupId::clone(id)).or_default();
         let settings = (world.settings)(id);
-        let mut work = Work::new(id, entry, now, world, &settings, &mut self.timers);
+        let mut work = Work::new((id, entry), self.steps, now, world, &settings, &mut self.timers);
         act(&mut work);
         work.finish(effects);
         if entry.is_nothing() {
@@ -211,4 +217,8 @@ fn due_alone(work: &mut Work<'_>, timer: Timer) {
         // A classic group has no such timers: those of a consumer group end with it.
         Timer::Revoke(_) | Timer::Rejoin(_) | Timer::Resync(_) => {}
     }
+}
+
+fn nanoseconds(now: Now) -> u64 {
+    u64::try_from(now.since_start.as_nanos()).unwrap_or(u64::MAX)
 }

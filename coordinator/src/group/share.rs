@@ -6,6 +6,7 @@
 
 mod assignor;
 mod describe;
+mod grant;
 mod heartbeat;
 mod leave;
 mod progress;
@@ -15,14 +16,16 @@ mod topics;
 mod validate;
 
 pub use describe::{Described, ShareState, describe};
+pub use grant::ShareGrant;
+pub(super) use grant::grant;
 pub use heartbeat::ShareHeartbeat;
 pub(super) use heartbeat::heartbeat;
 pub(super) use leave::due;
 pub(super) use progress::begin;
 pub(super) use soft::Soft;
 pub use state::{ShareGroup, ShareMember};
-pub use topics::ShareTopics;
 pub(super) use topics::topics;
+pub use topics::{Listed, ShareTopics};
 
 /// The name of the only assignor.
 pub const ASSIGNOR: &str = "simple";

@@ -45,6 +45,8 @@ impl Entry {
 pub(super) struct Work<'a> {
     pub(super) id: &'a GroupId,
     pub(super) entry: &'a mut Entry,
+    /// The step's number in its shard: later ones have higher numbers.
+    pub(super) number: u64,
     pub(super) now: Now,
     pub(super) world: &'a World<'a>,
     pub(super) settings: &'a Settings,
@@ -57,8 +59,8 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub(super) fn new(
-        id: &'a GroupId,
-        entry: &'a mut Entry,
+        (id, entry): (&'a GroupId, &'a mut Entry),
+        number: u64,
         now: Now,
         world: &'a World<'a>,
         settings: &'a Settings,
@@ -67,6 +69,7 @@ impl<'a> Work<'a> {
         Self {
             id,
             entry,
+            number,
             now,
             world,
             settings,

@@ -42,7 +42,7 @@ async fn alter(
     let topics = request.topics.iter().filter_map(|topic| view.cluster.topic_named(&topic.topic_name));
     let add = ShareTopics::Add(topics.map(|topic| topic.id).collect());
     let epoch = match ask(context, &request.group_id, Request::ShareTopics(add)).await? {
-        Reply::ShareTopics(outcome) => outcome?,
+        Reply::ShareTopics(outcome) => outcome?.epoch,
         _ => return Err(ErrorCode::UnknownServerError.into()),
     };
     let partitions = request.topics.iter().flat_map(|topic| {

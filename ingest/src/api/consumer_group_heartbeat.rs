@@ -51,7 +51,7 @@ fn fresh(context: &Context) -> String {
 }
 
 fn refused(code: ErrorCode, message: Option<String>) -> ConsumerGroupHeartbeatResponse {
-    let error_message = message.map(Str::from);
+    let error_message = message.map(Str::cut);
     ConsumerGroupHeartbeatResponse { error_code: code.code(), error_message, ..Default::default() }
 }
 

@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use coordinator::cluster::Cluster;
-use coordinator::group::share::ShareTopics;
-use coordinator::group::{Reply, Request};
+use coordinator::group::share::{Listed, ShareTopics};
+use coordinator::group::{GroupId, Reply, Request};
 use coordinator::{PartitionId, TopicId};
 use protocol::messages::delete_share_group_offsets::DeleteShareGroupOffsetsResponseTopic;
 use protocol::messages::{DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse};
 use protocol::{ErrorCode, Str};
+use tokio::time::timeout;
 
-use super::groups::{ask, check_id, log};
+use super::groups::{check_id, log};
 use super::share_offsets::{Action, Refused, ask_owners, message};
 use super::topics::{View, uuid};
-use super::{Context, Errors};
+use super::{Context, Errors, PATIENCE};
+use crate::log::{Log, NotLeader};
 
 pub(super) async fn answer(
     context: &Context,
@@ -39,9 +41,7 @@ async fn delete(
         request.topics.iter().all(|topic| cluster.topic_named(&topic.topic_name).is_some())
     };
     let view = View::knowing(context, cluster, names).await;
-    forget(context, &request.group_id, BTreeSet::new()).await?;
-    let group = log(context, &request.group_id).await?.peek_group(&request.group_id);
-    let known = group.as_ref().and_then(|group| group.share()).map(|group| &group.topics);
+    let group = Deleting::begin(context, &request.group_id).await?;
     let mut responses = Vec::with_capacity(request.topics.len());
     let mut forgotten = BTreeSet::new();
     for topic in request.topics {
@@ -51,12 +51,12 @@ async fn delete(
             responses.push(failed(topic_name, code, message(code)));
             continue;
         };
-        if !known.is_some_and(|known| known.contains(&found.id)) {
+        if !group.listed.topics.contains(&found.id) {
             let message = Some(Str::from_static("There is no offset information to delete."));
             responses.push(failed(topic_name, ErrorCode::UnknownTopicOrPartition, message));
             continue;
         }
-        let outcome = of_topic(context, &view.cluster, &request.group_id, found.id).await;
+        let outcome = group.delete(&view.cluster, found.id).await;
         let code = outcome.err().unwrap_or(ErrorCode::None);
         if code == ErrorCode::None {
             forgotten.insert(found.id);
@@ -68,7 +68,7 @@ async fn delete(
         });
     }
     if !forgotten.is_empty() {
-        forget(context, &request.group_id, forgotten).await?;
+        group.forget(forgotten).await?;
     }
     Ok(DeleteShareGroupOffsetsResponse { responses, ..Default::default() })
 }
@@ -82,38 +82,62 @@ fn failed(topic_name: Str, code: ErrorCode, message: Option<Str>) -> DeleteShare
     }
 }
 
-/// Takes topics off the group's list; with none, asks whether that may be.
-async fn forget(context: &Context, group: &str, topics: BTreeSet<TopicId>) -> Result<(), Refused> {
-    match ask(context, group, Request::ShareTopics(ShareTopics::Forget(topics))).await? {
-        Reply::ShareTopics(outcome) => Ok(outcome.map(drop)?),
-        _ => Err(ErrorCode::UnknownServerError.into()),
+/// A share group of which share partitions are being deleted. All is asked of the same owner: another one would not
+/// know what the one before it allowed to come into being meanwhile.
+struct Deleting<'a> {
+    context: &'a Context,
+    id: GroupId,
+    log: Arc<Log>,
+    /// The group's topics as they were before.
+    listed: Listed,
+}
+
+impl<'a> Deleting<'a> {
+    /// Fails if the group has members, or is no share group.
+    async fn begin(context: &'a Context, group: &str) -> Result<Self, Refused> {
+        let (id, log) = (GroupId::from(group), log(context, group).await?);
+        let listed = topics(&log, &id, ShareTopics::Check).await?;
+        Ok(Self { context, id, log, listed })
+    }
+
+    /// Has the owners of a topic's partitions forget the group.
+    async fn delete(&self, cluster: &Cluster, topic: TopicId) -> Result<(), ErrorCode> {
+        let partitions = cluster.topic(topic).map_or(0, |topic| topic.partitions);
+        let partitions = (0..partitions).map(|index| (PartitionId { topic, index }, -1));
+        let outcomes = ask_owners(self.context, &self.id, Action::Delete, partitions.collect()).await;
+        outcomes.into_values().find_map(Result::err).map_or(Ok(()), Err)
+    }
+
+    /// Takes topics of which nothing is left off the group's list. Fails if any of it may have come back.
+    async fn forget(self, forgotten: BTreeSet<TopicId>) -> Result<(), Refused> {
+        let request = ShareTopics::Forget { topics: forgotten, since: self.listed.at };
+        topics(&self.log, &self.id, request).await.map(drop)
     }
 }
 
-/// Has the owners of a topic's partitions forget the group.
-async fn of_topic(
-    context: &Context,
-    cluster: &Cluster,
-    group: &str,
-    topic: TopicId,
-) -> Result<(), ErrorCode> {
-    let partitions = cluster.topic(topic).map_or(0, |topic| topic.partitions);
-    let partitions = (0..partitions).map(|index| (PartitionId { topic, index }, -1));
-    let outcomes = ask_owners(context, group, Action::Delete, partitions.collect()).await;
-    outcomes.into_values().find_map(Result::err).map_or(Ok(()), Err)
+async fn topics(log: &Log, group: &GroupId, request: ShareTopics) -> Result<Listed, Refused> {
+    match timeout(PATIENCE, log.group(group, Request::ShareTopics(request), None)).await {
+        Ok(Ok(Reply::ShareTopics(outcome))) => Ok(outcome?),
+        Ok(Ok(_)) => Err(ErrorCode::UnknownServerError.into()),
+        Ok(Err(NotLeader)) => Err(ErrorCode::NotCoordinator.into()),
+        Err(_) => Err(ErrorCode::CoordinatorNotAvailable.into()),
+    }
 }
 
 /// Has the owners of all partitions that a group read forget it, if it is a share group: it is about to be deleted.
 pub(super) async fn before_deletion(context: &Context, group: &str) -> Result<(), ErrorCode> {
-    let Some(state) = log(context, group).await?.peek_group(group) else { return Ok(()) };
-    let Some(share) = state.share() else { return Ok(()) };
-    forget(context, group, BTreeSet::new()).await.map_err(|refused| refused.code)?;
+    let is_share = log(context, group).await?.peek_group(group).is_some_and(|group| group.share().is_some());
+    if !is_share {
+        return Ok(());
+    }
+    let group = Deleting::begin(context, group).await.map_err(|refused| refused.code)?;
+    let all = group.listed.topics.clone();
     if let Some(cluster) = context.broker.cluster() {
-        for topic in &share.topics {
-            of_topic(context, &cluster, group, *topic).await?;
+        for topic in &all {
+            group.delete(&cluster, *topic).await?;
         }
     }
-    Ok(())
+    group.forget(all).await.map_err(|refused| refused.code)
 }
 
 impl Errors for DeleteShareGroupOffsetsResponse {

@@ -19,8 +19,8 @@ use super::{
     describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat, init_producer_id,
     join_group, leave_group, list_config_resources, list_groups, list_offsets, metadata, offset_commit,
     offset_delete, offset_fetch, offset_for_leader_epoch, partition_reassignments, peer, produce, quorum,
-    share_acknowledge, share_fetch, share_group_describe, share_group_heartbeat, share_offsets, status,
-    sync_group, unregister_broker, update_features,
+    share_acknowledge, share_fetch, share_grants, share_group_describe, share_group_heartbeat, share_offsets,
+    status, sync_group, unregister_broker, update_features,
 };
 use crate::memory::Permit;
 use crate::metrics::Metrics;
@@ -207,6 +207,7 @@ impl Incoming {
             ApiKey::AlterShareGroupOffsets => answer!(alter_share_group_offsets::answer, cluster),
             ApiKey::DeleteShareGroupOffsets => answer!(delete_share_group_offsets::answer, cluster),
             ApiKey::PeerShares => answer!(share_offsets::answer),
+            ApiKey::PeerShareGrant => answer!(share_grants::answer),
             ApiKey::CreateTopics => answer!(create_topics::answer),
             ApiKey::DeleteTopics => answer!(delete_topics::answer, version),
             ApiKey::DescribeProducers => answer!(describe_producers::answer, cluster),

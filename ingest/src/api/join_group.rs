@@ -31,7 +31,7 @@ pub(super) async fn answer(
         if version == 0 { request.session_timeout_ms } else { request.rebalance_timeout_ms };
     let join = Join {
         member: MemberId::from(&*request.member_id),
-        fresh: format!("{prefix}-{}", context.broker.new_uuid().as_hyphenated()).into(),
+        fresh: fresh(prefix, &context.broker.new_uuid().as_hyphenated().to_string()).into(),
         requires_known_id: version >= KNOWN_ID && instance.is_none(),
         instance,
         client_id,
@@ -48,6 +48,13 @@ pub(super) async fn answer(
         Ok(_) => refused(ErrorCode::UnknownServerError, &request.member_id),
         Err(code) => refused(code, &request.member_id),
     }
+}
+
+/// An id for a new member: its name and a UUID, as with Kafka. Of a name that leaves no room for the UUID, as much as
+/// there is room for.
+fn fresh(name: &str, uuid: &str) -> String {
+    let room = Str::MAX_LENGTH - 1 - uuid.len();
+    format!("{}-{uuid}", &name[..name.floor_char_boundary(room)])
 }
 
 fn refused(code: ErrorCode, member: &str) -> JoinGroupResponse {

@@ -11,7 +11,7 @@ use protocol::messages::share_acknowledge::{
 use protocol::messages::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
 use protocol::{ErrorCode, Str};
 
-use super::share_fetch::{Acknowledging, Failed, holder, release, session_error, told};
+use super::share_fetch::{Acknowledging, Failed, check_named, holder, release, session_error, told};
 use super::topics::{Node, TopicRef, View, has_partition};
 use super::{Context, Errors};
 use crate::share_sessions::FINAL;
@@ -25,7 +25,10 @@ pub(super) async fn answer(
     version: i16,
     request: ShareAcknowledgeRequest,
 ) -> ShareAcknowledgeResponse {
-    let holder = match holder(request.group_id.as_ref(), request.member_id.as_ref()) {
+    let named = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    let asked =
+        check_named(named).and_then(|()| holder(request.group_id.as_ref(), request.member_id.as_ref()));
+    let holder = match asked {
         Ok(holder) => holder,
         Err(message) => {
             let error_message = Some(Str::from_static(message));

@@ -5,7 +5,7 @@ mod acknowledge;
 mod acquire;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,12 @@ use acquire::{Acquiring, Given, Wanted};
 
 /// The first version in which a request may renew locks, and say how strictly a number of records holds.
 const RENEWS: i16 = 2;
+
+/// How many partitions a request may name, and how many a session may have. A session may name many in few bytes.
+pub(super) const MOST_PARTITIONS: usize = 10_000;
+
+/// What the answer takes in memory for a partition, at most, besides its records.
+const PARTITION: usize = 512;
 
 /// Why nothing is done with a partition.
 #[derive(Clone, Debug)]
@@ -65,6 +71,11 @@ pub(super) fn holder(group: Option<&Str>, member: Option<&Str>) -> Result<Holder
     Ok(Holder::new(group, member))
 }
 
+/// Fails on more partitions than a request may name.
+pub(super) fn check_named(partitions: usize) -> Result<(), &'static str> {
+    if partitions > MOST_PARTITIONS { Err("The request names more than 10000 partitions.") } else { Ok(()) }
+}
+
 /// Kafka's error for a request that does not fit its session.
 pub(super) fn session_error(reject: SessionReject) -> ErrorCode {
     match reject {
@@ -80,7 +91,10 @@ pub(super) async fn answer(
     version: i16,
     mut request: ShareFetchRequest,
 ) -> (ShareFetchResponse, Option<Permit>) {
-    let holder = match holder(request.group_id.as_ref(), request.member_id.as_ref()) {
+    let named = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    let asked =
+        check_named(named).and_then(|()| holder(request.group_id.as_ref(), request.member_id.as_ref()));
+    let holder = match asked {
         Ok(holder) => holder,
         Err(message) => return refused(ErrorCode::InvalidRequest, Some(message)),
     };
@@ -95,7 +109,8 @@ pub(super) async fn answer(
         (true, 1) => AcquireMode::RecordLimit,
         (true, _) => return refused(ErrorCode::InvalidRequest, Some("Invalid share acquire mode.")),
     };
-    let partitions = match begin(context, &holder, &request) {
+    let view = View::knowing(context, cluster, |cluster| knows(cluster, &request.topics)).await;
+    let partitions = match begin(context, &view, &holder, &request) {
         Ok(partitions) => partitions,
         Err(code) => {
             if code == ErrorCode::ShareSessionLimitReached {
@@ -108,7 +123,6 @@ pub(super) async fn answer(
             return refused(code, None);
         }
     };
-    let view = View::knowing(context, cluster, |cluster| knows(cluster, &request.topics)).await;
     let acknowledging = Acknowledging { context, view: &view, holder: &holder, renews };
     let mut response = Responding::default();
     let mut acknowledged = Vec::new();
@@ -174,9 +188,11 @@ async fn wait(context: &Context, deadline: Instant) {
     }
 }
 
-/// Takes the request's place in its session; answers what is to be read.
+/// Takes the request's place in its session; answers what is to be read. Partitions that do not exist are among it
+/// this once, for their errors, and not in the session.
 fn begin(
     context: &Context,
+    view: &View,
     holder: &Holder,
     request: &ShareFetchRequest,
 ) -> Result<Vec<PartitionId>, ErrorCode> {
@@ -184,6 +200,11 @@ fn begin(
     let named = request.topics.iter().flat_map(|topic| {
         topic.partitions.iter().map(|partition| partition_id(topic.topic_id, partition.partition_index))
     });
+    let exists = |partition: &PartitionId| {
+        has_partition(&view.cluster, TopicRef::Id(uuid(partition.topic)), partition.index)
+    };
+    let (known, unknown): (Vec<_>, BTreeSet<_>) =
+        (named.clone().filter(exists).collect(), named.filter(|partition| !exists(partition)).collect());
     let partitions = match request.share_session_epoch {
         FINAL => sessions.acknowledge(holder, FINAL).map(|()| Vec::new()),
         FIRST => {
@@ -191,11 +212,9 @@ fn begin(
             if all.into_iter().any(|partition| !partition.acknowledgement_batches.is_empty()) {
                 return Err(ErrorCode::InvalidRequest);
             }
-            let partitions: Vec<_> = named.collect();
             let most = context.broker.group_settings().share.max_share_sessions;
             let most = usize::try_from(most).unwrap_or(0);
-            let opened = sessions.open(holder.clone(), context.tie.connection(), partitions.clone(), most);
-            opened.map(|()| partitions)
+            sessions.open(holder.clone(), context.tie.connection(), known, most)
         }
         epoch => {
             let forgotten = request
@@ -203,7 +222,7 @@ fn begin(
                 .iter()
                 .flat_map(|topic| topic.partitions.iter().map(|index| partition_id(topic.topic_id, *index)));
             let forgotten: Vec<_> = forgotten.collect();
-            let partitions = sessions.update(holder, epoch, named.collect(), &forgotten);
+            let partitions = sessions.update(holder, epoch, known, &forgotten);
             // Each request begins with another partition, so that none waits behind the others for long.
             partitions.map(|mut partitions| {
                 let first = usize::try_from(epoch).unwrap_or(0).checked_rem(partitions.len()).unwrap_or(0);
@@ -212,7 +231,11 @@ fn begin(
             })
         }
     };
-    partitions.map_err(session_error)
+    let mut partitions = partitions.map_err(session_error)?;
+    if request.share_session_epoch != FINAL {
+        partitions.extend(unknown);
+    }
+    Ok(partitions)
 }
 
 fn partition_id(topic: Uuid, index: i32) -> PartitionId {

@@ -46,7 +46,7 @@ pub(super) async fn answer(
 }
 
 fn refused(code: ErrorCode, message: Option<String>) -> ShareGroupHeartbeatResponse {
-    let error_message = message.map(Str::from);
+    let error_message = message.map(Str::cut);
     ShareGroupHeartbeatResponse { error_code: code.code(), error_message, ..Default::default() }
 }
 

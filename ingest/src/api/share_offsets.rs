@@ -16,6 +16,7 @@ use protocol::{ErrorCode, Str};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::groups::code;
+use super::share_grants::Grant;
 use super::topics::uuid;
 use super::{Context, Errors, PATIENCE};
 use crate::broker::Broker;
@@ -171,14 +172,35 @@ async fn act(
     partitions: Vec<(PartitionId, i64)>,
 ) -> Vec<(PartitionId, Result<Outcome, ErrorCode>)> {
     let group = GroupId::from(group);
+    let altered = partitions.iter().filter(|(_, start)| matches!(action, Action::Alter(_)) && *start >= 0);
+    let altered: Vec<_> = altered.map(|(partition, _)| *partition).collect();
+    let grant = match altered.is_empty() {
+        true => None,
+        false => match Grant::ask(broker, &group, None, altered).await {
+            Ok(grant) => Some(grant),
+            Err(code) => {
+                // Only what the group itself says is final.
+                let is_final = matches!(code, ErrorCode::GroupIdNotFound | ErrorCode::NonEmptyGroup);
+                let code = if is_final { code } else { ErrorCode::NotLeaderOrFollower };
+                return partitions.into_iter().map(|(partition, _)| (partition, Err(code))).collect();
+            }
+        },
+    };
     let each = partitions.into_iter().map(|(partition, start)| {
         let id = SharePartitionId { group: GroupId::clone(&group), partition };
+        let grant = grant.as_ref();
         async move {
-            let outcome = timeout(PATIENCE, act_on(broker, &id, action, start)).await;
-            (partition, outcome.unwrap_or(Err(NotLeader)).map_err(|_| ErrorCode::NotLeaderOrFollower))
+            let outcome = timeout(PATIENCE, act_on(broker, &id, action, start, grant)).await;
+            (partition, outcome.unwrap_or(Err(NotLeader.into())))
         }
     });
     join_all(each).await
+}
+
+impl From<NotLeader> for ErrorCode {
+    fn from(NotLeader: NotLeader) -> Self {
+        Self::NotLeaderOrFollower
+    }
 }
 
 async fn act_on(
@@ -186,10 +208,11 @@ async fn act_on(
     id: &SharePartitionId,
     action: Action,
     start: i64,
-) -> Result<Outcome, NotLeader> {
+    grant: Option<&Grant>,
+) -> Result<Outcome, ErrorCode> {
     let led = broker.lead(id.partition)?;
     let leader_epoch = led.partition.leader_epoch();
-    let request = match action {
+    let decided = match action {
         Action::Describe => {
             let (state, confirmed) = led.log.share_state(id)?;
             confirmed.committed().await?;
@@ -198,12 +221,16 @@ async fn act_on(
             let lag = state.lag(log_start..end);
             return Ok(Outcome { start: state.start, leader_epoch, lag });
         }
+        Action::Alter(epoch) if start >= 0 => {
+            // The topic was deleted from the group meanwhile.
+            let grant = grant.filter(|grant| grant.allows(id.partition));
+            let grant = grant.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            grant.share(id, ShareRequest::Alter { epoch, start })?
+        }
         // What begins nowhere begins anew with the next fetch.
-        Action::Alter(_) if start < 0 => ShareRequest::Delete,
-        Action::Alter(epoch) => ShareRequest::Alter { epoch, start },
-        Action::Delete => ShareRequest::Delete,
+        Action::Alter(_) | Action::Delete => led.log.share(id, ShareRequest::Delete, None)?,
     };
-    led.log.share(id, request, None)?.told().await?;
+    decided.told().await?;
     Ok(Outcome { start, leader_epoch, lag: -1 })
 }
 
@@ -248,7 +275,7 @@ impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
         match reject {
             Reject::GroupNotFound(message) => {
-                Self { code: ErrorCode::GroupIdNotFound, message: Some(message.into()) }
+                Self { code: ErrorCode::GroupIdNotFound, message: Some(Str::cut(message)) }
             }
             reject => Self::from(code(&reject)),
         }

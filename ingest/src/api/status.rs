@@ -7,7 +7,7 @@ use coordinator::cluster::{Cluster, Op, Session};
 use coordinator::{NodeId, SessionId, ShardId};
 use protocol::messages::peer::{DRAIN, PeerSession, PeerStoreRequests, PeerUnserved, REBALANCE, UNDRAIN};
 use protocol::messages::{PeerControlRequest, PeerControlResponse, PeerStatusResponse};
-use protocol::{ErrorCode, Uuid};
+use protocol::{ErrorCode, Str, Uuid};
 use tiering::store::RequestKind;
 
 use super::topics::metadata_error;
@@ -33,7 +33,7 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         uptime_ms: wire(metrics.rates().uptime().as_millis()),
         metadata_next: wire(broker.acted_on().0),
         store_age_ms: broker.store_age().map_or(-1, |age| wire(age.as_millis())),
-        store_trouble: broker.store_trouble().map(Into::into),
+        store_trouble: broker.store_trouble().map(Str::cut),
         connections: i32::try_from(metrics.connections()).unwrap_or(i32::MAX),
         window_ms: wire(recent.window.as_millis()),
         bytes_taken: wire(recent.added.taken),
@@ -64,7 +64,7 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
 }
 
 fn unserved_shard(shard: ShardId, error: String) -> PeerUnserved {
-    PeerUnserved { shard: i32::try_from(shard.0).unwrap_or(i32::MAX), error: error.into() }
+    PeerUnserved { shard: i32::try_from(shard.0).unwrap_or(i32::MAX), error: Str::cut(error) }
 }
 
 /// How many shards each open session holds.

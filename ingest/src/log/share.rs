@@ -42,6 +42,8 @@ pub(super) struct State {
     writes: BTreeMap<SharePartitionId, Ticket>,
     /// Who waits for records.
     waiters: BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>,
+    /// How often share partitions were deleted, or may have been while a shard was elsewhere.
+    deletions: u64,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
 
     /// Serves a shard from now on.
     pub(super) fn insert(&mut self, shard: ShardId, shares: Shares) {
+        self.deletions += 1;
         self.shards.insert(shard, Held { shard: Shard::new(shares), frozen: false });
     }
 
@@ -140,9 +143,41 @@ impl Log {
         request: Request,
         permit: Option<Permit>,
     ) -> Result<Decided, NotLeader> {
+        self.share_since(id, request, permit, None)
+    }
+
+    /// How often share partitions were deleted here.
+    pub fn share_deletions(&self) -> u64 {
+        self.groups.lock().shares.deletions
+    }
+
+    /// As [`Log::share`], for what a group's coordinator allowed to come into being. Fails if any share partition was
+    /// deleted since there were `deletions`: it may have been allowed before that.
+    pub fn share_granted(
+        &self,
+        id: &SharePartitionId,
+        request: Request,
+        deletions: u64,
+    ) -> Result<Decided, NotLeader> {
+        self.share_since(id, request, None, Some(deletions))
+    }
+
+    fn share_since(
+        &self,
+        id: &SharePartitionId,
+        request: Request,
+        permit: Option<Permit>,
+        deletions: Option<u64>,
+    ) -> Result<Decided, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
         let shard = self.shards.of_partition(id.partition);
         let mut groups = self.groups.lock();
+        if deletions.is_some_and(|deletions| deletions != groups.shares.deletions) {
+            return Err(NotLeader);
+        }
+        if request == Request::Delete {
+            groups.shares.deletions += 1;
+        }
         let settings = groups.around.share_settings(&id.group);
         let now = self.groups.now();
         let serving = groups.shares.serving(shard)?;

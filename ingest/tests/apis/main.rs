@@ -13,6 +13,7 @@ mod listener;
 mod listeners;
 mod memory;
 mod metadata;
+mod names;
 mod node;
 mod partitions;
 mod pipeline;

@@ -49,6 +49,7 @@ fuzz_target!(|data: &[u8]| {
         ApiKey::OffsetForLeaderEpoch => check::<OffsetForLeaderEpochRequest>(body, version),
         ApiKey::PeerControl => check::<PeerControlRequest>(body, version),
         ApiKey::PeerPing => check::<PeerPingRequest>(body, version),
+        ApiKey::PeerShareGrant => check::<PeerShareGrantRequest>(body, version),
         ApiKey::PeerShares => check::<PeerSharesRequest>(body, version),
         ApiKey::PeerStatus => check::<PeerStatusRequest>(body, version),
         ApiKey::PeerWitness => check::<PeerWitnessRequest>(body, version),

@@ -51,6 +51,7 @@ fuzz_target!(|data: &[u8]| {
         Some(ApiKey::OffsetForLeaderEpoch) => check::<OffsetForLeaderEpochRequest>(data, version),
         Some(ApiKey::PeerControl) => check::<PeerControlRequest>(data, version),
         Some(ApiKey::PeerPing) => check::<PeerPingRequest>(data, version),
+        Some(ApiKey::PeerShareGrant) => check::<PeerShareGrantRequest>(data, version),
         Some(ApiKey::PeerShares) => check::<PeerSharesRequest>(data, version),
         Some(ApiKey::PeerStatus) => check::<PeerStatusRequest>(data, version),
         Some(ApiKey::PeerWitness) => check::<PeerWitnessRequest>(data, version),

@@ -63,6 +63,9 @@ pub enum Problem {
     /// Null where the version has no null.
     #[error("null where a value is required")]
     UnexpectedNull,
+    /// A string longer than any may be ([`Str::MAX_LENGTH`](super::Str::MAX_LENGTH)).
+    #[error("string of invalid length {0}")]
+    StringTooLong(usize),
     /// A string that is not UTF-8.
     #[error("string is not UTF-8")]
     NotUtf8,
@@ -94,7 +97,7 @@ pub enum Problem {
     NegativeVersion(i16),
 }
 
-/// A message that cannot be put on the wire: a bug of the sender, or a string that its version cannot carry.
+/// A message that cannot be put on the wire: a bug of the sender, or a string that is too long for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {

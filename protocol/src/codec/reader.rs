@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{DecodeError, Problem};
+use super::{DecodeError, Problem, Str};
 
 /// Memory that arrays may take, per byte of the frame. Real messages stay below 8: the widest array element
 /// relative to its wire form is a topic asked for by a name of a few letters.
@@ -119,9 +119,14 @@ impl Reader {
         Err(Problem::VarintTooLong.into())
     }
 
-    /// The length of a string, which fixed-width versions give in two bytes. None is null.
+    /// The length of a string, which fixed-width versions give in two bytes. None is null. Fails on a length above
+    /// [`Str::MAX_LENGTH`].
     pub fn short_length(&mut self, compact: bool) -> Result<Option<usize>, DecodeError> {
-        if compact { self.compact_length() } else { fixed_length(i64::from(self.i16()?)) }
+        let length = if compact { self.compact_length() } else { fixed_length(i64::from(self.i16()?)) }?;
+        match length {
+            Some(length) if length > Str::MAX_LENGTH => Err(Problem::StringTooLong(length).into()),
+            length => Ok(length),
+        }
     }
 
     /// The length of a byte string or array, which fixed-width versions give in four bytes. None is null.

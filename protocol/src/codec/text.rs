@@ -17,6 +17,17 @@ use bytestring::ByteString;
 pub struct Str(ByteString);
 
 impl Str {
+    /// The most bytes that a string may have. Compact lengths could say more, but Kafka neither reads nor writes a
+    /// longer one in any version, so that what one version brings another can carry.
+    pub const MAX_LENGTH: usize = i16::MAX as usize;
+
+    /// As much of a text for humans as the wire can carry.
+    #[must_use]
+    pub fn cut(mut text: String) -> Self {
+        text.truncate(text.floor_char_boundary(Self::MAX_LENGTH));
+        Self::from(text)
+    }
+
     /// A string that costs nothing to make.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {

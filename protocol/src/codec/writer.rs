@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::EncodeError;
+use super::{EncodeError, Str};
 
 /// Byte strings of this length and above become chunks of their own instead of being copied.
 const SHARE_FROM: usize = 512;
@@ -114,15 +114,14 @@ impl Writer {
         self.tail.put_u8(value as u8);
     }
 
-    /// The length of a string, in two bytes unless compact. None is null.
+    /// The length of a string, in two bytes unless compact. None is null. More than [`Str::MAX_LENGTH`] is noted as
+    /// [`EncodeError::TooLong`].
     pub fn short_length(&mut self, compact: bool, length: Option<usize>) {
-        if compact {
-            return self.compact_length(length);
-        }
         match length.map(i16::try_from) {
+            Some(Err(_)) => self.too_long(length, Str::MAX_LENGTH),
+            _ if compact => self.compact_length(length),
             None => self.i16(-1),
             Some(Ok(length)) => self.i16(length),
-            Some(Err(_)) => self.too_long(length, i16::MAX as usize),
         }
     }
 

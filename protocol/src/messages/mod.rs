@@ -46,6 +46,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod peer;
+pub mod peer_share_grant;
 pub mod peer_shares;
 pub mod produce;
 pub mod remove_raft_voter;
@@ -108,6 +109,7 @@ pub use peer::{
     PeerControlRequest, PeerControlResponse, PeerPingRequest, PeerPingResponse, PeerStatusRequest,
     PeerStatusResponse, PeerWitnessRequest, PeerWitnessResponse,
 };
+pub use peer_share_grant::{PeerShareGrantRequest, PeerShareGrantResponse};
 pub use peer_shares::{PeerSharesRequest, PeerSharesResponse};
 pub use produce::{ProduceRequest, ProduceResponse};
 pub use remove_raft_voter::{RemoveRaftVoterRequest, RemoveRaftVoterResponse};

@@ -7,6 +7,7 @@ mod field_tree;
 mod golden;
 mod roundtrip;
 mod sample;
+mod strings;
 mod tags;
 
 pub(crate) use field_tree::Tree;

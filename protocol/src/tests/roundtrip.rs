@@ -56,6 +56,8 @@ fn peers() {
     check::<PeerControlResponse>();
     check::<PeerPingRequest>();
     check::<PeerPingResponse>();
+    check::<PeerShareGrantRequest>();
+    check::<PeerShareGrantResponse>();
     check::<PeerSharesRequest>();
     check::<PeerSharesResponse>();
     check::<PeerStatusRequest>();
@@ -102,6 +104,8 @@ fn frames() {
     }
     ask(0, &PeerPingRequest::default(), &PeerPingResponse { cluster_id: "c".into(), ..Default::default() });
     ask(0, &PeerSharesRequest::default(), &PeerSharesResponse { error_code: 42, ..Default::default() });
+    let granted = PeerShareGrantResponse { error_code: 16, ..Default::default() };
+    ask(0, &PeerShareGrantRequest { member_id: Some("m".into()), ..Default::default() }, &granted);
     ask(0, &PeerWitnessRequest::default(), &PeerWitnessResponse { reached: true, ..Default::default() });
     ask(0, &PeerStatusRequest::default(), &PeerStatusResponse { version: "1".into(), ..Default::default() });
     ask(0, &PeerControlRequest::default(), &PeerControlResponse { error_code: 102, ..Default::default() });
@@ -150,9 +154,9 @@ fn errors_name_the_field() {
 fn what_does_not_fit_is_an_error() {
     let long = Str::from("x".repeat(40_000));
     let request = DescribeClusterResponse { cluster_id: long.clone(), ..Default::default() };
-    assert!(frame::encode_response(1, 2, &request).is_ok());
-    let request = MetadataResponse { cluster_id: Some(long), ..Default::default() };
     let error = EncodeError::TooLong { length: 40_000, limit: 32_767 };
+    assert_eq!(frame::encode_response(1, 2, &request), Err(error.clone()), "not in compact form either");
+    let request = MetadataResponse { cluster_id: Some(long), ..Default::default() };
     assert_eq!(frame::encode_response(1, 2, &request), Err(error));
 }
 

@@ -4,10 +4,13 @@
 //! own is none any more.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::ErrorCode;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData};
+use protocol::messages::list_offsets::EARLIEST_TIMESTAMP;
 use protocol::records::{Batch, Batches};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -36,6 +39,8 @@ impl Default for ReaderOptions {
 pub(crate) struct Fetched {
     /// The partition.
     pub(crate) partition: i32,
+    /// Offsets before these batches that are not in the log any more: retention was faster.
+    pub(crate) passed: Option<Range<i64>>,
     /// The first may begin before the offset that was asked for.
     pub(crate) batches: Vec<Batch>,
 }
@@ -180,9 +185,14 @@ impl Task {
         sender: &mpsc::Sender<Result<Fetched, Error>>,
     ) -> Result<(), Error> {
         let partition = data.partition_index;
-        let Some(position) = self.positions.get_mut(&partition) else { return Ok(()) };
+        let Some(position) = self.positions.get(&partition).copied() else { return Ok(()) };
         let what = || format!("partition {partition} of {} at offset {}", self.topic, position.next);
-        Error::check(data.error_code, what)?;
+        match Error::check(data.error_code, what) {
+            Err(error) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
+                return self.pass(partition, position, error, sender).await;
+            }
+            checked => checked?,
+        }
         let mut batches = Vec::new();
         let mut next = position.next;
         for batch in Batches::new(data.records.clone().into_bytes()) {
@@ -196,14 +206,121 @@ impl Task {
                 Err(error) => return Err(error.into()),
             }
         }
-        position.next = next;
-        if position.is_done() {
-            self.positions.remove(&partition);
-        }
+        self.go_on(partition, Position { next, ..position });
         if !batches.is_empty() {
             // Nobody may listen any more.
-            let _ = sender.send(Ok(Fetched { partition, batches })).await;
+            let _ = sender.send(Ok(Fetched { partition, passed: None, batches })).await;
         }
         Ok(())
+    }
+
+    /// Goes on with the first record that is left, if the log begins behind the position. Fails with `error` if it
+    /// doesn't: then it ends before it.
+    async fn pass(
+        &mut self,
+        partition: i32,
+        position: Position,
+        error: Error,
+        sender: &mpsc::Sender<Result<Fetched, Error>>,
+    ) -> Result<(), Error> {
+        let earliest = BTreeMap::from([(partition, EARLIEST_TIMESTAMP)]);
+        let first = self.client.offsets(&self.topic, &earliest).await?.get(&partition).copied();
+        let Some(first) = first.filter(|first| *first > position.next) else { return Err(error) };
+        self.go_on(partition, Position { next: first, ..position });
+        let passed = Some(position.next..position.end.map_or(first, |end| first.min(end)));
+        // Nobody may listen any more.
+        let _ = sender.send(Ok(Fetched { partition, passed, batches: Vec::new() })).await;
+        Ok(())
+    }
+
+    fn go_on(&mut self, partition: i32, position: Position) {
+        if position.is_done() {
+            self.positions.remove(&partition);
+        } else {
+            self.positions.insert(partition, position);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use protocol::messages::FetchResponse;
+    use protocol::messages::fetch::FetchableTopicResponse;
+    use protocol::messages::list_offsets::{
+        ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
+    };
+    use protocol::records::BatchBuilder;
+
+    use super::super::scripted::{Script, broker};
+    use super::*;
+
+    /// Records of one batch each with these offsets.
+    fn records(offsets: Range<i64>) -> Bytes {
+        let batch = |offset: i64| {
+            let mut builder = BatchBuilder::new();
+            builder.push(0, None, Some(b"value"), &[]);
+            let mut batch = builder.build().expect("a batch").to_vec();
+            batch[..8].copy_from_slice(&offset.to_be_bytes());
+            batch
+        };
+        offsets.flat_map(batch).collect()
+    }
+
+    /// What a reader gets of a log that holds offsets 0 and 1 in its first answer and then 7 to 9: offsets that were
+    /// passed, and such that were read.
+    async fn read(from: i64, end: Option<i64>) -> Result<(Vec<Range<i64>>, Vec<i64>), Error> {
+        let fetch = |request: FetchRequest| {
+            let at = request.topics[0].partitions[0].fetch_offset;
+            let (error_code, records) = match at {
+                0 => (0, records(0..2)),
+                7..10 => (0, records(at..10)),
+                10 => (0, Bytes::new()),
+                _ => (ErrorCode::OffsetOutOfRange.code(), Bytes::new()),
+            };
+            let partition = PartitionData { error_code, records: records.into(), ..Default::default() };
+            let topic = FetchableTopicResponse {
+                topic: "t".into(),
+                partitions: vec![partition],
+                ..Default::default()
+            };
+            FetchResponse { responses: vec![topic], ..Default::default() }
+        };
+        let offsets = |_| {
+            let partition = ListOffsetsPartitionResponse { offset: 7, ..Default::default() };
+            let topic = ListOffsetsTopicResponse { name: "t".into(), partitions: vec![partition] };
+            ListOffsetsResponse { topics: vec![topic], ..Default::default() }
+        };
+        let script = Script { fetch: Box::new(fetch), offsets: Box::new(offsets), ..Script::default() };
+        let client = Client::new(&[broker(script).await], Duration::from_secs(30));
+        let mut reader =
+            Reader::new(&client, "t", &BTreeMap::from([(0, (from, end))]), ReaderOptions::default()).await?;
+        let (mut passed, mut offsets) = (Vec::new(), Vec::new());
+        while offsets.last() != Some(&9)
+            && let Some(fetched) = reader.next().await?
+        {
+            passed.extend(fetched.passed);
+            offsets.extend(fetched.batches.iter().map(|batch| batch.header().base_offset));
+        }
+        Ok((passed, offsets))
+    }
+
+    #[tokio::test]
+    async fn reading_goes_on_when_retention_has_passed_it() {
+        let gone = |range: Range<i64>| vec![range];
+        assert_eq!(read(0, None).await.expect("it goes on"), (gone(2..7), vec![0, 1, 7, 8, 9]));
+        assert_eq!(read(3, None).await.expect("it goes on"), (gone(3..7), vec![7, 8, 9]));
+        assert_eq!(read(0, Some(8)).await.expect("it ends").0, gone(2..7));
+        assert_eq!(
+            read(0, Some(5)).await.expect("it ends"),
+            (gone(2..5), vec![0, 1]),
+            "all the rest is gone"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_offset_behind_the_end_is_an_error() {
+        let error = read(11, None).await.expect_err("the log ends before it");
+        assert_eq!(error.code(), Some(ErrorCode::OffsetOutOfRange));
     }
 }

@@ -1,8 +1,9 @@
-//! Appending to one partition, in order, with several requests on their way.
+//! Appending to one partition, in order.
 //!
-//! When a request fails, all that are on their way are waited for, and those that failed are sent again in
-//! order. With an identity the broker drops what it already has; without one, a batch of unknown outcome may
-//! be appended twice.
+//! With an identity, several requests are on their way: when one fails, all are waited for, and those that failed are
+//! sent again in order. The broker drops what it already has, and takes nothing out of order. Without one it would
+//! take the batch behind the one that failed; so the next is sent once the one before is appended. A batch of unknown
+//! outcome may be appended twice then.
 
 use std::collections::VecDeque;
 
@@ -23,13 +24,14 @@ pub(crate) struct Identity {
     pub(crate) epoch: i16,
 }
 
+/// Requests of an idempotent producer that may be on their way: Kafka keeps order for up to five.
+const IN_FLIGHT: usize = 5;
+
 /// How a partition is appended to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LaneOptions {
     /// Kafka's `acks`: 0, 1 or −1.
     pub(crate) acks: i16,
-    /// Requests on their way; Kafka keeps order for idempotent producers up to five.
-    pub(crate) in_flight: usize,
     /// The producer, if it is idempotent.
     pub(crate) identity: Option<Identity>,
 }
@@ -83,7 +85,8 @@ impl Lane {
 
     /// Sends a batch, once fewer than the allowed number are on their way.
     pub(crate) async fn send(&mut self, builder: BatchBuilder) -> Result<(), Error> {
-        while self.sent.len() >= self.options.in_flight.max(1) {
+        let most = if self.options.identity.is_some() { IN_FLIGHT } else { 1 };
+        while self.sent.len() >= most {
             self.settle().await?;
         }
         let count = i32::try_from(builder.len()).unwrap_or(i32::MAX);
@@ -206,4 +209,72 @@ pub(crate) fn check(response: &ProduceResponse) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+    use protocol::messages::produce::{PartitionProduceResponse, TopicProduceResponse};
+    use protocol::records::Batch;
+
+    use super::super::scripted::{Script, broker};
+    use super::*;
+
+    /// What a broker that refuses the first request has appended of five batches: the first value of each, and how
+    /// many requests it got.
+    async fn appended(acks: i16, identity: Option<Identity>) -> (Vec<Bytes>, usize) {
+        let log = Arc::new(Mutex::new((Vec::new(), 0)));
+        let seen = Arc::clone(&log);
+        let mut next = 0;
+        let produce = move |request: ProduceRequest| {
+            let records = request.topic_data[0].partition_data[0].records.clone().expect("records");
+            let batch = Batch::single(records.into_bytes()).expect("a batch");
+            let (mut log, sequence) = (seen.lock(), batch.header().base_sequence);
+            log.1 += 1;
+            let error_code = match log.1 {
+                1 => ErrorCode::NotLeaderOrFollower.code(),
+                _ if identity.is_some() && sequence != next => ErrorCode::NotLeaderOrFollower.code(),
+                _ => {
+                    next += batch.header().records_count;
+                    let first =
+                        batch.records(usize::MAX).expect("records").next().expect("one").expect("a record");
+                    log.0.push(first.value.expect("a value"));
+                    0
+                }
+            };
+            let partition = PartitionProduceResponse { error_code, ..Default::default() };
+            let topic = TopicProduceResponse {
+                name: "t".into(),
+                partition_responses: vec![partition],
+                ..Default::default()
+            };
+            ProduceResponse { responses: vec![topic], ..Default::default() }
+        };
+        let address = broker(Script { produce: Box::new(produce), ..Script::default() }).await;
+        let client = Client::new(&[address], Duration::from_secs(30));
+        let mut lane = Lane::new(&client, "t", 0, LaneOptions { acks, identity });
+        for value in ["a", "b", "c", "d", "e"] {
+            let mut batch = BatchBuilder::new();
+            batch.push(0, None, Some(value.as_bytes()), &[]);
+            lane.send(batch).await.expect("it is sent");
+        }
+        lane.flush().await.expect("it is appended");
+        let log = log.lock();
+        log.clone()
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_sent_again_is_passed_by_none() {
+        let all: Vec<Bytes> =
+            ["a", "b", "c", "d", "e"].map(|value| Bytes::from_static(value.as_bytes())).into();
+        for acks in [1, -1] {
+            assert_eq!(appended(acks, None).await, (all.clone(), 6), "acks {acks}");
+        }
+        let (log, requests) = appended(-1, Some(Identity { id: 1, epoch: 0 })).await;
+        assert_eq!(log, all);
+        assert!(requests > 6, "several were on their way");
+    }
 }

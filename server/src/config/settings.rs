@@ -10,7 +10,7 @@ use tiering::store::StoreUrl;
 use super::kafka::KafkaSettings;
 use super::listeners::{ListenerName, ListenerSpecs};
 use super::units::{ByteSize, Span};
-use super::validate::{HedgeSetting, HttpSetting, LogFormat};
+use super::validate::{HedgeSetting, HostNames, HttpSetting, LogFormat};
 
 /// A setting, for people.
 #[derive(Debug)]
@@ -79,8 +79,10 @@ settings! {
             "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name). It alone serves what nodes ask of each other and what tidelog status and tidelog node ask; whoever reaches it can drain nodes. Give clients another listener where they are not to be trusted with that, and keep them from this one";
         http "http": HttpSetting, "ADDR:PORT|off", "127.0.0.1:8080",
             "Where /health and /metrics are served. Unless this is set, a free port is taken where 8080 is not, and logged";
+        http_hosts "http-hosts": HostNames, "NAME,...", "none where http is a loopback address, otherwise any",
+            "The host names by which /health and /metrics may be asked for, besides IP addresses and localhost. A name that is not among them is refused with 421, so that no web page can read them by a name of its own that leads here (DNS rebinding)";
         max_connections "max-connections": u64, "N", "20000",
-            "Client connections over this are refused";
+            "Client connections over this are refused. It is lowered to what the process's limit of open files is enough for, which is raised as far as the system allows";
         idle_timeout "idle-timeout": Span, "DURATION", "10m",
             "A connection that sends nothing for this long is closed (Kafka's connections.max.idle.ms)";
         stall_timeout "stall-timeout": Span, "DURATION", "30s",
@@ -103,7 +105,7 @@ settings! {
             "The most partitions of all topics together, in the same way. A client that asks for all of them gets them in one answer. Give all nodes the same";
         max_configured_groups "max-configured-groups": u64, "N", "10000",
             "The most groups with settings of their own (kafka-configs --entity-type groups), whether they are there or not, in the same way. Give all nodes the same";
-        changes_per_second "changes-per-second": u32, "N", "10",
+        changes_per_second "changes-per-second": u32, "N", "50",
             "How many requests a second may change topics or settings through this node in the long run; what comes faster waits in its turn. A hundred seconds' worth may come at once, and each 64 KiB of changes counts as another one. Each change is an object that is kept for ever";
         kafka_settings "kafka-settings": KafkaSettings, "NAME=VALUE,...", "none",
             "Settings of Kafka's for groups and committed offsets, under Kafka's names, such as group.initial.rebalance.delay.ms=0,offsets.retention.minutes=1440. Give all nodes the same";

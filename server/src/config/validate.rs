@@ -26,6 +26,8 @@ pub(crate) struct Serve {
     pub(crate) listeners: Vec<Listener>,
     /// Where health and metrics are served, if they are.
     pub(crate) http: Option<Http>,
+    /// The host names by which they may be asked for, if that was said.
+    pub(crate) http_hosts: Option<Vec<String>>,
     /// How long stopping may take.
     pub(crate) shutdown_grace: Duration,
     /// How the log is written.
@@ -80,6 +82,29 @@ impl FromStr for HttpSetting {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "off" { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
+    }
+}
+
+/// Names of hosts, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HostNames(Vec<String>);
+
+impl FromStr for HostNames {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let checked = names.map(|name| match is_name(name) {
+            true => Ok(name.to_ascii_lowercase()),
+            false => {
+                Err(format!("{name:?} is no host name: write names without ports, with commas between them"))
+            }
+        });
+        checked.collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -260,6 +285,7 @@ impl Settings {
             store_options,
             listeners,
             http,
+            http_hosts: self.http_hosts.map(|HostNames(names)| names),
             shutdown_grace: span("shutdown-grace", self.shutdown_grace, Duration::ZERO, DAY)?,
             log_format: given("log-format", self.log_format)?,
             log_level: self.log_level,
@@ -336,5 +362,9 @@ mod tests {
         }
         assert!(validated(&[("log-level", "info,=x=y")]).is_err());
         assert_eq!(validated(&[("http", "off")]).map(|serve| serve.http), Ok(None));
+        let hosts = |text| validated(&[("http-hosts", text)]).map(|serve| serve.http_hosts);
+        assert_eq!(hosts("a.example, B"), Ok(Some(vec!["a.example".to_owned(), "b".to_owned()])));
+        assert!(hosts("a.example:80").is_err() && hosts("*").is_err());
+        assert_eq!(validated(&[]).map(|serve| serve.http_hosts), Ok(None));
     }
 }

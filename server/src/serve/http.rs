@@ -1,11 +1,15 @@
 //! `/health` and `/metrics`.
 
+mod connections;
+mod hosts;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ingest::broker::Broker;
@@ -17,6 +21,8 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::metrics::{MemoryParts, Process, StoreRequests};
+use connections::Limits;
+pub(super) use hosts::Hosts;
 
 /// How long the store may take to answer before the node counts as cut off.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
@@ -48,12 +54,14 @@ impl Node {
     }
 }
 
-/// Serves the pages for as long as the process lives.
-pub(super) async fn serve(listener: TcpListener, node: Arc<Node>) {
+/// Serves the pages to those who ask for one of these hosts, for as long as the process lives.
+pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, hosts: Hosts) {
+    connections::serve(listener, pages(node, hosts), Limits::default()).await;
+}
+
+fn pages(node: Arc<Node>, hosts: Hosts) -> Router {
     let pages = Router::new().route("/health", get(health)).route("/metrics", get(metrics)).with_state(node);
-    if let Err(error) = axum::serve(listener, pages).await {
-        tracing::error!(%error, "/health and /metrics are served no more");
-    }
+    pages.layer(from_fn_with_state(Arc::new(hosts), hosts::check))
 }
 
 /// 200 while clients are served and the store answers; otherwise 503.

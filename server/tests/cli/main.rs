@@ -2,6 +2,7 @@
 
 mod cluster;
 mod groups;
+mod limits;
 mod listeners;
 mod member;
 mod node;
@@ -86,6 +87,39 @@ fn health_and_metrics() {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
     assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn pages_are_told_to_who_asks_for_this_machine() {
+    let node = Node::start("memory://");
+    for host in ["127.0.0.1:8080", "[::1]", "localhost:8080"] {
+        assert!(node.page_of(host, "/health").starts_with("HTTP/1.1 200"), "{host}");
+    }
+    for page in ["/health", "/metrics"] {
+        assert!(node.page_of("evil.example", page).starts_with("HTTP/1.1 421"), "{page}");
+    }
+    let flags = ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--http-hosts", "node.example,other"];
+    let node = Node::with("memory://", &flags);
+    assert!(node.page_of("node.example:80", "/health").starts_with("HTTP/1.1 200"));
+    assert!(node.page_of("evil.example", "/health").starts_with("HTTP/1.1 421"));
+}
+
+#[test]
+fn reading_goes_on_behind_what_retention_deletes() {
+    let flags = ["--listen", "127.0.0.1:0", "--http", "off", "--retention-check-interval", "50ms"];
+    let node = Node::with("memory://", &flags);
+    node.run(&["topic", "create", "t", "-c", "retention.ms=1"]);
+    node.feed(&["produce", "t"], "1\n2\n3\n");
+    for attempt in 0.. {
+        if node.run(&["consume", "t", "-e"]).is_empty() {
+            break;
+        }
+        assert!(attempt < 600, "retention deletes them");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let (out, error) = node.told(&["consume", "t", "-o", "0", "-e"], "");
+    assert_eq!(out, "");
+    assert_eq!(error, "tidelog: 3 records of partition 0 were deleted before being read: offsets 0 to 2\n");
 }
 
 #[test]

@@ -54,8 +54,22 @@ impl Node {
 
     /// A node with these flags, besides its store.
     pub(crate) fn with(store: &str, flags: &[&str]) -> Self {
-        let arguments = [&["serve", "--store", store], flags].concat();
-        let mut process = tidelog(&arguments).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        Self::by(tidelog(&[&["serve", "--store", store], flags].concat()))
+    }
+
+    /// As [`Node::with`], under these limits of open files: the soft and the hard one.
+    pub(crate) fn limited(limits: (u32, u32), store: &str, flags: &[&str]) -> Self {
+        let (soft, hard) = limits;
+        let script = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\"");
+        let node = tidelog(&[&["serve", "--store", store], flags].concat());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(node.get_program()).args(node.get_args());
+        command.stdin(Stdio::null());
+        Self::by(command)
+    }
+
+    fn by(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("the binary runs");
         let log = process.stderr.take().expect("it is piped");
         let mut lines = BufReader::new(log).lines();
         let ready: Value = loop {
@@ -82,6 +96,11 @@ impl Node {
     }
 
     pub(crate) fn feed(&self, arguments: &[&str], input: &str) -> String {
+        self.told(arguments, input).0
+    }
+
+    /// What a client command that must succeed says on standard output, and on standard error.
+    pub(crate) fn told(&self, arguments: &[&str], input: &str) -> (String, String) {
         let mut command = tidelog(arguments);
         command.env("TIDELOG_BOOTSTRAP", &self.bootstrap);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -89,7 +108,7 @@ impl Node {
         process.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads");
         let output = process.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        text(&output.stdout)
+        (text(&output.stdout), text(&output.stderr))
     }
 
     pub(crate) fn fails(&self, arguments: &[&str]) -> String {
@@ -101,9 +120,14 @@ impl Node {
     }
 
     pub(crate) fn page(&self, path: &str) -> String {
+        self.page_of("localhost", path)
+    }
+
+    /// A page, asked of this host.
+    pub(crate) fn page_of(&self, host: &str, path: &str) -> String {
         let address = self.http.strip_prefix("http://").expect("a URL");
         let mut socket = TcpStream::connect(address).expect("HTTP is served");
-        write!(socket, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("it reads");
+        write!(socket, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").expect("it reads");
         let mut page = String::new();
         socket.read_to_string(&mut page).expect("it answers");
         page

@@ -83,7 +83,10 @@ impl Seen {
             Reply::Join(Err(refused)) => self.note(format!("join {}", of(Some(&refused.reject)))),
             Reply::Sync(outcome) => self.note(format!("sync {}", of(outcome.as_ref().err()))),
             // Nobody sends any.
-            Reply::ConsumerHeartbeat(_) | Reply::ShareHeartbeat(_) | Reply::ShareTopics(_) => {}
+            Reply::ConsumerHeartbeat(_)
+            | Reply::ShareHeartbeat(_)
+            | Reply::ShareTopics(_)
+            | Reply::ShareGrant(_) => {}
             Reply::Done(outcome) => self.note(format!("done {}", of(outcome.as_ref().err()))),
             Reply::Left(outcome) | Reply::Offsets(outcome) => {
                 let kind = if matches!(reply, Reply::Left(_)) { "left" } else { "offsets" };

@@ -4,8 +4,8 @@ use super::*;
 use crate::group::classic::{Caller, Heartbeat};
 use crate::group::consumer::ConsumerHeartbeat;
 use crate::group::request::Request;
-use crate::group::share::describe;
 use crate::group::share::lab::{GROUP, Lab, says};
+use crate::group::share::{Listed, ShareTopics, describe};
 use crate::group::{Assignment, Kind};
 
 fn rejected(result: Result<Beat, HeartbeatReject>) -> (Reject, String) {
@@ -175,6 +175,8 @@ fn a_group_has_one_kind() {
     assert_eq!(beat, Reply::Done(Err(Reject::UnknownMember)));
     assert_eq!(lab.send(Request::Delete), Reply::Done(Err(Reject::NonEmptyGroup)));
     assert!(lab.beat("m", -1).is_ok());
+    let Listed { topics, at: since, .. } = lab.topics(ShareTopics::Check).expect("it has no members");
+    assert!(lab.topics(ShareTopics::Forget { topics, since }).is_ok());
     assert_eq!(lab.send(Request::Delete), Reply::Done(Ok(())));
     assert_eq!(lab.written.len(), 0);
 }

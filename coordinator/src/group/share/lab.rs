@@ -123,7 +123,7 @@ impl Lab {
         self.heartbeat(says(member, epoch, None))
     }
 
-    pub(super) fn topics(&mut self, request: ShareTopics) -> Result<i32, Reject> {
+    pub(super) fn topics(&mut self, request: ShareTopics) -> Result<Listed, Reject> {
         match self.send(Request::ShareTopics(request)) {
             Reply::ShareTopics(reply) => reply,
             reply => panic!("{reply:?}"),

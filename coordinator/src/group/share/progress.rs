@@ -14,8 +14,9 @@ use crate::group::state::{Assignment, Member, MemberId, Membership};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
 
-/// Gives every member its time anew, under a new owner.
+/// Gives every member its time anew, under a new owner. What the one before allowed to come into being is not known.
 pub(in crate::group) fn begin(work: &mut Work<'_>) {
+    work.entry.share.granted_at = work.number;
     let members: Vec<MemberId> = work.group().share_members().map(|(id, _)| MemberId::clone(id)).collect();
     members.iter().for_each(|id| session(work, id));
 }

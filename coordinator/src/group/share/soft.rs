@@ -11,4 +11,6 @@ pub(in crate::group) struct Soft {
     pub(super) seen: Option<Epoch>,
     /// When targets were last computed ([`crate::group::Now::since_start`]).
     pub(super) assigned_at: Option<Duration>,
+    /// The step in which share partitions may last have been allowed to come into being.
+    pub(super) granted_at: u64,
 }

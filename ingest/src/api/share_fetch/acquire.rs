@@ -7,6 +7,7 @@ use coordinator::config::group::ShareReset;
 use coordinator::share::{
     Acquire, AcquireMode, Acquired, NextFetch, Reply, Request as ShareRequest, SharePartitionId,
 };
+use futures::future::join_all;
 use protocol::messages::share_fetch::AcquiredRecords;
 use protocol::{ErrorCode, Records};
 use tiering::read::FetchError;
@@ -14,9 +15,10 @@ use tiering::store::ErrorKind;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::read::{Bounds, Look, ReadBatch};
-use super::{Failed, not_leader};
+use super::{Failed, PARTITION, not_leader};
 use crate::api::fetch::{READING, fair, largest_batch};
 use crate::api::list_offsets::by_time;
+use crate::api::share_grants::Grant;
 use crate::api::topics::{TopicRef, View, uuid};
 use crate::api::{Context, PATIENCE};
 use crate::broker::Led;
@@ -73,13 +75,15 @@ type Plan = Option<(Bounds, Look, usize)>;
 
 impl Acquiring<'_> {
     /// What is acquired of these partitions, and why nothing is of others. Those with nothing to tell are left out.
-    /// With it goes the memory that its records take.
+    /// With it goes the memory that the answer takes.
     pub(super) async fn acquire(&self, partitions: Vec<PartitionId>) -> (Outcomes, Option<Permit>) {
         let answers = self.context.broker.answers();
         let Wanted { max_bytes: most, min_bytes, max_records, deadline, .. } = self.wanted;
         let mut targets: Vec<_> = partitions.into_iter().map(|partition| self.target(partition)).collect();
+        let told = targets.len() * PARTITION;
         if targets.is_empty() || max_records == 0 || most == 0 {
-            return (failures(targets), None);
+            let permit = timeout(PATIENCE, answers.take(told)).await.ok().flatten();
+            return (failures(targets), permit);
         }
         let enough = min_bytes.min(most);
         loop {
@@ -91,13 +95,13 @@ impl Acquiring<'_> {
             let failed = targets.iter().any(|target| target.led.is_err());
             let over = failed || self.context.stop.is_cancelled() || Instant::now() >= deadline;
             if over || (bytes > 0 && bytes >= enough.min(budget)) {
-                let mut permit = answers.try_take(bytes);
+                let mut permit = answers.try_take(told + bytes);
                 if permit.is_none() {
                     // The plans hold slices of memory, and are made anew where that for the answer must be waited for:
                     // for the first batch, and what is free then.
                     drop(plans);
                     let least = length(&self.plan(&mut targets, 0, max_records).await);
-                    permit = timeout(PATIENCE, answers.take(least)).await.ok().flatten();
+                    permit = timeout(PATIENCE, answers.take(told + least)).await.ok().flatten();
                     plans = match &permit {
                         Some(_) => self.plan(&mut targets, 0, max_records).await,
                         None => Vec::new(),
@@ -142,8 +146,9 @@ impl Acquiring<'_> {
         let bytes = budget / targets.len().max(1);
         let mut at_least_one = true;
         let mut plans = Vec::with_capacity(targets.len());
+        self.begin(targets).await;
         for target in targets {
-            let plan = match self.next(target).await {
+            let plan = match self.next(target) {
                 Ok(Some((led, offset))) => {
                     let bounds = Bounds { offset, bytes, at_least_one, records: max_records };
                     let look = Look::at(&led, bounds);
@@ -162,31 +167,53 @@ impl Acquiring<'_> {
     }
 
     /// Where a partition is to be read, if anywhere.
-    async fn next(&self, target: &mut Target) -> Result<Option<(Led, i64)>, Failed> {
+    fn next(&self, target: &mut Target) -> Result<Option<(Led, i64)>, Failed> {
         let Ok(led) = target.led.clone() else { return Ok(None) };
-        let lost = |_: NotLeader| self.lost(&target.id);
         target.seen = led.partition.range();
-        loop {
-            match led.log.share_next(&target.id).map_err(lost)? {
-                NextFetch::At(offset) => return Ok(Some((led, offset))),
-                NextFetch::Full => return Ok(None),
-                NextFetch::NotBegun => {
-                    let begun = timeout(PATIENCE, self.begin(&led, &target.id)).await;
-                    begun.unwrap_or_else(|_| Err(lost(NotLeader)))?;
-                }
-            }
+        match led.log.share_next(&target.id).map_err(|NotLeader| self.lost(&target.id))? {
+            NextFetch::At(offset) => Ok(Some((led, offset))),
+            NextFetch::Full | NextFetch::NotBegun => Ok(None),
         }
     }
 
-    /// Gives a share partition its start.
-    async fn begin(&self, led: &Led, id: &SharePartitionId) -> Result<(), Failed> {
-        let start = match led.log.share_settings(&id.group).auto_offset_reset {
-            ShareReset::Latest => led.partition.high_watermark(),
-            ShareReset::Earliest => led.partition.log_start(),
-            ShareReset::ByDuration(back) => self.since(led, back).await?,
+    /// Gives share partitions their start that have none yet and are assigned to the member. From others, and if the
+    /// group's coordinator can't be asked, there is nothing to read for now.
+    async fn begin(&self, targets: &mut [Target]) {
+        let is_new = |target: &&mut Target| {
+            let next = target.led.as_ref().ok().map(|led| led.log.share_next(&target.id));
+            matches!(next, Some(Ok(NextFetch::NotBegun)))
         };
-        let begun = led.log.share(id, ShareRequest::Begin(start), None).map_err(|_| self.lost(id))?;
-        begun.told().await.map(drop).map_err(|_| self.lost(id))
+        let mut new: Vec<_> = targets.iter_mut().filter(is_new).collect();
+        if new.is_empty() {
+            return;
+        }
+        let Holder { group, member } = self.holder;
+        let partitions = new.iter().map(|target| target.id.partition).collect();
+        let grant = match Grant::ask(&self.context.broker, group, Some(member), partitions).await {
+            Ok(grant) => grant,
+            Err(code) => return tracing::debug!(?code, %group, "share partitions can't begin yet"),
+        };
+        new.retain(|target| grant.allows(target.id.partition));
+        let begun = join_all(new.into_iter().map(|target| self.begin_one(&grant, target)));
+        // What takes longer is begun by the next fetch.
+        let _ = timeout(PATIENCE, begun).await;
+    }
+
+    async fn begin_one(&self, grant: &Grant, target: &mut Target) {
+        let Ok(led) = target.led.clone() else { return };
+        let id = &target.id;
+        let begun = async {
+            let start = match led.log.share_settings(&id.group).auto_offset_reset {
+                ShareReset::Latest => led.partition.high_watermark(),
+                ShareReset::Earliest => led.partition.log_start(),
+                ShareReset::ByDuration(back) => self.since(&led, back).await?,
+            };
+            let begun = grant.share(id, ShareRequest::Begin(start)).map_err(|_| self.lost(id))?;
+            begun.told().await.map(drop).map_err(|_| self.lost(id))
+        };
+        if let Err(failed) = begun.await {
+            target.led = Err(failed);
+        }
     }
 
     /// The first record that is at most `back` ms old; the end, if all are.

@@ -195,7 +195,10 @@ fn note_signs(run: &mut Run, cause: Cause<'_>, effects: &[Effect]) {
                 Reply::Offsets(outcome) => outcome.is_ok(),
                 Reply::Sync(outcome) => outcome.is_ok(),
                 Reply::Join(_) | Reply::Left(_) => false,
-                Reply::ConsumerHeartbeat(_) | Reply::ShareHeartbeat(_) | Reply::ShareTopics(_) => false,
+                Reply::ConsumerHeartbeat(_)
+                | Reply::ShareHeartbeat(_)
+                | Reply::ShareTopics(_)
+                | Reply::ShareGrant(_) => false,
             },
             Effect::Write { .. } => false,
         });

@@ -1,0 +1,138 @@
+//! Share partitions come into being with their owners when a group's coordinator allows it: how an owner asks, and what
+//! a coordinator answers (`docs/formats.md`, "Peers").
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::cluster::Session;
+use coordinator::group::share::ShareGrant;
+use coordinator::group::{GroupId, MemberId, Reply, Request};
+use coordinator::share::{Request as ShareRequest, SharePartitionId};
+use coordinator::{PartitionId, TopicId};
+use protocol::messages::peer_share_grant::PeerShareGrantPartition;
+use protocol::messages::{PeerShareGrantRequest, PeerShareGrantResponse};
+use protocol::{ErrorCode, Str};
+use tokio::time::timeout;
+
+use super::groups::code;
+use super::topics::uuid;
+use super::{Context, Errors, PATIENCE};
+use crate::broker::Broker;
+use crate::log::{Decided, Log, NotLeader};
+
+/// How long another node has to answer.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// Share partitions that may come into being, unless any share partition is deleted first.
+pub(super) struct Grant {
+    log: Arc<Log>,
+    /// How often share partitions had been deleted when the coordinator was asked.
+    deletions: u64,
+    partitions: BTreeSet<PartitionId>,
+}
+
+impl Grant {
+    /// Asks for partitions that this node leads, for a member that reads them, or for an administrator who sets their
+    /// offsets. Fails if the group's coordinator refuses, or can't be asked.
+    pub(super) async fn ask(
+        broker: &Broker,
+        group: &GroupId,
+        member: Option<&MemberId>,
+        partitions: Vec<PartitionId>,
+    ) -> Result<Self, ErrorCode> {
+        let log = broker.log().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let deletions = log.share_deletions();
+        let wanted = ShareGrant { member: member.cloned(), partitions };
+        let partitions = match broker.coordinate(group) {
+            Ok(coordinating) => decide(&coordinating, group, wanted).await?,
+            Err(NotLeader) => {
+                let cluster = broker.cluster();
+                let owner = cluster.as_ref().and_then(|cluster| cluster.coordinator(group));
+                let (session, _) = owner.ok_or(ErrorCode::NotCoordinator)?;
+                let asked = ask_peer(broker, session, group, wanted).await;
+                asked.unwrap_or_else(|error| {
+                    tracing::debug!(%error, %group, "the group's coordinator could not be asked");
+                    Err(ErrorCode::CoordinatorNotAvailable)
+                })?
+            }
+        };
+        Ok(Self { log, deletions, partitions })
+    }
+
+    /// Whether a partition may.
+    pub(super) fn allows(&self, partition: PartitionId) -> bool {
+        self.partitions.contains(&partition)
+    }
+
+    /// Lets a share partition come into being by a request. Fails if it must be asked for again.
+    pub(super) fn share(&self, id: &SharePartitionId, request: ShareRequest) -> Result<Decided, NotLeader> {
+        if !self.allows(id.partition) {
+            return Err(NotLeader);
+        }
+        self.log.share_granted(id, request, self.deletions)
+    }
+}
+
+/// What a group that is coordinated here allows.
+async fn decide(log: &Log, group: &GroupId, wanted: ShareGrant) -> Result<BTreeSet<PartitionId>, ErrorCode> {
+    match timeout(PATIENCE, log.group(group, Request::ShareGrant(wanted), None)).await {
+        Ok(Ok(Reply::ShareGrant(outcome))) => outcome.map_err(|reject| code(&reject)),
+        Ok(Ok(_)) => Err(ErrorCode::UnknownServerError),
+        Ok(Err(NotLeader)) => Err(ErrorCode::NotCoordinator),
+        Err(_) => Err(ErrorCode::CoordinatorNotAvailable),
+    }
+}
+
+async fn ask_peer(
+    broker: &Broker,
+    session: &Session,
+    group: &GroupId,
+    wanted: ShareGrant,
+) -> io::Result<Result<BTreeSet<PartitionId>, ErrorCode>> {
+    let request = PeerShareGrantRequest {
+        group_id: Str::from(&**group),
+        member_id: wanted.member.as_deref().map(Str::from),
+        partitions: wanted.partitions.into_iter().map(to_wire).collect(),
+    };
+    let answer = broker.ask_node(session, &request, WITHIN).await?;
+    Ok(match ErrorCode::from_code(answer.error_code) {
+        Some(ErrorCode::None) => Ok(answer.partitions.iter().map(from_wire).collect()),
+        code => Err(code.unwrap_or(ErrorCode::UnknownServerError)),
+    })
+}
+
+/// What a coordinator answers to another node.
+pub(super) async fn answer(context: &Context, request: PeerShareGrantRequest) -> PeerShareGrantResponse {
+    let group = GroupId::from(&*request.group_id);
+    let wanted = ShareGrant {
+        member: request.member_id.as_deref().map(MemberId::from),
+        partitions: request.partitions.iter().map(from_wire).collect(),
+    };
+    let decided = match context.broker.coordinate(&group) {
+        Ok(log) => decide(&log, &group, wanted).await,
+        Err(NotLeader) => Err(ErrorCode::NotCoordinator),
+    };
+    match decided {
+        Ok(granted) => PeerShareGrantResponse {
+            error_code: ErrorCode::None.code(),
+            partitions: granted.into_iter().map(to_wire).collect(),
+        },
+        Err(code) => PeerShareGrantResponse { error_code: code.code(), ..Default::default() },
+    }
+}
+
+fn to_wire(partition: PartitionId) -> PeerShareGrantPartition {
+    PeerShareGrantPartition { topic_id: uuid(partition.topic), partition_index: partition.index }
+}
+
+fn from_wire(partition: &PeerShareGrantPartition) -> PartitionId {
+    PartitionId { topic: TopicId(*partition.topic_id.as_bytes()), index: partition.partition_index }
+}
+
+impl Errors for PeerShareGrantResponse {
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        each(self.error_code);
+    }
+}

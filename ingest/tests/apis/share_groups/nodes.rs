@@ -1,0 +1,119 @@
+//! Share partitions across restarts and on several nodes.
+
+use super::offsets::{alter, described, starts};
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn what_was_acknowledged_survives_and_what_was_in_hand_comes_back() {
+    let mut world = World::new();
+    world.start(1).await;
+    let mut client = world.client(1);
+    client.create_topic("t", 1, &[]).await;
+    let mut one = Consumer::new(world.client(1), "one").await;
+    assert_eq!(one.get().await, [], "it begins at the end");
+    client.produce("t", batch(&["a", "b", "c"])).await;
+    client.produce("t", batch(&["d"])).await;
+    assert_eq!(one.get().await, [(0, 3, 1)]);
+    assert_eq!(one.acknowledge(0, 1, &[ACCEPT, RELEASE]).await, ErrorCode::None);
+    for _ in 0..2 {
+        world.kill(1).await;
+        world.start(1).await;
+        world.settle().await;
+        let mut one = Consumer::new(world.client(1), "one").await;
+        let stale = one.acknowledgement(2, 2, &[ACCEPT]);
+        let stale = ShareAcknowledgeRequest { share_session_epoch: 5, ..stale };
+        let refused = one.client.ask(1, &stale).await.error_code;
+        assert_eq!(refused, ErrorCode::ShareSessionNotFound.code());
+        assert_eq!(one.get().await, [(1, 1, 2), (2, 3, 1)], "nobody was told of what was in hand");
+        // Nothing of it is settled, so that the next owner begins with the same.
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_of_many_nodes_are_read_and_their_offsets_kept_together() {
+    let mut world = World::new();
+    for node in 1..=3 {
+        world.start(node).await;
+    }
+    let mut client = world.client(1);
+    client.create_topic("t", 6, &[]).await;
+    world.settle().await;
+    let topic = client.topic_id("t").await;
+    let id = coordinator::TopicId(*topic.as_bytes());
+    let leader = |world: &World, index| {
+        let cluster = world.cluster();
+        cluster.leader(coordinator::PartitionId { topic: id, index }).expect("a leader").0.node.0
+    };
+    let coordinator = world.cluster().coordinator(GROUP).expect("an owner").0.node.0;
+    let mut at_coordinator = world.client(coordinator);
+    assert_eq!(beat(&mut at_coordinator, "one", 0).await.error_code, 0);
+    let wrong = world.client(coordinator % 3 + 1).ask(1, &heartbeat("one", 0)).await;
+    assert_eq!(wrong.error_code, ErrorCode::NotCoordinator.code());
+    for index in 0..6 {
+        let leader = leader(&world, index);
+        let mut one = Consumer::stranger(world.client(leader), "one").await;
+        one.topic = topic;
+        let mut request = one.request(vec![]);
+        request.topics[0].partitions[0].partition_index = index;
+        assert_eq!(acquired(&only(one.send(1, &request).await)), []);
+        one.client.produce_to(9, "t", index, batch(&["a", "b"])).await;
+        request.share_session_epoch = 1;
+        assert_eq!(acquired(&only(one.send(1, &request).await)), [(0, 1, 1)]);
+        // Somebody else is told where the partition is.
+        let mut other = Consumer::stranger(world.client(leader % 3 + 1), "one").await;
+        request.share_session_epoch = 0;
+        let data = only(other.send(1, &request).await);
+        assert_eq!(data.error_code, ErrorCode::NotLeaderOrFollower.code());
+        assert_eq!(data.current_leader.leader_id, leader);
+    }
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(starts(&described(&mut at_coordinator, None).await), [(0, 2); 6]);
+    assert_eq!(beat(&mut at_coordinator, "one", -1).await.error_code, 0);
+    assert_eq!(alter(&mut at_coordinator, 1).await, ErrorCode::None);
+    assert_eq!(starts(&described(&mut at_coordinator, Some(vec![0, 5])).await), [(1, 1), (0, 2)]);
+    let delete = DeleteGroupsRequest { groups_names: vec![GROUP.into()] };
+    assert_eq!(at_coordinator.ask(2, &delete).await.results[0].error_code, 0);
+    let all = Some((0..6).collect());
+    assert_eq!(starts(&described(&mut at_coordinator, all).await), [(-1, -1); 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_that_move_take_share_partitions_along() {
+    let mut world = World::new();
+    world.start(1).await;
+    let mut client = world.client(1);
+    client.create_topic("t", 12, &[]).await;
+    let mut sessions = Vec::new();
+    for index in 0..12 {
+        let mut one = Consumer::new(world.client(1), "one").await;
+        one.topic = client.topic_id("t").await;
+        let mut request = one.request(vec![]);
+        request.topics[0].partitions[0].partition_index = index;
+        assert_eq!(acquired(&only(one.send(1, &request).await)), []);
+        one.client.produce_to(9, "t", index, batch(&["a", "b", "c"])).await;
+        request.share_session_epoch = 1;
+        assert_eq!(acquired(&only(one.send(1, &request).await)), [(0, 2, 1)]);
+        let mut said = one.acknowledgement(0, 1, &[ACCEPT, RELEASE]);
+        said.topics[0].partitions[0].partition_index = index;
+        assert_eq!(one.client.ask(1, &said).await.responses[0].partitions[0].error_code, 0);
+        sessions.push(one);
+    }
+    world.start(2).await;
+    world.settle().await;
+    let id = coordinator::TopicId(*client.topic_id("t").await.as_bytes());
+    let mut moved = 0;
+    for index in 0..12 {
+        let cluster = world.cluster();
+        let leader =
+            cluster.leader(coordinator::PartitionId { topic: id, index }).expect("a leader").0.node.0;
+        if leader == 2 {
+            moved += 1;
+            let mut one = Consumer::stranger(world.client(2), "two").await;
+            one.topic = Uuid::from_bytes(id.0);
+            let mut request = one.request(vec![]);
+            request.topics[0].partitions[0].partition_index = index;
+            assert_eq!(acquired(&only(one.send(1, &request).await)), [(1, 1, 2), (2, 2, 1)]);
+        }
+    }
+    assert!(moved > 0, "something moved");
+}
