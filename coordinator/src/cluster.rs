@@ -42,6 +42,10 @@ pub const FORMAT_LEVEL: u16 = 2;
 /// The format level from which on sessions may be unreached ([`Op::Reached`]). Nodes of older builds stop at that.
 const REACHED_LEVEL: u16 = 2;
 
+/// The format level from which on how far a group's member has come is written without the rest of it
+/// ([`crate::group::Change::Progress`]). Nodes of older builds stop at that.
+pub(crate) const PROGRESS_LEVEL: u16 = 2;
+
 /// How many producer ids a block has (`docs/formats.md`, "Producer ids").
 pub const PRODUCER_BLOCK: u64 = 1 << 20;
 

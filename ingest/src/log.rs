@@ -42,7 +42,7 @@ pub use partition::{Batches, Found, Partition, Refusals, Waiter};
 pub(crate) use partition::{Contents, take};
 pub use rotate::Opening;
 pub use shards::Release;
-pub use share::Decided;
+pub use share::{Decided, ShareAsk};
 pub use ticket::{NotLeader, Ticket};
 pub use trim::{TrimOutcome, TrimTo};
 

@@ -104,11 +104,10 @@ impl Survey {
             nodes.push(Node { session, address, leads, told });
         }
         // What the newest answer says of sessions is nearest to the truth, and a session that is not in it has ended.
-        let sessions = newest.sessions.iter().map(|session| (*session.session_id.as_bytes(), session));
-        let sessions: BTreeMap<_, _> = sessions.collect();
-        nodes.retain_mut(|node| match sessions.get(node.session.session_id.as_bytes()) {
+        let mut sessions = open_sessions(&newest);
+        nodes.retain_mut(|node| match sessions.remove(node.session.session_id.as_bytes()) {
             Some(session) => {
-                node.session = (*session).clone();
+                node.session = session;
                 true
             }
             None => false,
@@ -154,6 +153,17 @@ impl Survey {
         }
         problems
     }
+}
+
+/// The open sessions by id, as this answer has them. Where all are one process's, it is not unreached: there is no
+/// other node that could reach it.
+fn open_sessions(newest: &PeerStatusResponse) -> BTreeMap<[u8; 16], PeerSession> {
+    let has_others = |own: &PeerSession| newest.sessions.iter().any(|s| s.process_id != own.process_id);
+    let sessions = newest.sessions.iter().map(|session| {
+        let unreached = session.unreached && has_others(session);
+        (*session.session_id.as_bytes(), PeerSession { unreached, ..session.clone() })
+    });
+    sessions.collect()
 }
 
 /// By node: the partitions that it leads. A leader whose address is not reported is still the only replica.
@@ -297,6 +307,7 @@ impl std::iter::Sum for Pace {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Uuid;
     use protocol::messages::peer::{PeerStoreRequests, PeerUnserved};
 
     use super::*;
@@ -333,6 +344,23 @@ mod tests {
         assert_eq!((unreached.state(), unreached.problem().as_deref()), (State::Unreached, Some(problem)));
         assert_eq!(silent.state(), State::Unreachable);
         assert_eq!(silent.problem().as_deref(), Some("node 0 at a:1 is unreachable: no answer"));
+    }
+
+    #[test]
+    fn a_node_without_others_is_not_unreached() {
+        let session = |id: u8, process: u8| PeerSession {
+            session_id: Uuid::from_bytes([id; 16]),
+            process_id: Uuid::from_bytes([process; 16]),
+            unreached: true,
+            ..Default::default()
+        };
+        let unreached = |sessions: Vec<PeerSession>| {
+            let newest = PeerStatusResponse { sessions, ..Default::default() };
+            open_sessions(&newest).into_values().map(|session| session.unreached).collect::<Vec<_>>()
+        };
+        assert_eq!(unreached(vec![session(1, 1)]), [false]);
+        assert_eq!(unreached(vec![session(1, 1), session(2, 1)]), [false, false]);
+        assert_eq!(unreached(vec![session(1, 1), session(2, 2)]), [true, true]);
     }
 
     #[test]

@@ -90,10 +90,17 @@ impl<K: Ord + Clone, V> Map<K, V> {
         let left = leaf.len();
         if left == 0 {
             self.leaves.remove(at);
-        } else if let Some(next) = self.leaves.get(at + 1).filter(|next| next.len() + left <= MOST / 2) {
-            let next = Arc::clone(next);
-            own(&mut self.leaves[at]).extend(next.iter().cloned());
-            self.leaves.remove(at + 1);
+            return;
+        }
+        // With a neighbour, if both are small: the one behind it, or the one before.
+        let small = |first: usize| {
+            Some(self.leaves.get(first)?.len() + self.leaves.get(first + 1)?.len() <= MOST / 2)
+        };
+        let first =
+            [Some(at), at.checked_sub(1)].into_iter().flatten().find(|first| small(*first) == Some(true));
+        if let Some(first) = first {
+            let next = self.leaves.remove(first + 1);
+            own(&mut self.leaves[first]).extend(next.iter().cloned());
         }
     }
 

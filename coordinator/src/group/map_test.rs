@@ -71,6 +71,13 @@ proptest! {
 }
 
 #[test]
+fn what_is_left_of_many_entries_lies_in_few_leaves() {
+    let mut map: Map<u32, u32> = (0..6_400).map(|n| (n, n)).collect();
+    (0..6_400).filter(|n| n % 32 != 0).for_each(|n| map.remove(&n));
+    assert_eq!((map.len(), map.leaves.len() <= 14), (200, true), "{}", map.leaves.len());
+}
+
+#[test]
 fn a_copy_costs_a_pointer_for_many_entries_and_a_change_a_leaf() {
     let mut map: Map<u32, u32> = (0..10_000).map(|n| (n, n)).collect();
     let before = steps::so_far();

@@ -188,8 +188,8 @@ async fn wait(context: &Context, deadline: Instant) {
     }
 }
 
-/// Takes the request's place in its session; answers what is to be read. Partitions that do not exist are among it
-/// this once, for their errors, and not in the session.
+/// Takes the request's place in its session; answers what is to be read. Partitions that are known not to exist are
+/// among it this once, for their errors, and not in the session.
 fn begin(
     context: &Context,
     view: &View,
@@ -200,11 +200,14 @@ fn begin(
     let named = request.topics.iter().flat_map(|topic| {
         topic.partitions.iter().map(|partition| partition_id(topic.topic_id, partition.partition_index))
     });
-    let exists = |partition: &PartitionId| {
-        has_partition(&view.cluster, TopicRef::Id(uuid(partition.topic)), partition.index)
+    let may_exist = |partition: &PartitionId| {
+        let topic = TopicRef::Id(uuid(partition.topic));
+        !view.is_settled() || has_partition(&view.cluster, topic, partition.index)
     };
-    let (known, unknown): (Vec<_>, BTreeSet<_>) =
-        (named.clone().filter(exists).collect(), named.filter(|partition| !exists(partition)).collect());
+    let (known, unknown): (Vec<_>, BTreeSet<_>) = (
+        named.clone().filter(may_exist).collect(),
+        named.filter(|partition| !may_exist(partition)).collect(),
+    );
     let partitions = match request.share_session_epoch {
         FINAL => sessions.acknowledge(holder, FINAL).map(|()| Vec::new()),
         FIRST => {

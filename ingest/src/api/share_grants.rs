@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cluster::Session;
@@ -11,6 +10,7 @@ use coordinator::group::share::ShareGrant;
 use coordinator::group::{GroupId, MemberId, Reply, Request};
 use coordinator::share::{Request as ShareRequest, SharePartitionId};
 use coordinator::{PartitionId, TopicId};
+use futures::future::try_join_all;
 use protocol::messages::peer_share_grant::PeerShareGrantPartition;
 use protocol::messages::{PeerShareGrantRequest, PeerShareGrantResponse};
 use protocol::{ErrorCode, Str};
@@ -20,45 +20,51 @@ use super::groups::code;
 use super::topics::uuid;
 use super::{Context, Errors, PATIENCE};
 use crate::broker::Broker;
-use crate::log::{Decided, Log, NotLeader};
+use crate::log::{Decided, Log, NotLeader, ShareAsk};
 
 /// How long another node has to answer.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Share partitions that may come into being, unless any share partition is deleted first.
+/// How many partitions one request asks for: the answer, of 21 bytes for each, is far from the longest that a node
+/// takes from another.
+const ASKED_TOGETHER: usize = 1000;
+
+/// Share partitions that may come into being, unless any share partition of the group is deleted first.
 pub(super) struct Grant {
-    log: Arc<Log>,
-    /// How often share partitions had been deleted when the coordinator was asked.
-    deletions: u64,
+    ask: ShareAsk,
     partitions: BTreeSet<PartitionId>,
 }
 
 impl Grant {
-    /// Asks for partitions that this node leads, for a member that reads them, or for an administrator who sets their
-    /// offsets. Fails if the group's coordinator refuses, or can't be asked.
+    /// As [`Grant::ask_within`], with patience.
     pub(super) async fn ask(
         broker: &Broker,
         group: &GroupId,
         member: Option<&MemberId>,
         partitions: Vec<PartitionId>,
     ) -> Result<Self, ErrorCode> {
+        Self::ask_within(broker, group, member, partitions, PATIENCE).await
+    }
+
+    /// Asks for partitions that this node leads, for a member that reads them, or for an administrator who sets their
+    /// offsets. Fails if the group's coordinator refuses, or can't be asked `within` that time.
+    pub(super) async fn ask_within(
+        broker: &Broker,
+        group: &GroupId,
+        member: Option<&MemberId>,
+        partitions: Vec<PartitionId>,
+        within: Duration,
+    ) -> Result<Self, ErrorCode> {
         let log = broker.log().ok_or(ErrorCode::NotLeaderOrFollower)?;
-        let deletions = log.share_deletions();
+        let ask = ShareAsk::new(log, group);
         let wanted = ShareGrant { member: member.cloned(), partitions };
-        let partitions = match broker.coordinate(group) {
-            Ok(coordinating) => decide(&coordinating, group, wanted).await?,
-            Err(NotLeader) => {
-                let cluster = broker.cluster();
-                let owner = cluster.as_ref().and_then(|cluster| cluster.coordinator(group));
-                let (session, _) = owner.ok_or(ErrorCode::NotCoordinator)?;
-                let asked = ask_peer(broker, session, group, wanted).await;
-                asked.unwrap_or_else(|error| {
-                    tracing::debug!(%error, %group, "the group's coordinator could not be asked");
-                    Err(ErrorCode::CoordinatorNotAvailable)
-                })?
-            }
-        };
-        Ok(Self { log, deletions, partitions })
+        let asked = timeout(within, ask_coordinator(broker, group, wanted)).await;
+        let asked = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let partitions = asked.unwrap_or_else(|error| {
+            tracing::warn!(%error, %group, "the share group's coordinator could not be asked");
+            Err(ErrorCode::CoordinatorNotAvailable)
+        })?;
+        Ok(Self { ask, partitions })
     }
 
     /// Whether a partition may.
@@ -71,8 +77,30 @@ impl Grant {
         if !self.allows(id.partition) {
             return Err(NotLeader);
         }
-        self.log.share_granted(id, request, self.deletions)
+        self.ask.share(id, request)
     }
+}
+
+async fn ask_coordinator(
+    broker: &Broker,
+    group: &GroupId,
+    wanted: ShareGrant,
+) -> io::Result<Result<BTreeSet<PartitionId>, ErrorCode>> {
+    if let Ok(coordinating) = broker.coordinate(group) {
+        return Ok(decide(&coordinating, group, wanted).await);
+    }
+    let cluster = broker.cluster();
+    let owner = cluster.as_ref().and_then(|cluster| cluster.coordinator(group));
+    let (session, _) = owner.ok_or_else(|| io::Error::other("no node coordinates the group"))?;
+    let ShareGrant { member, partitions } = wanted;
+    // Together, so that one slot confirms them all.
+    let asked = partitions.chunks(ASKED_TOGETHER).map(|some| {
+        let wanted = ShareGrant { member: member.clone(), partitions: some.to_vec() };
+        ask_peer(broker, session, group, wanted)
+    });
+    let answers = try_join_all(asked).await?;
+    let granted: Result<Vec<_>, _> = answers.into_iter().collect();
+    Ok(granted.map(|granted| granted.into_iter().flatten().collect()))
 }
 
 /// What a group that is coordinated here allows.

@@ -117,7 +117,7 @@ pub(super) async fn control(context: &Context, request: PeerControlRequest) -> P
         Some(own) if request.node_id == -1 => own,
         _ => NodeId(request.node_id),
     };
-    let proposed = context.broker.change(|cluster| decide(cluster, node, draining)).await;
+    let proposed = context.broker.propose(|cluster| decide(cluster, node, draining)).await;
     match proposed {
         Ok(Ok(_) | Err(Undecided::Already)) => {
             tracing::info!(%node, draining, "an operator asked for this");

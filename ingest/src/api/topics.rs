@@ -155,7 +155,7 @@ impl View {
 
 /// Whether a partition is in the cluster.
 pub(super) fn has_partition(cluster: &Cluster, topic: TopicRef<'_>, index: i32) -> bool {
-    topic.find(cluster).is_some_and(|topic| index < topic.partitions)
+    topic.find(cluster).is_some_and(|topic| (0..topic.partitions).contains(&index))
 }
 
 /// Why a request can't be served for a partition.

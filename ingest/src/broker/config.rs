@@ -19,7 +19,7 @@ pub struct BrokerConfig {
     pub default_replication_factor: i16,
     /// How many topics, partitions and groups with settings the cluster may have.
     pub limits: Limits,
-    /// So many metadata entries a second clients may cause on this node in the long run (default 10).
+    /// So many metadata entries a second clients may cause on this node in the long run (default 50).
     pub changes_per_second: u32,
     /// The largest request in bytes (`socket.request.max.bytes`, default 100 MiB).
     pub max_request_bytes: usize,

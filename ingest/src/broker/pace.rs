@@ -1,6 +1,7 @@
 //! How fast clients may have this node write metadata entries. Entries are never deleted, every node reads each, and
 //! any client can cause some: what is too fast waits in its turn. A connection has one request at a time here, so
-//! one that asks without end keeps others waiting for a turn or two.
+//! one that asks without end keeps others waiting for a turn or two. One entry of clients is under way at a time: what
+//! the node itself has to write waits for one of them at most.
 
 use std::time::Duration;
 
@@ -25,13 +26,16 @@ pub(super) struct Pace {
     interval: Duration,
     /// When all turns that were taken are worked off. While it lies further than [`SAVED`] ahead, there is none.
     busy_until: Mutex<Instant>,
-    /// Held by the first one who waits, so that turns come in order.
-    waiting: tokio::sync::Mutex<()>,
+    /// Held by the one who waits or writes, so that turns come in order.
+    turns: tokio::sync::Mutex<()>,
 }
 
-/// A turn that was taken.
+/// A turn that was taken. The next one comes when this one is over.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Pace);
+pub(super) struct Turn<'a> {
+    pace: &'a Pace,
+    _first: tokio::sync::MutexGuard<'a, ()>,
+}
 
 impl Pace {
     /// So many turns a second.
@@ -39,20 +43,20 @@ impl Pace {
         Self {
             interval: Duration::from_secs(1) / per_second.max(1),
             busy_until: Mutex::new(Instant::now()),
-            waiting: tokio::sync::Mutex::default(),
+            turns: tokio::sync::Mutex::default(),
         }
     }
 
     /// Waits for a turn. Who stops to wait has taken none.
     pub(super) async fn turn(&self) -> Turn<'_> {
-        let _first = self.waiting.lock().await;
+        let _first = self.turns.lock().await;
         while let Err(free) = self.try_take() {
             if let Some(silent) = COMPLAINTS.may_speak() {
                 tracing::warn!(silent, "changes of topics and settings wait: they are asked for too fast");
             }
             sleep_until(free).await;
         }
-        Turn(self)
+        Turn { pace: self, _first }
     }
 
     /// Takes a turn, or tells when there is one.
@@ -72,13 +76,13 @@ impl Turn<'_> {
     /// An entry of so many bytes was written.
     pub(super) fn took(self, bytes: usize) {
         let more = u32::try_from(bytes / BYTES).unwrap_or(u32::MAX);
-        *self.0.busy_until.lock() += self.0.interval.saturating_mul(more);
+        *self.pace.busy_until.lock() += self.pace.interval.saturating_mul(more);
     }
 
     /// Nothing was written.
     pub(super) fn give_back(self) {
-        let mut busy_until = self.0.busy_until.lock();
-        *busy_until = busy_until.checked_sub(self.0.interval).unwrap_or(*busy_until);
+        let mut busy_until = self.pace.busy_until.lock();
+        *busy_until = busy_until.checked_sub(self.pace.interval).unwrap_or(*busy_until);
     }
 }
 
@@ -120,6 +124,16 @@ mod tests {
         }
         pace.turn().await.took(0);
         assert_eq!(start.elapsed().as_millis(), 100);
+    }
+
+    /// What the node itself writes would wait for all of them otherwise.
+    #[tokio::test(start_paused = true)]
+    async fn one_change_is_under_way_at_a_time() {
+        let pace = Pace::new(10);
+        let first = pace.turn().await;
+        assert!(tokio::time::timeout(Duration::from_secs(60), pace.turn()).await.is_err());
+        first.took(0);
+        pace.turn().await.took(0);
     }
 
     #[tokio::test(start_paused = true)]

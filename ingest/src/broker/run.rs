@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::flaps::Flaps;
 use super::moves::Moves;
+use super::takeover::with_takeover;
 use super::{Broker, OpenError, Phase, Serving, StartError};
 use crate::log::{Ended, Log, Opening};
 
@@ -134,10 +135,17 @@ impl Broker {
         })
     }
 
-    /// Waits, as long as other nodes are there to serve what this one did.
+    /// Waits, as long as other nodes are there to serve what this one did. They do so once its session has ended: where
+    /// that can't be recorded, it does not wait.
     async fn rest(&self, metadata: &MetadataLog, pause: Duration) {
         let until = Instant::now() + pause;
         let rest = async {
+            if pause.is_zero() || !self.sees_others().await {
+                return;
+            }
+            if let Err(error) = self.end_own(metadata).await {
+                return tracing::warn!(%error, "this node's session could not be ended");
+            }
             while Instant::now() < until && self.sees_others().await {
                 sleep_until(until.min(Instant::now() + POLL)).await;
             }
@@ -208,12 +216,7 @@ impl Broker {
             if cluster.session(session).is_none_or(|s| s.state != SessionState::Open) {
                 return Err("another process recorded its end");
             }
-            let mut ops = vec![Op::Closed { session, end }];
-            let mut after = cluster.clone();
-            if after.apply(cluster.next(), &ops).is_ok() {
-                ops.extend(after.plan_takeover());
-            }
-            Ok(ops)
+            Ok(with_takeover(cluster, vec![Op::Closed { session, end }]))
         });
         match closed.await {
             Ok(Ok(committed)) => {

@@ -38,6 +38,20 @@ impl Broker {
         Ok(())
     }
 
+    /// Ends what is still open of this process, whose log has ended, and holds shards: the other nodes leave it alone as
+    /// long as this one answers them. What holds none is left open, and hands its being drained on to the next one.
+    pub(super) async fn end_own(&self, metadata: &MetadataLog) -> Result<(), OpenError> {
+        let cluster = metadata.refresh().await?;
+        let holds = |id: SessionId| {
+            let mut grants = cluster.shards().all().filter_map(|shard| cluster.assigned(shard));
+            grants.any(|grant| grant.session == id)
+        };
+        for own in cluster.open_sessions().filter(|s| s.process == self.process && holds(s.id)) {
+            self.take_over(metadata, own.id).await?;
+        }
+        Ok(())
+    }
+
     /// Takes what is assigned to nobody who is there.
     pub(super) async fn take_orphans(&self, metadata: &MetadataLog) -> Result<(), OpenError> {
         let proposed = metadata.propose(|cluster| match cluster.plan_takeover() {
@@ -51,10 +65,16 @@ impl Broker {
     }
 }
 
-/// The MOVEs that `ops` make due, after them.
-fn with_takeover(cluster: &Cluster, mut ops: Vec<Op>) -> Vec<Op> {
+/// `ops`, which end a session, and after them what they make due: the MOVEs of its shards, and where one process is
+/// left, that it counts as reached, since there is none that could reach it.
+pub(super) fn with_takeover(cluster: &Cluster, mut ops: Vec<Op>) -> Vec<Op> {
     let mut after = cluster.clone();
     if after.apply(cluster.next(), &ops).is_ok() {
+        let left = || after.open_sessions();
+        let process = left().next().map(|s| s.process);
+        if left().all(|s| Some(s.process) == process) {
+            ops.extend(left().filter_map(|s| after.plan_reached(s.id, true)));
+        }
         ops.extend(after.plan_takeover());
     }
     ops

@@ -35,7 +35,7 @@ impl Broker {
         }
     }
 
-    /// Says so where other nodes don't reach this one. Never ends.
+    /// Says so where there are other nodes and they don't reach this one. Never ends.
     pub(super) async fn notice_unreached(&self, metadata: &MetadataLog, log: &Log) {
         let mut every = interval(LOOK);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,7 +44,9 @@ impl Broker {
             every.tick().await;
             let cluster = metadata.current();
             let own = cluster.session(log.session()).filter(|s| s.state == SessionState::Open && !s.reached);
-            let Some(own) = own else {
+            // Where there is no other node, none could reach it.
+            let has_others = cluster.open_sessions().any(|s| s.process != self.process);
+            let Some(own) = own.filter(|_| has_others) else {
                 found = 0;
                 continue;
             };

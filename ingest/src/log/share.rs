@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::ShardId;
+use coordinator::group::GroupId;
 use coordinator::share::{
     Effect, NextFetch, Reply, Request, Settings, Shard, SharePartitionId, State as SharePartition,
 };
@@ -42,7 +43,16 @@ pub(super) struct State {
     writes: BTreeMap<SharePartitionId, Ticket>,
     /// Who waits for records.
     waiters: BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>,
-    /// How often share partitions were deleted, or may have been while a shard was elsewhere.
+    /// By group, while its coordinator is asked what may come into being.
+    asks: BTreeMap<GroupId, Asks>,
+}
+
+/// What is asked of a group's coordinator.
+#[derive(Default)]
+struct Asks {
+    /// How many [`ShareAsk`]s there are.
+    outstanding: usize,
+    /// How often share partitions of the group were deleted meanwhile, or may have been while a shard was elsewhere.
     deletions: u64,
 }
 
@@ -62,7 +72,7 @@ impl State {
 
     /// Serves a shard from now on.
     pub(super) fn insert(&mut self, shard: ShardId, shares: Shares) {
-        self.deletions += 1;
+        self.asks.values_mut().for_each(|asks| asks.deletions += 1);
         self.shards.insert(shard, Held { shard: Shard::new(shares), frozen: false });
     }
 
@@ -107,6 +117,35 @@ impl State {
         }
     }
 
+    /// Begins to ask a group's coordinator; answers the deletions so far.
+    fn ask(&mut self, group: &GroupId) -> u64 {
+        let asks = self.asks.entry(GroupId::clone(group)).or_default();
+        asks.outstanding += 1;
+        asks.deletions
+    }
+
+    /// Ends what [`State::ask`] began.
+    fn asked(&mut self, group: &GroupId) {
+        if let Some(asks) = self.asks.get_mut(group) {
+            asks.outstanding -= 1;
+            if asks.outstanding == 0 {
+                self.asks.remove(group);
+            }
+        }
+    }
+
+    /// Counts a deletion in a group, also of what has not begun: it may have been allowed to.
+    fn deleted(&mut self, group: &GroupId) {
+        if let Some(asks) = self.asks.get_mut(group) {
+            asks.deletions += 1;
+        }
+    }
+
+    /// Whether anything of a group was deleted since there were so many `deletions`.
+    fn is_void(&self, group: &GroupId, deletions: u64) -> bool {
+        self.asks.get(group).is_none_or(|asks| asks.deletions != deletions)
+    }
+
     fn wake_all(&self) {
         self.waiters.values().flatten().for_each(|waiter| waiter.wake());
     }
@@ -129,6 +168,35 @@ impl Decided {
     }
 }
 
+/// A question to a group's coordinator, which share partitions may come into being here; and what came of it, until
+/// this is dropped.
+pub struct ShareAsk {
+    log: Arc<Log>,
+    group: GroupId,
+    /// How often share partitions of the group had been deleted when it was asked.
+    deletions: u64,
+}
+
+impl ShareAsk {
+    /// To be made before the coordinator is asked.
+    pub fn new(log: Arc<Log>, group: &GroupId) -> Self {
+        let deletions = log.groups.lock().shares.ask(group);
+        Self { log, group: GroupId::clone(group), deletions }
+    }
+
+    /// As [`Log::share`], for what the coordinator allowed to come into being. Fails if any share partition of the
+    /// group was deleted since it was asked: it may have been allowed before that.
+    pub fn share(&self, id: &SharePartitionId, request: Request) -> Result<Decided, NotLeader> {
+        self.log.share_since(id, request, None, Some(self))
+    }
+}
+
+impl Drop for ShareAsk {
+    fn drop(&mut self) {
+        self.log.groups.lock().shares.asked(&self.group);
+    }
+}
+
 impl Log {
     /// What holds for the share partitions of a group.
     pub fn share_settings(&self, group: &str) -> Settings {
@@ -146,37 +214,21 @@ impl Log {
         self.share_since(id, request, permit, None)
     }
 
-    /// How often share partitions were deleted here.
-    pub fn share_deletions(&self) -> u64 {
-        self.groups.lock().shares.deletions
-    }
-
-    /// As [`Log::share`], for what a group's coordinator allowed to come into being. Fails if any share partition was
-    /// deleted since there were `deletions`: it may have been allowed before that.
-    pub fn share_granted(
-        &self,
-        id: &SharePartitionId,
-        request: Request,
-        deletions: u64,
-    ) -> Result<Decided, NotLeader> {
-        self.share_since(id, request, None, Some(deletions))
-    }
-
     fn share_since(
         &self,
         id: &SharePartitionId,
         request: Request,
         permit: Option<Permit>,
-        deletions: Option<u64>,
+        ask: Option<&ShareAsk>,
     ) -> Result<Decided, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
         let shard = self.shards.of_partition(id.partition);
         let mut groups = self.groups.lock();
-        if deletions.is_some_and(|deletions| deletions != groups.shares.deletions) {
+        if ask.is_some_and(|ask| ask.group != id.group || groups.shares.is_void(&id.group, ask.deletions)) {
             return Err(NotLeader);
         }
         if request == Request::Delete {
-            groups.shares.deletions += 1;
+            groups.shares.deleted(&id.group);
         }
         let settings = groups.around.share_settings(&id.group);
         let now = self.groups.now();

@@ -48,3 +48,24 @@ fn what_is_in_hand_still_is_if_a_shard_does_not_go() {
     assert_eq!(ask(&mut state, NOW, Request::Release(MemberId::from("a"))), Some(Reply::Done(Ok(()))));
     assert_eq!(ask(&mut state, NOW, acquire("b")), ten(2));
 }
+
+/// Another group's deletions are no matter; what is counted goes with the last question.
+#[test]
+fn deletions_are_counted_by_group_while_its_coordinator_is_asked() {
+    let mut state = State::default();
+    let (one, two) = (GroupId::from("one"), GroupId::from("two"));
+    state.deleted(&one);
+    assert!(state.asks.is_empty(), "nothing is asked");
+    let (first, other) = (state.ask(&one), state.ask(&two));
+    state.deleted(&one);
+    assert!(state.is_void(&one, first) && !state.is_void(&two, other));
+    let second = state.ask(&one);
+    assert!(state.is_void(&one, first) && !state.is_void(&one, second));
+    state.asked(&one);
+    assert!(!state.is_void(&one, second), "one of two has ended");
+    state.insert(SHARD, Shares::default());
+    assert!(state.is_void(&one, second) && state.is_void(&two, other), "deleted elsewhere, perhaps");
+    state.asked(&one);
+    state.asked(&two);
+    assert!(state.asks.is_empty());
+}

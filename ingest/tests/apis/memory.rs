@@ -10,7 +10,7 @@ use protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetComm
 use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{
     FetchRequest, JoinGroupRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest, ShareFetchRequest,
-    share_fetch,
+    ShareGroupHeartbeatRequest, share_fetch,
 };
 use protocol::{ErrorCode, Request};
 use tokio::time::{Instant, sleep};
@@ -223,9 +223,16 @@ async fn a_connection_whose_client_has_gone_does_not_wait_for_what_was_appended(
     assert_eq!((ErrorCode::from_code(last.error_code), last.base_offset), (Some(ErrorCode::None), 1));
 }
 
-/// A ShareFetch of these partitions of a topic, by a member's first request.
+/// A ShareFetch of these partitions of a topic, by the first request of a member, which has joined.
 async fn shared(client: &mut Client, partitions: i32, max_wait_ms: i32) -> ShareFetchRequest {
     let topic_id = client.topic_id("t").await;
+    let join = ShareGroupHeartbeatRequest {
+        group_id: "g".into(),
+        member_id: "AAAAAAAAAAAAAAAAAAAAAA".into(),
+        subscribed_topic_names: Some(vec!["t".into()]),
+        ..Default::default()
+    };
+    assert_eq!(client.ask(1, &join).await.error_code, 0);
     let partition = |partition_index| share_fetch::FetchPartition {
         partition_index,
         acknowledgement_batches: Vec::new(),

@@ -52,7 +52,7 @@ async fn a_node_tells_how_it_is() {
     let [own] = &told.sessions[..] else { panic!("{:?}", told.sessions) };
     assert_eq!((own.session_id, own.node_id, own.rack.as_deref()), (session, NODE, Some("r1")));
     assert_eq!((own.host.as_str(), own.port, own.shards), ("node7.test", 9092, 1024));
-    assert!(!own.draining && !own.suspected);
+    assert!(!own.draining && !own.suspected && !own.unreached);
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,11 +89,16 @@ pub(super) struct Lab {
 impl Lab {
     /// With topics of these sizes.
     pub(super) fn new(topics: &[(&str, i32)]) -> Self {
+        Self::at_level(FORMAT_LEVEL, topics)
+    }
+
+    /// The same in a cluster of this format level.
+    pub(super) fn at_level(level: u16, topics: &[(&str, i32)]) -> Self {
         let shards = Shards::new(4).expect("4 shards");
         let mut lab = Self {
             shard: Shard::default(),
             now: Now { since_start: Duration::from_secs(1000), wall: 1_700_000_000_000, is_settled: true },
-            cluster: Cluster::new(Format { cluster: ClusterId([9; 16]), shards, level: FORMAT_LEVEL }),
+            cluster: Cluster::new(Format { cluster: ClusterId([9; 16]), shards, level }),
             settings: Settings::default(),
             written: BTreeMap::new(),
             changes: Vec::new(),

@@ -4,6 +4,7 @@ use super::admit::Admitted;
 use super::reconcile::{Goal, reconcile};
 use super::state::{ConsumerGroup, ConsumerMember};
 use super::{subscription, target, timers};
+use crate::cluster::PROGRESS_LEVEL;
 use crate::group::change::Change;
 use crate::group::state::{Assignment, Member, MemberId, Membership};
 use crate::group::work::Work;
@@ -117,10 +118,13 @@ pub(super) fn settle(
 pub(super) fn put(work: &mut Work<'_>, id: &MemberId, member: ConsumerMember) -> ConsumerMember {
     put_header(work, header(work));
     let id = MemberId::clone(id);
+    let all_read = work.world.cluster.format().level >= PROGRESS_LEVEL;
     let change = match work.group().consumer_member(&id) {
         Some(before) if *before == member => return member,
         // At a new epoch most members say nothing new, and what they said is not written again.
-        Some(before) if before.says_as_much_as(&member) => Change::Progress(id.clone(), member.progress()),
+        Some(before) if all_read && before.says_as_much_as(&member) => {
+            Change::Progress(id.clone(), member.progress())
+        }
         _ => Change::Member(id.clone(), Some(Member::Consumer(member.clone()))),
     };
     timers::revoke(work, &id, &member);

@@ -115,6 +115,19 @@ fn a_commit_finds_its_member() {
     assert!(steps <= ONE, "{steps}");
 }
 
+/// Nodes of older builds, which may be in a cluster of level 1, don't know any other change.
+#[test]
+fn a_member_is_written_whole_where_older_builds_read_it() {
+    let mut lab = Lab::at_level(1, &[("a", 4)]);
+    lab.ok(join("m1", &["a"]));
+    lab.pass(SECOND);
+    lab.ok(join("m2", &["a"]));
+    lab.ok(at("m1", 2));
+    assert!(matches!(&lab.changes[..], [Change::Member(id, Some(_))] if **id == *"m1"), "{:?}", lab.changes);
+    lab.crash();
+    assert_eq!(lab.written[GROUP], *lab.group());
+}
+
 /// What a member said, its subscription above all, is many times as long as how far it has come.
 #[test]
 fn a_new_epoch_does_not_write_again_what_a_member_said() {

@@ -1,6 +1,7 @@
 //! Getting records for a member, waiting for some if there are none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::PartitionId;
 use coordinator::config::group::ShareReset;
@@ -25,6 +26,10 @@ use crate::broker::Led;
 use crate::log::{NotLeader, Waiter};
 use crate::memory::Permit;
 use crate::share_sessions::Holder;
+
+/// How long a fetch waits at least for what a group's coordinator allows: a slot confirms it. Where there may be
+/// something to say of other partitions, it waits no longer either.
+const ALLOWED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Records that a member got.
 #[derive(Debug, Default)]
@@ -86,11 +91,12 @@ impl Acquiring<'_> {
             return (failures(targets), permit);
         }
         let enough = min_bytes.min(most);
+        self.begin(&mut targets).await;
         loop {
             let budget = most.min(fair(answers));
             let waiter = Waiter::new(1);
             let watching = Watching::new(&targets, &waiter);
-            let mut plans = self.plan(&mut targets, budget, max_records).await;
+            let mut plans = self.plan(&mut targets, budget, max_records);
             let bytes = length(&plans);
             let failed = targets.iter().any(|target| target.led.is_err());
             let over = failed || self.context.stop.is_cancelled() || Instant::now() >= deadline;
@@ -100,10 +106,10 @@ impl Acquiring<'_> {
                     // The plans hold slices of memory, and are made anew where that for the answer must be waited for:
                     // for the first batch, and what is free then.
                     drop(plans);
-                    let least = length(&self.plan(&mut targets, 0, max_records).await);
+                    let least = length(&self.plan(&mut targets, 0, max_records));
                     permit = timeout(PATIENCE, answers.take(told + least)).await.ok().flatten();
                     plans = match &permit {
-                        Some(_) => self.plan(&mut targets, 0, max_records).await,
+                        Some(_) => self.plan(&mut targets, 0, max_records),
                         None => Vec::new(),
                     };
                     if length(&plans) > least {
@@ -142,11 +148,10 @@ impl Acquiring<'_> {
 
     /// Looks at each partition. Every one may have its part of the bytes, and the first one a larger first batch, as
     /// with Kafka.
-    async fn plan(&self, targets: &mut [Target], budget: usize, max_records: u32) -> Vec<Plan> {
+    fn plan(&self, targets: &mut [Target], budget: usize, max_records: u32) -> Vec<Plan> {
         let bytes = budget / targets.len().max(1);
         let mut at_least_one = true;
         let mut plans = Vec::with_capacity(targets.len());
-        self.begin(targets).await;
         for target in targets {
             let plan = match self.next(target) {
                 Ok(Some((led, offset))) => {
@@ -177,19 +182,23 @@ impl Acquiring<'_> {
     }
 
     /// Gives share partitions their start that have none yet and are assigned to the member. From others, and if the
-    /// group's coordinator can't be asked, there is nothing to read for now.
+    /// group's coordinator can't be asked, there is nothing to read for now: the next fetch asks again.
     async fn begin(&self, targets: &mut [Target]) {
-        let is_new = |target: &&mut Target| {
+        let is_new = |target: &Target| {
             let next = target.led.as_ref().ok().map(|led| led.log.share_next(&target.id));
             matches!(next, Some(Ok(NextFetch::NotBegun)))
         };
-        let mut new: Vec<_> = targets.iter_mut().filter(is_new).collect();
+        let all = targets.len();
+        let mut new: Vec<_> = targets.iter_mut().filter(|target| is_new(target)).collect();
         if new.is_empty() {
             return;
         }
+        let wait = self.wanted.deadline.saturating_duration_since(Instant::now());
+        let within = if new.len() < all { ALLOWED_WITHIN } else { wait.max(ALLOWED_WITHIN) };
         let Holder { group, member } = self.holder;
         let partitions = new.iter().map(|target| target.id.partition).collect();
-        let grant = match Grant::ask(&self.context.broker, group, Some(member), partitions).await {
+        let asked = Grant::ask_within(&self.context.broker, group, Some(member), partitions, within);
+        let grant = match asked.await {
             Ok(grant) => grant,
             Err(code) => return tracing::debug!(?code, %group, "share partitions can't begin yet"),
         };

@@ -205,3 +205,49 @@ async fn short_lived_sessions_are_followed_by_growing_pauses() {
     assert_eq!(world.leaders(writer.topic).len(), 2);
     writer.verify(&world).await;
 }
+
+/// A session that ended though nothing records that is ended by its node before it rests: the others do not.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_rests_leaves_no_session_open() {
+    let (world, mut writer) = World::with_topic(2).await;
+    let objects = Arc::clone(&world.objects);
+    let store = Store::new(StoreKind::Memory, objects.clone(), objects);
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
+    let mut sealed = Vec::new();
+    while began.elapsed() < Duration::from_secs(300) {
+        if let Some(session) = world.session_of(2).filter(|session| !sealed.contains(session)) {
+            // As a node does that dies before it records what it did.
+            seal(&store, session, ProcessId([9; 16])).await.expect("it is sealed");
+            sealed.push(session);
+        }
+        longest = longest.max(world.until_writable(&mut writer).await);
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(sealed.len() > 6, "{} sessions", sealed.len());
+    assert!(longest < Duration::from_secs(3), "some partition took nothing for {longest:?}");
+    writer.verify(&world).await;
+}
+
+/// The only node that came back of two that were killed, while the other one's host does not answer.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_alone_counts_as_reached() {
+    let (mut world, mut writer) = World::with_topic(2).await;
+    world.until_writable(&mut writer).await;
+    world.kill(1).await;
+    world.kill(2).await;
+    world.network.lock().cut = vec![(host(1), host(2))];
+    let lines = Lines::default();
+    let logged = tracing::subscriber::set_default(lines.clone());
+    world.start(1).await;
+    let reached = |world: &World| world.cluster().open_sessions().map(|s| s.reached).collect::<Vec<_>>();
+    assert_eq!(reached(&world).len(), 2, "the silent one is left to be watched");
+    assert!(reached(&world).contains(&false), "none has reached the one that starts");
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(reached(&world), [true]);
+    assert_eq!(world.leaders(writer.topic), BTreeMap::from([(1, PARTITIONS as usize)]));
+    sleep(Duration::from_secs(120)).await;
+    drop(logged);
+    assert!(!lines.0.lock().contains("no other node reaches this one"), "{}", lines.0.lock());
+    world.until_writable(&mut writer).await;
+    writer.verify(&world).await;
+}

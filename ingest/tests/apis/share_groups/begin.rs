@@ -1,8 +1,11 @@
 //! What brings a share partition into being, and what does not: its state stays until the group or the topic is
 //! deleted.
 
+use std::sync::Arc;
+
 use coordinator::share::{Request, SharePartitionId};
 use coordinator::{PartitionId, TopicId};
+use ingest::log::ShareAsk;
 use protocol::messages::peer_shares::{ALTER, PeerSharePartition};
 use protocol::messages::{PeerShareGrantRequest, PeerSharesRequest};
 
@@ -79,12 +82,19 @@ async fn what_was_allowed_before_a_deletion_is_not_any_more() {
     let topic = TopicId(*client.topic_id("t").await.as_bytes());
     let id = SharePartitionId { group: GROUP.into(), partition: PartitionId { topic, index: 0 } };
     let log = node.broker.log().expect("the node serves");
-    let before = log.share_deletions();
-    log.share(&id, Request::Delete, None).expect("it is led here").told().await.expect("it is durable");
-    assert!(log.share_granted(&id, Request::Begin(0), before).is_err());
+    let delete = async |group: &str| {
+        let id = SharePartitionId { group: group.into(), ..id.clone() };
+        let deleted = log.share(&id, Request::Delete, None).expect("it is led here");
+        deleted.told().await.expect("it is durable");
+    };
+    let before = ShareAsk::new(Arc::clone(&log), &id.group);
+    delete(GROUP).await;
+    assert!(before.share(&id, Request::Begin(0)).is_err());
     assert_eq!(kept(&mut client).await, -1);
-    let now = log.share_deletions();
-    log.share_granted(&id, Request::Begin(0), now).expect("none since").told().await.expect("it is durable");
+    let since = ShareAsk::new(Arc::clone(&log), &id.group);
+    assert!(before.share(&id, Request::Begin(0)).is_err(), "it was asked earlier");
+    delete("another").await;
+    since.share(&id, Request::Begin(0)).expect("none of the group").told().await.expect("it is durable");
     assert_eq!(kept(&mut client).await, 0);
 }
 

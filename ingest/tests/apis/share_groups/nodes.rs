@@ -77,6 +77,40 @@ async fn partitions_of_many_nodes_are_read_and_their_offsets_kept_together() {
     assert_eq!(starts(&described(&mut at_coordinator, all).await), [(-1, -1); 6]);
 }
 
+/// One answer of the coordinator has no room for them all.
+#[tokio::test(start_paused = true)]
+async fn thousands_of_partitions_begin_by_one_fetch() {
+    let mut world = World::new();
+    for node in 1..=2 {
+        world.start(node).await;
+    }
+    let mut client = world.client(1);
+    client.create_topic("t", 8000, &[]).await;
+    world.settle().await;
+    let topic = client.topic_id("t").await;
+    let id = coordinator::TopicId(*topic.as_bytes());
+    let cluster = world.cluster();
+    let coordinator = cluster.coordinator(GROUP).expect("an owner").0.node.0;
+    let mut at_coordinator = world.client(coordinator);
+    assert_eq!(beat(&mut at_coordinator, "one", 0).await.error_code, 0);
+    let is_elsewhere = |index: &i32| {
+        let leader = cluster.leader(coordinator::PartitionId { topic: id, index: *index });
+        leader.expect("a leader").0.node.0 != coordinator
+    };
+    let indexes: Vec<_> = (0..8000).filter(is_elsewhere).collect();
+    assert!(indexes.len() * 21 > 64 * 1024, "{}", indexes.len());
+    let mut one = Consumer::stranger(world.client(coordinator % 2 + 1), "one").await;
+    let mut request = one.request(vec![]);
+    let partition = |partition_index| FetchPartition { partition_index, ..Default::default() };
+    request.topics[0].partitions = indexes.iter().copied().map(partition).collect();
+    let response = one.send(1, &request).await;
+    assert_eq!((response.error_code, response.responses), (0, vec![]));
+    for some in indexes.chunks(1000) {
+        let begun = starts(&described(&mut at_coordinator, Some(some.to_vec())).await);
+        assert_eq!(begun, vec![(0, 0); some.len()]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn shards_that_move_take_share_partitions_along() {
     let mut world = World::new();
