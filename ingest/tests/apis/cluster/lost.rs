@@ -49,7 +49,7 @@ async fn a_node_that_lost_its_store_learns_from_pings_that_it_is_not_alone() {
     };
 
     // What isn't so is forgotten once the log has been read again.
-    let future = PeerPingRequest { metadata_next: i64::MAX, ..Default::default() };
+    let future = PeerPingRequest { metadata_next: i64::MAX };
     world.client(1).ask(0, &future).await;
     sleep(Duration::from_secs(3)).await;
     world.cut.lock().insert(1);
