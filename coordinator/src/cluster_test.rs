@@ -260,7 +260,7 @@ fn what_is_free_goes_to_those_who_are_reached_and_else_to_those_who_hold() {
     let take = cluster.plan_takeover();
     assert_eq!(put(&mut cluster, &take), [Applied, Applied], "both get some");
     assert_eq!(cluster.plan_takeover(), []);
-    // A node that nobody has reached yet is left out.
+    // A node that no other one has reached yet is left out.
     put(&mut cluster, &[open(4, 4), reached(4, false), dead(2, 0, None)]);
     let holder = |cluster: &Cluster, shard| cluster.assigned(ShardId(shard)).map(|g| g.session);
     let take = cluster.plan_takeover();

@@ -239,8 +239,8 @@ impl Reader {
         }
     }
 
-    /// A slot's body; `None` if the slot is too large to be kept. What has been begun goes on when the caller does not wait
-    /// any more: whoever asks next finds it in the cache.
+    /// A slot's body; `None` if the slot is too large to be kept. What has been begun goes on when the caller does not
+    /// wait any more: the next read finds it in the cache.
     async fn slot(&self, session: SessionId, n: u64) -> Result<Option<Bytes>, FetchError> {
         match self.cache.get(&Key::Slot(session, n)) {
             Some(Cached::Body(body)) => return Ok(Some(body)),

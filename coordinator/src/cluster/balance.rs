@@ -22,7 +22,7 @@ const NEAR: usize = 12;
 impl Cluster {
     /// The sessions that may get shards, by node: of each node the newest open one, unless it is draining (if all are,
     /// it is all of them), and if it is reached. Where none is reached, it is those that hold shards, and where none
-    /// does, all: somebody must.
+    /// does, all: some session must.
     pub fn takers(&self) -> Vec<&Session> {
         let mut takers = self.newest();
         if takers.iter().any(|s| s.reached) {

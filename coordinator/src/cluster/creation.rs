@@ -8,7 +8,7 @@ use super::planner::Added;
 use super::{Cluster, Excess, Op, Planner};
 use crate::{TopicId, topic};
 
-/// A topic that somebody wants.
+/// A topic that is to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPlan {
     /// The name.

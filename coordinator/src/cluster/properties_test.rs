@@ -439,7 +439,7 @@ proptest! {
     }
 
     /// Whatever is free goes at once to a node that others reach, if there is any; one that is not reached gets nothing
-    /// that another node holds; and nobody gives back what it was given.
+    /// that another node holds; and no member gives back what it was given.
     #[test]
     fn who_is_not_reached_gets_nothing(proposals in proposals()) {
         let mut world = World::new();

@@ -17,7 +17,7 @@ const DEAF: Duration = Duration::from_secs(1);
 pub(super) struct Hearsay(Mutex<Option<Instant>>);
 
 impl Broker {
-    /// Reads the metadata log on if somebody says that it has entries before `next` that this node does not know.
+    /// Reads the metadata log on if a peer says that it has entries before `next` that this node does not know.
     /// Whether it knows them now.
     pub(super) async fn look_into(&self, next: Epoch) -> bool {
         let known = || self.cluster().is_some_and(|cluster| cluster.next() >= next);

@@ -76,7 +76,7 @@ async fn what_can_not_be_is_refused() {
     assert_eq!(control(&mut client, -1, UNDRAIN).await, (ErrorCode::None, None), "it is so already");
 }
 
-/// A peer that speaks of entries which do not exist costs one GET a second, and nobody waits for them.
+/// A peer that speaks of entries which do not exist costs one GET a second, and no request waits for them.
 #[tokio::test(start_paused = true)]
 async fn a_ping_from_the_future_costs_next_to_nothing() {
     let node = Node::start().await;

@@ -20,7 +20,7 @@ pub struct PeerShareGrantRequest {
 #[derive(Message, Debug, Clone, PartialEq, Eq)]
 #[message(key = PeerShareGrant, versions = "0", flexible = "0..")]
 pub struct PeerShareGrantResponse {
-    /// Error of the request: 16 if whoever was asked does not coordinate the group.
+    /// Error of the request: 16 if the node that was asked does not coordinate the group.
     pub error_code: i16,
     /// The partitions.
     pub partitions: Vec<PeerShareGrantPartition>,

@@ -88,7 +88,7 @@ impl Reader {
             tasks.spawn(async move {
                 let mut task = Task { client, topic, positions, options, connections: HashMap::new() };
                 if let Err(error) = task.run(&sender).await {
-                    // Nobody may listen any more.
+                    // No receiver may be left.
                     let _ = sender.send(Err(error)).await;
                 }
             });
@@ -208,7 +208,7 @@ impl Task {
         }
         self.go_on(partition, Position { next, ..position });
         if !batches.is_empty() {
-            // Nobody may listen any more.
+            // No receiver may be left.
             let _ = sender.send(Ok(Fetched { partition, passed: None, batches })).await;
         }
         Ok(())
@@ -228,7 +228,7 @@ impl Task {
         let Some(first) = first.filter(|first| *first > position.next) else { return Err(error) };
         self.go_on(partition, Position { next: first, ..position });
         let passed = Some(position.next..position.end.map_or(first, |end| first.min(end)));
-        // Nobody may listen any more.
+        // No receiver may be left.
         let _ = sender.send(Ok(Fetched { partition, passed, batches: Vec::new() })).await;
         Ok(())
     }

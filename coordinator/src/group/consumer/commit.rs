@@ -11,8 +11,9 @@ use crate::group::state::{Group, Member, Membership};
 use crate::group::work::Work;
 
 /// A member commits in its epoch, or in an earlier one from that on in which it got the partition: so a commit is
-/// not lost to a heartbeat that overtakes it (KIP-1251). Whoever is no member may while there are none. A static member
-/// that is away may not: Kafka (`ConsumerGroup.validateOffsetCommit`) takes the −2 with which it left for its epoch.
+/// not lost to a heartbeat that overtakes it (KIP-1251). Who is no member may while there are none. A static
+/// member that is away may not: Kafka (`ConsumerGroup.validateOffsetCommit`) takes the −2 with which it left for its
+/// epoch.
 pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(), Reject> {
     let epoch = commit.caller.generation;
     if epoch < 0 && group.members.is_empty() {
@@ -22,7 +23,7 @@ pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(
     if member.classic.is_none() && !commit.knows_group_not_found {
         return Err(Reject::UnsupportedVersion);
     }
-    // Whoever has left for a while commits when it is back.
+    // A member that is away commits when it is back.
     if epoch < 0 {
         return Err(other_epoch(member));
     }

@@ -160,7 +160,7 @@ fn a_group_is_described_with_its_members() {
     assert_eq!(describe("x", Some(&classic)).err(), not_found("Group x is not a consumer group."));
 }
 
-/// Its partitions are kept for it, and nobody reads them in its name meanwhile.
+/// Its partitions are kept for it, and no member reads them in its name meanwhile.
 #[test]
 fn a_static_member_that_is_away_does_not_commit() {
     let mut lab = Lab::new(&[("a", 2)]);

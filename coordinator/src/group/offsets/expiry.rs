@@ -53,7 +53,7 @@ fn expired(work: &Work<'_>) -> Vec<PartitionId> {
 /// Kafka (`OffsetExpirationCondition` of its groups) counts from the commit in simple groups, in Stable groups of
 /// classic consumers and in consumer groups, and from when the group became empty in classic groups with a protocol.
 /// Here a group that is empty counts from the later of the two, whatever its protocol: what is committed to it since,
-/// by whoever resets its offsets, is kept as long as anything else, and so is what its members committed long ago.
+/// by a reset of its offsets, is kept as long as anything else, and so is what its members committed long ago.
 fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
     let at = committed.committed_at;
     let while_empty = group.empty_since.map_or(at, |since| since.max(at));

@@ -1,6 +1,6 @@
 //! Whether share partitions of a group may come into being. They lie with the partitions' owners, which ask first: else
-//! they would keep for ever what anybody asks for in the name of a group, and what an earlier request brings back after
-//! the group was deleted.
+//! they would keep for ever what any client asks for in the name of a group, and what an earlier request brings back
+//! after the group was deleted.
 
 use std::collections::BTreeSet;
 

@@ -43,7 +43,7 @@ fn sessions(world: &World) -> Vec<coordinator::SessionId> {
     world.cluster().open_sessions().map(|s| s.id).collect()
 }
 
-/// One connection that is refused may be the trouble of whoever dials.
+/// One connection that is refused may be the trouble of the node that dials.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_starts_asks_others_before_it_ends_a_session() {
     let (mut world, mut writer) = World::with_topic(2).await;
@@ -124,7 +124,7 @@ async fn a_node_at_a_wrong_address_gets_no_shards_until_it_is_reached() {
     writer.verify(&world).await;
 }
 
-/// The same where it is one of two: nobody but the store can be asked.
+/// The same where it is one of two: only the store can be asked.
 #[tokio::test(start_paused = true)]
 async fn one_of_two_nodes_at_a_wrong_address_gets_no_shards() {
     let (mut world, mut writer) = World::with_topic(1).await;
@@ -142,7 +142,7 @@ async fn one_of_two_nodes_at_a_wrong_address_gets_no_shards() {
     writer.verify(&world).await;
 }
 
-/// Nodes of which none reaches another: whoever holds the shards keeps them.
+/// Nodes of which none reaches another: the holders of shards keep them.
 #[tokio::test(start_paused = true)]
 async fn nodes_that_reach_none_other_serve_all_the_same() {
     let mut world = World::new();

@@ -57,7 +57,7 @@ async fn nothing_brings_a_deleted_group_back() {
     assert_eq!(kept(&mut client).await, -1);
     assert_eq!(one.get().await, []);
     assert_eq!(kept(&mut client).await, -1);
-    // What a coordinator asked of the owner before, and what anybody may ask.
+    // What a coordinator asked of the owner before, and what any client may ask.
     let topic = one.topic;
     let partitions = vec![PeerSharePartition { topic_id: topic, partition_index: 0, start_offset: 1 }];
     let altered = PeerSharesRequest { group_id: GROUP.into(), action: ALTER, group_epoch: 2, partitions };

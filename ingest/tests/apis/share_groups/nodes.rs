@@ -59,7 +59,7 @@ async fn partitions_of_many_nodes_are_read_and_their_offsets_kept_together() {
         one.client.produce_to(9, "t", index, batch(&["a", "b"])).await;
         request.share_session_epoch = 1;
         assert_eq!(acquired(&only(one.send(1, &request).await)), [(0, 1, 1)]);
-        // Somebody else is told where the partition is.
+        // A node that does not lead it names the one that does.
         let mut other = Consumer::stranger(world.client(leader % 3 + 1), "one").await;
         request.share_session_epoch = 0;
         let data = only(other.send(1, &request).await);

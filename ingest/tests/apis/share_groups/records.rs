@@ -47,7 +47,7 @@ async fn a_fetch_waits_for_records() {
     assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
     assert_eq!(got, [(0, 0, 1)]);
 
-    // Whoever waits gets what another gives back.
+    // A request that waits gets what another gives back.
     let mut two = Consumer::new(node.connect(), "two").await;
     two.get().await;
     let waiting = tokio::spawn(async move { (two.get().await, two) });

@@ -60,7 +60,7 @@ async fn answer(socket: TcpStream, pages: Router, limits: Limits) {
     let mut http = http1::Builder::new();
     http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(limits.head);
     let connection = http.serve_connection(TokioIo::new(socket), TowerToHyperService::new(pages));
-    // Whoever asks learns of it by the connection's end.
+    // The client learns of it by the connection's end.
     let _ = timeout(limits.whole, connection).await;
 }
 

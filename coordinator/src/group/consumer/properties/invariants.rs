@@ -202,7 +202,7 @@ fn topics_are_not_empty(group: &Group) {
 }
 
 /// Offsets change by commits alone, whatever becomes of the group, and go by deletion or in time: those of deleted
-/// topics, and those that nobody reads once retention has passed since they were committed and since the group was
+/// topics, and those that no member reads once retention has passed since they were committed and since the group was
 /// left (KIP-211). Answers whether any has expired.
 fn offsets_stay(run: &Run, before: &Group, later: Option<&Group>, cause: Cause) -> bool {
     let nothing = Map::default();

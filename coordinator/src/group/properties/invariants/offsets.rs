@@ -65,7 +65,7 @@ fn accept(run: &mut Run, id: &GroupId, request: &Request, effects: &[Effect]) {
 }
 
 /// Offsets go of themselves only if their topic is deleted, or their time has passed since they were committed and
-/// since the group was left, and nobody reads them.
+/// since the group was left, and no member reads them.
 fn go(run: &mut Run, before: &Before) {
     for (id, offsets) in &mut run.offsets.committed {
         let was = before.group(id);
