@@ -7,11 +7,13 @@
 mod append;
 mod checkpoint;
 mod describe;
+mod due;
 mod flush;
 mod groups;
 mod open;
 mod partition;
 mod rotate;
+mod served;
 mod shards;
 mod share;
 mod tail;
@@ -122,8 +124,10 @@ pub struct Log {
     writer: SlotWriter,
     open: Mutex<Open>,
     partitions: RwLock<HashMap<PartitionId, Arc<Partition>>>,
-    /// Locked before `open`, never after.
     groups: groups::Groups,
+    shares: share::Shares,
+    /// When something of the groups and of the share partitions is due.
+    due: due::Due,
     tail: Mutex<Tail>,
     /// Tells the flusher that the open slot has changed.
     changed: Notify,
@@ -139,7 +143,7 @@ impl Log {
         parts: LogParts,
         session: SessionId,
         cluster: Arc<Cluster>,
-        recovered: Recovered,
+        mut recovered: Recovered,
     ) -> Arc<Self> {
         let tail = Mutex::new(Tail::new(parts.config.tail_bytes));
         let around = groups::Surroundings::of(&parts, &cluster);
@@ -150,6 +154,8 @@ impl Log {
             parts,
             partitions: RwLock::new(HashMap::new()),
             groups: groups::Groups::new(around),
+            shares: share::Shares::default(),
+            due: due::Due::new(),
             tail,
             changed: Notify::new(),
             checkpointing: checkpoint::Progress::default(),
@@ -160,11 +166,11 @@ impl Log {
         let held: Vec<_> = held.filter_map(|s| Some((s, Holding::from(assigned(s)?)))).collect();
         let missing = recovered.missing.iter().filter_map(|shard| Some(assigned(*shard)?.epoch)).min();
         {
-            let mut groups = log.groups.lock();
+            let arriving = log.make_ready(&held, &mut recovered);
             let mut open = log.open.lock();
             open.as_of = missing.unwrap_or(open.as_of);
-            log.insert_shards(&mut groups, &mut open, &held, recovered);
-            let inherited = checkpoint::Capture::take(&mut open, &mut groups);
+            log.insert_shards(&mut open, arriving, recovered.partitions);
+            let inherited = checkpoint::Capture::take(&mut open);
             open.inherited = Some(inherited);
         }
         Arc::new(log)
@@ -239,8 +245,8 @@ impl Log {
 
     /// Learns what the cluster is like as of some entry. Partitions of topics that were deleted before it are
     /// forgotten; of those that came here later, this state of the cluster tells nothing.
-    pub fn follow(&self, cluster: &Arc<Cluster>) {
-        self.show_groups(cluster);
+    pub async fn follow(&self, cluster: &Arc<Cluster>) {
+        self.show_groups(cluster).await;
         let mut open = self.open.lock();
         let next = cluster.next();
         if open.followed.is_some_and(|followed| followed >= next) {

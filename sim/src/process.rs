@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 use tiering::seams::Pauses;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, Sleep, sleep};
 
 const RUNNING: u8 = 0;
@@ -119,7 +119,18 @@ impl Process {
     /// The pauses in the places in which the order of events matters.
     pub fn pauses(&self) -> Pauses {
         let process = self.clone();
-        Pauses::new(move || process.hesitation(Hesitation::draw_within))
+        Pauses::new(move || process.clone().pause_within())
+    }
+
+    /// A process that is stopped goes on nowhere, in whichever task.
+    async fn pause_within(self) {
+        self.running().await;
+        match self.hesitation(Hesitation::draw_within) {
+            None => return,
+            Some(time) if time.is_zero() => yield_now().await,
+            Some(time) => sleep(time).await,
+        }
+        self.running().await;
     }
 
     fn hesitation(&self, draw: impl Fn(&mut Hesitation) -> Option<Duration>) -> Option<Duration> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::steady::{SETTLING, Steady};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -82,21 +84,20 @@ impl fmt::Debug for Clock {
 /// What a task waits where the order of events matters. In a simulation's one thread no other task goes on between
 /// two steps of a task that do not wait; on a real machine, anything may.
 #[derive(Clone)]
-pub struct Pauses(Arc<dyn Fn() -> Option<Duration> + Send + Sync>);
+pub struct Pauses(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>);
 
 impl Pauses {
-    /// Each pause is as `draw` says: none, or so long. One of no length lets other tasks go on.
-    pub fn new(draw: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(draw))
+    /// Each pause lasts as long as what `pause` makes.
+    pub fn new<F>(pause: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self(Arc::new(move || pause().boxed()))
     }
 
-    /// Waits for as long as it is drawn to.
+    /// Waits.
     pub async fn pause(&self) {
-        match (self.0)() {
-            None => {}
-            Some(time) if time.is_zero() => tokio::task::yield_now().await,
-            Some(time) => tokio::time::sleep(time).await,
-        }
+        (self.0)().await;
     }
 }
 

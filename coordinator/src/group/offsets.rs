@@ -6,7 +6,7 @@ mod expiry;
 
 pub(super) use commit::commit;
 pub(super) use delete::delete;
-pub(super) use expiry::{any_of, expire, forget_topic, plan_expiry};
+pub(super) use expiry::{expire, forget_topic, plan_expiry, topics_among};
 
 use std::collections::BTreeSet;
 

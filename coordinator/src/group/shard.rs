@@ -163,13 +163,13 @@ impl Shard {
         &mut self,
         now: Now,
         world: &World<'_>,
-        topics: &[TopicId],
+        topics: &BTreeSet<TopicId>,
         effects: &mut Vec<Effect>,
     ) {
-        let concerns = |entry: &Entry| topics.iter().any(|topic| offsets::any_of(&entry.group, *topic));
-        let ids: Vec<GroupId> =
-            self.groups.iter().filter(|(_, e)| concerns(e)).map(|(id, _)| GroupId::clone(id)).collect();
-        for id in ids {
+        let of = |entry: &Entry| offsets::topics_among(&entry.group, topics);
+        let found = self.groups.iter().map(|(id, entry)| (GroupId::clone(id), of(entry)));
+        let found: Vec<_> = found.filter(|(_, topics)| !topics.is_empty()).collect();
+        for (id, topics) in found {
             self.step(now, world, &id, effects, |work| {
                 topics.iter().for_each(|topic| offsets::forget_topic(work, *topic));
             });

@@ -126,7 +126,8 @@ async fn topics(log: &Log, group: &GroupId, request: ShareTopics) -> Result<List
 
 /// Has the owners of all partitions that a group read forget it, if it is a share group: it is about to be deleted.
 pub(super) async fn before_deletion(context: &Context, group: &str) -> Result<(), ErrorCode> {
-    let is_share = log(context, group).await?.peek_group(group).is_some_and(|group| group.share().is_some());
+    let is_share =
+        log(context, group).await?.peek_group(group).await.is_some_and(|group| group.share().is_some());
     if !is_share {
         return Ok(());
     }

@@ -184,6 +184,7 @@ impl Incoming {
             ApiKey::LeaveGroup => answer!(leave_group::answer, version),
             ApiKey::SyncGroup => answer!(sync_group::answer),
             ApiKey::DescribeGroups => answer!(describe_groups::answer, version),
+            ApiKey::ListGroups => answer!(list_groups::answer),
             ApiKey::DeleteGroups => answer!(delete_groups::answer),
             ApiKey::OffsetDelete => answer!(offset_delete::answer, cluster),
             ApiKey::ConsumerGroupHeartbeat => {
@@ -241,7 +242,6 @@ impl Incoming {
             ApiKey::DescribeCluster => answer!(describe_cluster::answer, context, cluster),
             ApiKey::DescribeLogDirs => answer!(describe_log_dirs::answer, context, cluster),
             ApiKey::FindCoordinator => answer!(find_coordinator::answer, context, cluster, version),
-            ApiKey::ListGroups => answer!(list_groups::answer, context),
             ApiKey::ListConfigResources => answer!(list_config_resources::answer, context, cluster, version),
             ApiKey::ElectLeaders => answer!(elect_leaders::answer, cluster),
             ApiKey::AlterPartitionReassignments => answer!(partition_reassignments::alter, cluster),

@@ -7,7 +7,7 @@ use protocol::{ErrorCode, Str};
 
 use super::{Context, Errors};
 
-pub(super) fn answer(context: &Context, request: &ListGroupsRequest) -> ListGroupsResponse {
+pub(super) async fn answer(context: &Context, request: ListGroupsRequest) -> ListGroupsResponse {
     let Some(log) = context.broker.log() else {
         let error_code = ErrorCode::CoordinatorLoadInProgress.code();
         return ListGroupsResponse { error_code, ..Default::default() };
@@ -18,16 +18,17 @@ pub(super) fn answer(context: &Context, request: &ListGroupsRequest) -> ListGrou
     // Earlier builds took longer names than any answer can carry. No request can name such a group any more; its
     // offsets expire.
     let nameable = |id: &str| id.len() <= Str::MAX_LENGTH;
-    let listed = log.all_groups().into_iter().filter(|(id, _)| nameable(id)).filter_map(|(id, group)| {
-        let (state, kind) = (group.state(), name(group.kind()));
-        let is_wanted = wanted(&request.states_filter, state) && wanted(&request.types_filter, kind);
-        is_wanted.then(|| ListedGroup {
-            group_id: Str::from(&*id),
-            protocol_type: Str::cut(protocol_type(&group).to_owned()),
-            group_state: Str::from_static(state),
-            group_type: Str::from_static(kind),
-        })
-    });
+    let listed =
+        log.all_groups().await.into_iter().filter(|(id, _)| nameable(id)).filter_map(|(id, group)| {
+            let (state, kind) = (group.state(), name(group.kind()));
+            let is_wanted = wanted(&request.states_filter, state) && wanted(&request.types_filter, kind);
+            is_wanted.then(|| ListedGroup {
+                group_id: Str::from(&*id),
+                protocol_type: Str::cut(protocol_type(&group).to_owned()),
+                group_state: Str::from_static(state),
+                group_type: Str::from_static(kind),
+            })
+        });
     ListGroupsResponse { groups: listed.collect(), ..Default::default() }
 }
 

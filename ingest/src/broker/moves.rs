@@ -82,11 +82,11 @@ impl Moves {
             self.broker.pause().await;
             // As of now: by an older state, the session that follows this one does not exist yet.
             let cluster = Arc::clone(&changes.borrow_and_update());
-            self.follow(&cluster);
+            self.follow(&cluster).await;
         }
     }
 
-    fn follow(&mut self, cluster: &Arc<Cluster>) {
+    async fn follow(&mut self, cluster: &Arc<Cluster>) {
         if !self.log.is_open_in(cluster) {
             return self.log.fail();
         }
@@ -95,7 +95,7 @@ impl Moves {
             // Another session is about to follow it, or this is an older state of the cluster.
             return;
         };
-        self.log.follow(cluster);
+        self.log.follow(cluster).await;
         self.adopt(cluster, session);
         // Entries may be taken where slots are not: a node that can't write slots serves nothing, and must not stay.
         if own.suspected.is_some() && !self.broker.has_lost_writes() {
@@ -316,7 +316,7 @@ async fn release(
 ) -> Result<bool, NotLeader> {
     let _moving = log.moving().await;
     let shards: BTreeSet<_> = wanted.iter().map(|(shard, _)| *shard).collect();
-    if let Some(committed) = log.freeze_shards(&shards)? {
+    if let Some(committed) = log.freeze_shards(&shards).await? {
         committed.committed().await?;
     }
     let Release { session, end, released, committed } = log.release_shards(&shards)?;

@@ -15,7 +15,6 @@ use tiering::checkpoint::{CheckpointError, Head, Image};
 use tiering::format::checkpoint::PartitionState;
 use tiering::mutant::{self, Mutant};
 
-use super::groups;
 use super::open::{Held, Open};
 use super::{Log, Partition};
 
@@ -95,14 +94,13 @@ pub(super) struct Capture {
     /// The partitions that have gone.
     gone: Vec<(ShardId, PartitionId)>,
     partitions: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
-    groups: Vec<(ShardId, GroupId, Option<Arc<Group>>)>,
-    shares: Vec<(ShardId, SharePartitionId, Option<Arc<SharePartition>>)>,
+    groups: BTreeMap<(ShardId, GroupId), Option<Arc<Group>>>,
+    shares: BTreeMap<(ShardId, SharePartitionId), Option<Arc<SharePartition>>>,
 }
 
 impl Capture {
     /// The state before the open slot, which is still empty, as far as it has changed.
-    pub(super) fn take(open: &mut Open, groups: &mut groups::State) -> Self {
-        let begun = std::mem::take(&mut open.begun);
+    pub(super) fn take(open: &mut Open) -> Self {
         let mut partitions = Vec::with_capacity(open.changed.len());
         for place in std::mem::take(&mut open.changed) {
             let Some(decided) = open.states[place].as_mut().filter(|decided| decided.changed) else {
@@ -111,17 +109,9 @@ impl Capture {
             decided.changed = false;
             partitions.push((decided.shard, Arc::clone(&decided.partition), decided.state.clone()));
         }
-        let (mut changed_groups, mut changed_shares) = (groups.take_changed(), groups.shares.take_changed());
-        changed_groups.retain(|(shard, ..)| !begun.contains(shard));
-        changed_shares.retain(|(shard, ..)| !begun.contains(shard));
-        for &shard in &begun {
-            let durable = groups.durable_of(shard).into_iter();
-            changed_groups.extend(durable.map(|(id, group)| (shard, id, Some(group))));
-            let durable = groups.shares.durable_of(shard).into_iter();
-            changed_shares.extend(durable.map(|(id, share)| (shard, id, Some(share))));
-        }
+        let mut shares = std::mem::take(&mut open.shares);
         if mutant::is(Mutant::CheckpointWithoutShares) {
-            changed_shares.clear();
+            shares.clear();
         }
         Self {
             session: open.session,
@@ -129,11 +119,11 @@ impl Capture {
             n: open.n,
             previous: open.previous,
             shards: open.shards.iter().map(|(shard, held)| (*shard, held.epoch)).collect(),
-            begun,
+            begun: std::mem::take(&mut open.begun),
             gone: std::mem::take(&mut open.gone),
             partitions,
-            groups: changed_groups,
-            shares: changed_shares,
+            groups: std::mem::take(&mut open.groups),
+            shares,
         }
     }
 
@@ -234,10 +224,10 @@ impl Log {
             image.put((shard, id), PartitionState { partition: state, tenures }, positions);
             unlisted.insert(id, (shard, partition));
         }
-        for (shard, id, group) in capture.groups {
+        for ((shard, id), group) in capture.groups {
             image.put_group(shard, id, group);
         }
-        for (shard, id, share) in capture.shares {
+        for ((shard, id), share) in capture.shares {
             image.put_share(shard, id, share);
         }
         if mutant::is(Mutant::CheckpointAfterEnd) && self.open.lock().ended {

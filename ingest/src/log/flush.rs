@@ -14,6 +14,7 @@ use tiering::mutant::{self, Mutant};
 use tiering::session::SlotError;
 use tiering::store::CreateError;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::checkpoint::Capture;
 use super::open::{Cut, Pending};
@@ -85,7 +86,9 @@ impl Log {
     ) -> Ended {
         let mut in_flight = FuturesOrdered::new();
         let mut closing = pin!(closing);
-        let mut groups = pin!(self.drive_groups());
+        // A task of its own: slots must be put while a step of a large group takes long.
+        let driving = Arc::clone(&self);
+        let mut driving = AbortOnDropHandle::new(tokio::spawn(async move { driving.drive().await }));
         let mut is_closing = false;
         let (mut began, mut session_began) = (None, Instant::now());
         let (mut not_before, mut postponed) = (Instant::now(), AGAIN);
@@ -153,7 +156,11 @@ impl Log {
                 () = at(due) => {}
                 () = at(rotation.map(|at| at.max(Instant::now() + ROTATION_RETRY))) => {}
                 () = &mut closing, if !is_closing => is_closing = true,
-                never = &mut groups => match never {},
+                Err(ended) = &mut driving => match ended.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime is about to end.
+                    Err(_) => std::future::pending().await,
+                },
             }
         }
     }
@@ -185,14 +192,13 @@ impl Log {
     fn freeze(&self) -> InFlight {
         let n = self.open.lock().n;
         let claimed = self.checkpointing.claim(n + 1, self.parts.config.checkpoint_slots);
-        let groups = claimed.then(|| self.groups.lock());
         let mut open = self.open.lock();
         if open.cut.is_empty() || (claimed && open.is_wanted()) {
             open.cut();
         }
-        if let Some(mut groups) = groups {
-            // What is decided is in the slots that have been cut, all of it: it is the state after the newest.
-            let capture = Capture::take(&mut open, &mut groups);
+        if claimed {
+            // All that has a place in a slot is in those that have been cut: it is the state after the newest.
+            let capture = Capture::take(&mut open);
             if let Some(newest) = open.cut.back_mut() {
                 newest.capture = Some(capture);
             }
@@ -248,26 +254,24 @@ impl Log {
 
     /// Fails everything that is not committed. Nothing is appended any more.
     pub fn fail(&self) {
-        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
-        groups.drop_shards(|_| true);
         open.end();
-        self.forget(&mut open, |_| false);
-        drop((groups, open));
+        self.let_go(&mut open, |_| true);
+        drop(open);
         self.changed.notify_one();
     }
 
     /// Ends the log if the open slot has nothing to put, in one step: a batch that is decided and in no slot
     /// must never get into a checkpoint. Nor must one that was refused when the session was fenced.
     pub(super) fn end_if_idle(&self) -> Option<Capture> {
-        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         if open.ended || open.is_wanted() || !open.cut.is_empty() {
             return None;
         }
-        let last = Capture::take(&mut open, &mut groups);
+        let last = Capture::take(&mut open);
         open.end();
-        groups.drop_shards(|_| true);
+        self.groups.drop_shards(|_| true);
+        self.shares.drop_shards(|_| true);
         Some(last)
     }
 

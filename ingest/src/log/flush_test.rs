@@ -185,7 +185,7 @@ async fn what_left_and_came_back_is_not_held_on() {
         tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));
     append(&log).after.expect("a slot").committed().await.expect("committed");
     let shards = BTreeSet::from([shard]);
-    if let Some(ticket) = log.freeze_shards(&shards).expect("it is open") {
+    if let Some(ticket) = log.freeze_shards(&shards).await.expect("it is open") {
         ticket.committed().await.expect("committed");
     }
     let release = log.release_shards(&shards).expect("it is open");
@@ -273,7 +273,7 @@ async fn a_new_producer_begins_with_its_first_batch_where_one_was_turned_away() 
     assert!(taken(3, 7));
     // What was about to be given away and stays refused batches, too.
     let shards = BTreeSet::from([cluster.shards().of_partition(PARTITION)]);
-    drop(log.freeze_shards(&shards).expect("it is open"));
+    drop(log.freeze_shards(&shards).await.expect("it is open"));
     sleep(SETTLED).await;
     assert!(log.lead(PARTITION).is_err());
     let run = tokio::spawn(Arc::clone(&log).run(Arc::clone(&metadata), opening(), std::future::pending()));

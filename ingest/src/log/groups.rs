@@ -1,52 +1,37 @@
 //! The groups of the shards that the session holds.
 //!
-//! A step of a group and the place of what it writes in the open slot are one: `groups` is locked first, then
-//! `open`. A reply leaves once the group's writes are committed (I10); a rejection that follows from state, once
-//! a slot is that was begun after it.
+//! The groups of a shard have a lock of their own, and no thread is held up by one that waits for it: however long a
+//! step of a large group takes, the groups of other shards go on. A step and the place of what it writes in the open
+//! slot are one: the groups are locked first, then `open`, and with its records the group goes there as it is after
+//! them ([`Open::groups`](super::open::Open)), for the next checkpoint. A reply leaves once the group's writes are
+//! committed (I10); a rejection that follows from state, once a slot is that was begun after it.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::ShardId;
 use coordinator::cluster::Cluster;
 use coordinator::config::group::GroupSettings;
 use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Settings, Shard, Token, World};
 use coordinator::share::Settings as ShareSettings;
-use parking_lot::{Mutex, MutexGuard};
+use coordinator::{ShardId, TopicId};
+use parking_lot::RwLock;
 use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::yield_now;
-use tokio::time::Instant;
 
-use super::{Log, LogParts, NotLeader, Permit, Ticket, share};
+use super::due::{Noted, Timed};
+use super::served::Served;
+use super::{Log, LogParts, NotLeader, Permit, Ticket};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
-use crate::log::flush::at;
 
-/// How many timers are seen to at a time: requests to other groups do not wait for more.
+/// How many timers of a shard are seen to at a time: requests to its groups do not wait for more.
 const MOST_DUE: usize = 1000;
 
-/// The groups of one shard.
-enum Held {
-    Serving(Shard),
-    /// Nothing more is decided: the shard is about to be released, or is.
-    Frozen(Durable),
-}
-
-impl Held {
-    fn durable(&self) -> Durable {
-        match self {
-            Self::Serving(shard) => {
-                shard.groups().map(|(id, group)| (GroupId::clone(id), Arc::clone(group))).collect()
-            }
-            Self::Frozen(groups) => groups.clone(),
-        }
-    }
-}
+/// How soon groups that are busy when something of theirs is due are looked at again.
+const BUSY: Duration = Duration::from_millis(10);
 
 /// A reply, and what it waits for.
 struct Decided {
@@ -56,11 +41,10 @@ struct Decided {
 
 /// The groups of a log.
 pub(super) struct Groups {
-    state: Mutex<State>,
-    /// Tells the driver that something is due earlier than it knew.
-    earlier: Notify,
-    /// The zero of [`Now::since_start`].
-    start: Instant,
+    around: RwLock<Surroundings>,
+    serving: Served<Mutex<State>>,
+    /// The groups of shards that are about to be released, or are: nothing more is decided.
+    frozen: parking_lot::Mutex<BTreeMap<ShardId, Durable>>,
 }
 
 /// What groups see besides themselves.
@@ -88,83 +72,27 @@ impl Surroundings {
     }
 }
 
-/// What a session has of groups, behind its lock.
+/// What is served of the groups of one shard, behind its lock.
 pub(super) struct State {
-    pub(super) around: Surroundings,
-    shards: BTreeMap<ShardId, Held>,
-    /// The groups that have changed since the last capture, or have gone.
-    changed: BTreeSet<(ShardId, GroupId)>,
+    shard: ShardId,
+    groups: Shard,
     /// By group: the last slot that it wrote to, while that is not committed.
     writes: BTreeMap<GroupId, Ticket>,
+    /// The requests that are not answered. They fail when the groups are not served any more.
     waiting: BTreeMap<Token, oneshot::Sender<Decided>>,
     next: Token,
-    /// The share partitions are behind the same lock.
-    pub(super) shares: share::State,
+    noted: Noted,
 }
 
-impl Groups {
-    pub(super) fn new(around: Surroundings) -> Self {
-        let (shards, changed, writes, waiting, shares) = Default::default();
-        let state = Mutex::new(State { around, shards, changed, writes, waiting, next: 0, shares });
-        Self { state, earlier: Notify::new(), start: Instant::now() }
-    }
-
-    /// Before the open slot is locked, never after.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    /// [`Now::since_start`].
-    pub(super) fn now(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    /// Something is due earlier than was known.
-    pub(super) fn due_earlier(&self) {
-        self.earlier.notify_one();
-    }
-}
+type Guard = OwnedMutexGuard<State>;
 
 impl State {
-    /// The groups that have changed since this was last asked, as a checkpoint holds them: none for one that has
-    /// gone.
-    pub(super) fn take_changed(&mut self) -> Vec<(ShardId, GroupId, Option<Arc<Group>>)> {
-        let changed = std::mem::take(&mut self.changed).into_iter();
-        let of = |shard, id: &GroupId| match self.shards.get(&shard)? {
-            Held::Serving(serving) => serving.group(id).cloned(),
-            Held::Frozen(groups) => groups.get(id).cloned(),
-        };
-        changed.map(|(shard, id)| (shard, GroupId::clone(&id), of(shard, &id))).collect()
-    }
-
-    /// What a RELEASE or the first checkpoint holds of a shard.
-    pub(super) fn durable_of(&self, shard: ShardId) -> Durable {
-        self.shards.get(&shard).map(Held::durable).unwrap_or_default()
-    }
-
-    /// Forgets a shard, or all of them. Requests that wait learn that the groups are elsewhere.
-    pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
-        self.shares.drop_shards(&gone);
-        let mut effects = Vec::new();
-        let of_them: Vec<_> = self.shards.keys().copied().filter(|shard| gone(*shard)).collect();
-        for shard in of_them {
-            if let Some(Held::Serving(shard)) = self.shards.remove(&shard) {
-                shard.end(&mut effects);
-            }
-        }
-        self.abandon(effects);
-    }
-
-    /// Decides nothing more in a shard.
-    pub(super) fn freeze(&mut self, shard: ShardId) {
-        self.shares.freeze(shard);
-        let Some(held) = self.shards.get_mut(&shard) else { return };
-        let frozen = Held::Frozen(held.durable());
-        if let Held::Serving(shard) = std::mem::replace(held, frozen) {
-            let mut effects = Vec::new();
-            shard.end(&mut effects);
-            self.abandon(effects);
-        }
+    /// Waits for the reply to a request that is about to be made.
+    fn wait(&mut self) -> (Token, oneshot::Receiver<Decided>) {
+        let (token, (sender, answered)) = (self.next, oneshot::channel());
+        self.next += 1;
+        self.waiting.insert(token, sender);
+        (token, answered)
     }
 
     /// No request that waits for these is answered but by the loss of the shard.
@@ -176,48 +104,94 @@ impl State {
         }
     }
 
-    fn first_due(&self) -> Option<Duration> {
-        let serving = self.shards.values().filter_map(|held| match held {
-            Held::Serving(shard) => shard.next_tick(),
-            Held::Frozen(_) => None,
-        });
-        serving.chain(self.shares.first_due()).min()
+    fn durable(&self) -> Durable {
+        self.groups.groups().map(|(id, group)| (GroupId::clone(id), Arc::clone(group))).collect()
+    }
+}
+
+impl Groups {
+    pub(super) fn new(around: Surroundings) -> Self {
+        let (serving, frozen) = Default::default();
+        Self { around: RwLock::new(around), serving, frozen }
+    }
+
+    pub(super) fn around(&self) -> Surroundings {
+        self.around.read().clone()
+    }
+
+    /// Whether there is such a topic.
+    pub(super) fn knows(&self, topic: TopicId) -> bool {
+        self.around.read().cluster.topic(topic).is_some()
+    }
+
+    /// Serves the groups of a shard from now on. The open slot is locked.
+    pub(super) fn serve(&self, shard: ShardId, groups: Arc<Mutex<State>>) {
+        self.serving.insert(shard, groups);
+    }
+
+    /// The groups of a shard, to be locked before the open slot. Fails if they are not served, or no longer are when
+    /// they could be locked.
+    async fn lock(&self, shard: ShardId) -> Result<Guard, NotLeader> {
+        let state = self.serving.get(shard).ok_or(NotLeader)?.lock_owned().await;
+        if self.is_serving(&state) { Ok(state) } else { Err(NotLeader) }
+    }
+
+    fn is_serving(&self, state: &Guard) -> bool {
+        self.serving.is(state.shard, OwnedMutexGuard::mutex(state))
+    }
+
+    /// Forgets shards. Requests that wait learn that the groups are elsewhere.
+    pub(super) fn drop_shards(&self, gone: impl Fn(ShardId) -> bool) {
+        self.serving.retain(|shard| !gone(shard));
+        self.frozen.lock().retain(|shard, _| !gone(*shard));
+    }
+
+    /// Decides nothing more in a shard. Its requests that wait learn that the groups are elsewhere.
+    pub(super) async fn freeze(&self, shard: ShardId) {
+        let Ok(state) = self.lock(shard).await else { return };
+        self.frozen.lock().insert(shard, state.durable());
+        self.serving.remove(shard);
+    }
+
+    /// What a RELEASE holds of a shard that is frozen.
+    pub(super) fn frozen(&self, shard: ShardId) -> Durable {
+        self.frozen.lock().get(&shard).cloned().unwrap_or_default()
     }
 }
 
 impl Log {
     fn group_time(&self) -> Now {
-        let (clock, since_start) = (&self.parts.clock, self.groups.now());
+        let (clock, since_start) = (&self.parts.clock, self.due.now());
         match clock.settled_ms() {
             Some(wall) => Now { since_start, wall, is_settled: true },
             None => Now { since_start, wall: clock.now_ms(), is_settled: false },
         }
     }
 
-    /// Serves the groups of a shard from now on.
-    pub(super) fn insert_groups(&self, state: &mut State, shard: ShardId, groups: Durable) {
+    /// The groups of a shard, ready to be served.
+    pub(super) fn begin_groups(&self, shard: ShardId, groups: Durable) -> Arc<Mutex<State>> {
         let now = self.group_time();
-        let serving = state.around.world(|world| Shard::new(groups, now, world));
-        state.shards.insert(shard, Held::Serving(serving));
-        self.groups.earlier.notify_one();
+        let groups = self.groups.around().world(|world| Shard::new(groups, now, world));
+        let mut noted = Noted::default();
+        self.due.note(&mut noted, Timed::Groups(shard), groups.next_tick());
+        let (writes, waiting, next) = Default::default();
+        Arc::new(Mutex::new(State { shard, groups, writes, waiting, next, noted }))
     }
 
-    /// Serves again what was frozen and has not gone.
-    pub(super) fn thaw_groups(&self, state: &mut State) {
-        let frozen = |(shard, held): (&ShardId, &Held)| matches!(held, Held::Frozen(_)).then_some(*shard);
-        let frozen: Vec<_> = state.shards.iter().filter_map(frozen).collect();
-        state.shares.thaw();
-        self.groups.due_earlier();
-        for shard in frozen {
-            let groups = state.durable_of(shard);
-            self.insert_groups(state, shard, groups);
+    /// Serves again what was frozen and has not gone. The open slot is locked.
+    pub(super) fn thaw(&self) {
+        let frozen = std::mem::take(&mut *self.groups.frozen.lock());
+        for (shard, groups) in frozen {
+            self.groups.serve(shard, self.begin_groups(shard, groups));
+        }
+        for shard in self.shares.thaw() {
+            self.due.look_again(Timed::Shares(shard), Duration::ZERO);
         }
     }
 
     /// Whether a group is served here.
     pub fn coordinates(&self, group: &str) -> bool {
-        let shard = self.shards.of_group(group);
-        matches!(self.groups.lock().shards.get(&shard), Some(Held::Serving(_)))
+        self.groups.serving.contains(self.shards.of_group(group))
     }
 
     /// Asks a group. Fails if its shard is not this session's, or no longer is when the reply would be sent.
@@ -229,24 +203,12 @@ impl Log {
         request: Request,
         permit: Option<Permit>,
     ) -> Result<Reply, NotLeader> {
-        let shard = self.shards.of_group(id);
         let answered = {
-            let mut state = self.groups.lock();
-            let (around, now) = (state.around.clone(), self.group_time());
-            let token = state.next;
-            let Some(Held::Serving(serving)) = state.shards.get_mut(&shard) else { return Err(NotLeader) };
-            let due = serving.next_tick();
-            let mut effects = Vec::new();
-            around.world(|world| {
-                serving.request(now, world, (id, token), request, &mut effects);
+            let mut state = self.groups.lock(self.shards.of_group(id)).await?;
+            let (token, answered) = state.wait();
+            self.step(&mut state, permit, |groups, now, world, effects| {
+                groups.request(now, world, (id, token), request, effects);
             });
-            if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
-                self.groups.earlier.notify_one();
-            }
-            let (sender, answered) = oneshot::channel();
-            state.next += 1;
-            state.waiting.insert(token, sender);
-            self.perform(&mut state, shard, effects, permit);
             answered
         };
         let Decided { reply, after } = answered.await.map_err(|_| NotLeader)?;
@@ -260,101 +222,107 @@ impl Log {
     /// group.
     pub async fn group_state(&self, id: &GroupId) -> Result<Option<Arc<Group>>, NotLeader> {
         let (group, confirmed) = {
-            let state = self.groups.lock();
-            let Some(Held::Serving(serving)) = state.shards.get(&self.shards.of_group(id)) else {
-                return Err(NotLeader);
-            };
-            (serving.group(id).cloned(), self.barrier()?)
+            let state = self.groups.lock(self.shards.of_group(id)).await?;
+            (state.groups.group(id).cloned(), self.barrier()?)
         };
         confirmed.committed().await?;
         Ok(group)
     }
 
     /// A group as it is decided now, which is not to be reported.
-    pub fn peek_group(&self, id: &str) -> Option<Arc<Group>> {
-        match self.groups.lock().shards.get(&self.shards.of_group(id)) {
-            Some(Held::Serving(serving)) => serving.group(id).cloned(),
-            _ => None,
-        }
+    pub async fn peek_group(&self, id: &str) -> Option<Arc<Group>> {
+        self.groups.lock(self.shards.of_group(id)).await.ok()?.groups.group(id).cloned()
     }
 
-    /// Every group that is served here, as it is decided now.
-    pub fn all_groups(&self) -> Vec<(GroupId, Arc<Group>)> {
-        let state = self.groups.lock();
-        let serving = state.shards.values().filter_map(|held| match held {
-            Held::Serving(shard) => Some(shard.groups()),
-            Held::Frozen(_) => None,
-        });
-        serving.flatten().map(|(id, group)| (GroupId::clone(id), Arc::clone(group))).collect()
+    /// Every group that is served here, as it is decided now; each shard's at another time.
+    pub async fn all_groups(&self) -> Vec<(GroupId, Arc<Group>)> {
+        let mut all = Vec::new();
+        for shard in self.groups.serving.shards() {
+            if let Ok(state) = self.groups.lock(shard).await {
+                all.extend(state.durable());
+            }
+        }
+        all
     }
 
     /// Does what is due, for ever.
-    pub(super) async fn drive_groups(&self) -> Infallible {
+    pub(super) async fn drive(&self) {
         loop {
-            let due = self.groups.lock().first_due();
-            tokio::select! {
-                biased;
-                () = self.groups.earlier.notified() => {}
-                () = at(due.map(|due| self.groups.start + due)) => {
-                    self.tick_groups();
-                    // There may be more, for which requests do not wait.
-                    yield_now().await;
-                }
+            let due = self.due.next().await;
+            self.parts.entropy.pause().await;
+            match due {
+                Timed::Groups(shard) => self.tick_groups(shard),
+                Timed::Shares(shard) => self.tick_shares(shard),
             }
+            // There may be more, for which nothing else waits.
+            yield_now().await;
         }
     }
 
-    fn tick_groups(&self) {
-        let mut state = self.groups.lock();
-        let left = Cell::new(MOST_DUE);
-        self.step_all(&mut state, |shard, now, world, effects| {
-            if left.get() > 0 && shard.next_tick().is_some_and(|at| at <= now.since_start) {
-                left.set(left.get() - shard.tick(now, world, left.get(), effects));
+    fn tick_groups(&self, shard: ShardId) {
+        let Some(serving) = self.groups.serving.get(shard) else { return };
+        // What is due elsewhere does not wait for a step that takes long.
+        let Ok(mut state) = serving.try_lock_owned() else {
+            return self.due.look_again(Timed::Groups(shard), BUSY);
+        };
+        state.noted.clear();
+        self.step(&mut state, None, |groups, now, world, effects| {
+            if groups.next_tick().is_some_and(|at| at <= now.since_start) {
+                groups.tick(now, world, MOST_DUE, effects);
             }
         });
-        self.tick_shares(&mut state);
     }
 
     /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
-    pub(super) fn show_groups(&self, cluster: &Arc<Cluster>) {
-        let mut state = self.groups.lock();
-        if cluster.next() < state.around.cluster.next() {
+    pub(super) async fn show_groups(&self, cluster: &Arc<Cluster>) {
+        let now = Surroundings::of(&self.parts, cluster);
+        let before = {
+            let mut around = self.groups.around.write();
+            if cluster.next() < around.cluster.next() {
+                return;
+            }
+            std::mem::replace(&mut *around, now).cluster
+        };
+        let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
+        let deleted: BTreeSet<_> = deleted.map(|topic| topic.id).collect();
+        if deleted.is_empty() {
             return;
         }
-        let before = std::mem::replace(&mut state.around, Surroundings::of(&self.parts, cluster)).cluster;
-        let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
-        let deleted: Vec<_> = deleted.map(|topic| topic.id).collect();
-        if !deleted.is_empty() {
-            state.shares.forget(|id| deleted.contains(&id.partition.topic));
-            self.step_all(&mut state, |shard, now, world, effects| {
-                shard.forget_topics(now, world, &deleted, effects);
-            });
+        self.forget_shares(&deleted);
+        // What is locked from now on sees what the cluster is like now.
+        for shard in self.groups.serving.shards() {
+            if let Ok(mut state) = self.groups.lock(shard).await {
+                self.step(&mut state, None, |groups, now, world, effects| {
+                    groups.forget_topics(now, world, &deleted, effects);
+                });
+            }
         }
     }
 
-    /// Steps every shard.
-    fn step_all(&self, state: &mut State, step: impl Fn(&mut Shard, Now, &World<'_>, &mut Vec<Effect>)) {
-        let (around, now) = (state.around.clone(), self.group_time());
-        let mut stepped = Vec::new();
-        for (id, held) in &mut state.shards {
-            if let Held::Serving(shard) = held {
-                let mut effects = Vec::new();
-                around.world(|world| step(shard, now, world, &mut effects));
-                stepped.push((*id, effects));
-            }
-        }
-        for (shard, effects) in stepped.into_iter().filter(|(_, effects)| !effects.is_empty()) {
-            self.perform(state, shard, effects, None);
+    fn step(
+        &self,
+        state: &mut Guard,
+        permit: Option<Permit>,
+        step: impl FnOnce(&mut Shard, Now, &World<'_>, &mut Vec<Effect>),
+    ) {
+        let (around, now, mut effects) = (self.groups.around(), self.group_time(), Vec::new());
+        around.world(|world| step(&mut state.groups, now, world, &mut effects));
+        let next = state.groups.next_tick();
+        let what = Timed::Groups(state.shard);
+        self.due.note(&mut state.noted, what, next);
+        if !effects.is_empty() {
+            self.perform(state, effects, permit);
         }
     }
 
     /// Puts what was decided into the open slot, and answers whom it concerns. The slot holds `permit` if there is
     /// anything of it.
-    fn perform(&self, state: &mut State, shard: ShardId, effects: Vec<Effect>, permit: Option<Permit>) {
+    fn perform(&self, state: &mut Guard, effects: Vec<Effect>, permit: Option<Permit>) {
+        let shard = state.shard;
         let mut open = self.open.lock();
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
-        let Some(held) = held.filter(|_| !open.ended) else {
-            // The session has ended, and what was decided with it. Its groups are about to be dropped.
+        let Some(held) = held.filter(|_| !open.ended && self.groups.is_serving(state)) else {
+            // What was decided has gone with the session, or with its holding of the shard.
             drop(open);
             return state.abandon(effects);
         };
@@ -371,7 +339,8 @@ impl Log {
                     let record =
                         Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
                     open.builder.push(record);
-                    state.changed.insert((shard, GroupId::clone(&group)));
+                    let after = state.groups.group(&group).cloned();
+                    open.groups.insert((shard, GroupId::clone(&group)), after);
                     state.writes.insert(group, open.stub.ticket());
                 }
                 Effect::Reply { group, token, reply } => {
@@ -397,3 +366,7 @@ impl Log {
         state.writes.retain(|_, write| write.is_pending());
     }
 }
+
+#[cfg(test)]
+#[path = "groups_test.rs"]
+mod tests;

@@ -179,14 +179,14 @@ async fn a_topic_that_is_newer_than_the_state_that_is_followed_stays() {
     let id = PartitionId { topic, index: 0 };
     let first = append_to(&log, id);
     assert_eq!(first.answer, Answer::Offset { base_offset: 0, append_time: 1_000 });
-    log.follow(&older);
+    log.follow(&older).await;
     let second = append_to(&log, id);
     assert_eq!(second.answer, Answer::Offset { base_offset: 1, append_time: 1_000 });
-    log.follow(&metadata.current());
+    log.follow(&metadata.current()).await;
     assert!(log.partition(id).is_some());
     let deleted = metadata.propose(|_| Ok::<_, ()>(vec![Op::DeleteTopic { topic }]));
     drop(deleted.await.expect("an entry"));
-    log.follow(&metadata.current());
+    log.follow(&metadata.current()).await;
     assert!(log.partition(id).is_none(), "its topic was deleted");
     // A request that looked the topic up before comes late.
     assert!(log.lead(id).is_err(), "it does not begin anew");

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use coordinator::group::{Group, GroupId};
+use coordinator::share::{SharePartitionId, State as SharePartition};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, partition};
 use tiering::format::slot::Builder;
 use tiering::mutant::{self, Mutant};
@@ -74,6 +76,11 @@ pub(super) struct Open {
     pub(super) begun: BTreeSet<ShardId>,
     /// The partitions that have gone since the last capture.
     pub(super) gone: Vec<(ShardId, PartitionId)>,
+    /// The groups that were written to since the last capture, as they are after their last record; none for one that
+    /// has gone. Of the shards that have begun, all groups.
+    pub(super) groups: BTreeMap<(ShardId, GroupId), Option<Arc<Group>>>,
+    /// The same of share partitions.
+    pub(super) shares: BTreeMap<(ShardId, SharePartitionId), Option<Arc<SharePartition>>>,
     /// The next metadata entry when partitions of deleted topics were last looked for; none if partitions have
     /// come since.
     pub(super) followed: Option<Epoch>,
@@ -117,6 +124,8 @@ impl Open {
             changed: Vec::new(),
             begun: BTreeSet::new(),
             gone: Vec::new(),
+            groups: BTreeMap::new(),
+            shares: BTreeMap::new(),
             followed: None,
             slot_bytes,
             cut: VecDeque::new(),

@@ -98,7 +98,6 @@ impl Log {
                 proposed => break proposed??,
             }
         };
-        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
         open.following = None;
         let opened = committed.cluster.session(next).is_some_and(|s| s.state == SessionState::Open);
@@ -110,8 +109,7 @@ impl Log {
         let granted = held_by(&committed.cluster, next);
         let mut kept = open.shards.clone();
         kept.retain(|shard, held| granted.contains_key(shard) && assigned.get(shard) == Some(&held.epoch));
-        groups.drop_shards(|shard| !kept.contains_key(&shard));
-        self.forget(&mut open, |decided| kept.contains_key(&decided.shard));
+        self.let_go(&mut open, |shard| !kept.contains_key(&shard));
         if granted.keys().all(|shard| kept.contains_key(shard)) {
             open.as_of = committed.cluster.next();
         }
@@ -127,7 +125,7 @@ impl Log {
         open.shards = kept;
         // What was released and not moved is held anew, too.
         open.states.iter().flatten().for_each(|decided| decided.partition.lead());
-        self.thaw_groups(&mut groups);
+        self.thaw();
         // A first slot at once, and with it a checkpoint: the old session is no longer needed for recovery.
         self.checkpointing.begin(next);
         open.awaited = true;

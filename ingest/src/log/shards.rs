@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coordinator::cluster::{Cluster, SessionState};
-use coordinator::{Epoch, SessionId, ShardId};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId};
 use tiering::format::checkpoint::{OwnedPartition, PartitionState};
+use tiering::format::group::Groups;
 use tiering::format::share::Shares;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 use tiering::recover::Recovered;
 
 use super::open::{Held, Open};
-use super::{Holding, Log, NotLeader, Ticket, groups};
+use super::{Holding, Log, NotLeader, Ticket, groups, share};
 
 /// Shards that are released once the slot is committed.
 #[derive(Debug)]
@@ -27,26 +28,52 @@ pub struct Release {
     pub committed: Ticket,
 }
 
+/// A shard that is about to be served, for which the open slot need not wait.
+pub(super) struct Arriving {
+    shard: ShardId,
+    holding: Holding,
+    groups: Groups,
+    serving_groups: Arc<tokio::sync::Mutex<groups::State>>,
+    shares: Shares,
+    serving_shares: Arc<parking_lot::Mutex<share::State>>,
+}
+
 impl Log {
+    /// Makes shards ready to be served. Share partitions of topics that have been deleted meanwhile are left out: what
+    /// this node knows of the cluster is newer than what their last owner knew.
+    pub(super) fn make_ready(&self, held: &[(ShardId, Holding)], recovered: &mut Recovered) -> Vec<Arriving> {
+        let mut shares: BTreeMap<ShardId, Shares> = BTreeMap::new();
+        for (id, state) in std::mem::take(&mut recovered.shares) {
+            if self.groups.knows(id.partition.topic) {
+                shares.entry(self.shards.of_partition(id.partition)).or_default().insert(id, state);
+            }
+        }
+        let arriving = held.iter().map(|&(shard, holding)| {
+            let groups = recovered.groups.remove(&shard).unwrap_or_default();
+            let shares = shares.remove(&shard).unwrap_or_default();
+            let serving_shares = Arc::new(parking_lot::Mutex::new(share::State::new(shares.clone())));
+            let serving_groups = self.begin_groups(shard, groups.clone());
+            Arriving { shard, holding, groups, serving_groups, shares, serving_shares }
+        });
+        arriving.collect()
+    }
+
     pub(super) fn insert_shards(
         &self,
-        groups: &mut groups::State,
         open: &mut Open,
-        held: &[(ShardId, Holding)],
-        mut recovered: Recovered,
+        arriving: Vec<Arriving>,
+        partitions: BTreeMap<PartitionId, OwnedPartition>,
     ) {
-        let mut shares: BTreeMap<ShardId, Shares> = BTreeMap::new();
-        for (id, state) in recovered.shares {
-            shares.entry(self.shards.of_partition(id.partition)).or_default().insert(id, state);
+        for Arriving { shard, holding, groups, serving_groups, shares, serving_shares } in arriving {
+            let Holding { epoch, leader_epoch } = holding;
+            open.shards.insert(shard, Held { epoch, leader_epoch, frozen: false });
+            open.begun.insert(shard);
+            open.groups.extend(groups.into_iter().map(|(id, group)| ((shard, id), Some(group))));
+            open.shares.extend(shares.into_iter().map(|(id, share)| ((shard, id), Some(share))));
+            self.groups.serve(shard, serving_groups);
+            self.shares.serve(shard, serving_shares);
         }
-        for (shard, holding) in held {
-            let Holding { epoch, leader_epoch } = *holding;
-            open.shards.insert(*shard, Held { epoch, leader_epoch, frozen: false });
-            open.begun.insert(*shard);
-            self.insert_groups(groups, *shard, recovered.groups.remove(shard).unwrap_or_default());
-            groups.shares.insert(*shard, shares.remove(shard).unwrap_or_default());
-        }
-        for (id, owned) in recovered.partitions {
+        for (id, owned) in partitions {
             let shard = self.shards.of_partition(id);
             if let Some(held) = open.shards.get(&shard).copied() {
                 self.insert(open, id, shard, held, owned);
@@ -57,21 +84,29 @@ impl Log {
     /// Serves shards from now on whose state has been rebuilt as `session` got it. False if that is no longer
     /// the session: another follows it, which holds the shards at another epoch. A checkpoint comes soon, so
     /// that what they were rebuilt from is not needed for long.
-    pub fn install(&self, session: SessionId, held: &[(ShardId, Holding)], recovered: Recovered) -> bool {
-        let mut groups = self.groups.lock();
+    pub fn install(&self, session: SessionId, held: &[(ShardId, Holding)], mut recovered: Recovered) -> bool {
+        let arriving = self.make_ready(held, &mut recovered);
         let mut open = self.open.lock();
         if open.ended || open.session != session {
             return false;
         }
         let again: BTreeSet<_> = held.iter().map(|(shard, _)| *shard).collect();
-        self.forget(&mut open, |decided| !again.contains(&decided.shard));
-        groups.drop_shards(|shard| again.contains(&shard));
-        self.insert_shards(&mut groups, &mut open, held, recovered);
+        self.let_go(&mut open, |shard| again.contains(&shard));
+        self.insert_shards(&mut open, arriving, recovered.partitions);
         self.checkpointing.want();
         open.awaited = true;
         drop(open);
         self.changed.notify_one();
         true
+    }
+
+    /// Forgets everything of shards that are not held any more, or are to be held anew.
+    pub(super) fn let_go(&self, open: &mut Open, gone: impl Fn(ShardId) -> bool) {
+        self.groups.drop_shards(&gone);
+        self.shares.drop_shards(&gone);
+        open.groups.retain(|(shard, _), _| !gone(*shard));
+        open.shares.retain(|(shard, _), _| !gone(*shard));
+        self.forget(open, |decided| !gone(decided.shard));
     }
 
     /// Every shard that was granted to the session before `epoch` has been installed.
@@ -122,14 +157,19 @@ impl Log {
 
     /// Appends nothing more to these shards. Once the ticket is done, everything that was is committed; none if
     /// it is already.
-    pub(crate) fn freeze_shards(&self, shards: &BTreeSet<ShardId>) -> Result<Option<Ticket>, NotLeader> {
-        let mut groups = self.groups.lock();
+    pub(crate) async fn freeze_shards(
+        &self,
+        shards: &BTreeSet<ShardId>,
+    ) -> Result<Option<Ticket>, NotLeader> {
+        for &shard in shards {
+            self.groups.freeze(shard).await;
+            self.shares.freeze(shard);
+        }
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
         }
         for shard in shards {
-            groups.freeze(*shard);
             if let Some(held) = open.shards.get_mut(shard) {
                 held.frozen = true;
             }
@@ -148,7 +188,6 @@ impl Log {
 
     /// Writes RELEASEs of shards that have been frozen, and whose last batches are committed.
     pub(crate) fn release_shards(&self, shards: &BTreeSet<ShardId>) -> Result<Release, NotLeader> {
-        let groups = self.groups.lock();
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
@@ -171,11 +210,11 @@ impl Log {
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
             epochs.insert(shard, epoch);
-            let mut shares = groups.shares.durable_of(shard);
+            let mut shares = self.shares.frozen(shard);
             if mutant::is(Mutant::ForgetShares) {
                 shares.clear();
             }
-            let mut groups = groups.durable_of(shard);
+            let mut groups = self.groups.frozen(shard);
             if mutant::is(Mutant::ForgetGroups) {
                 groups.clear();
             }
@@ -193,10 +232,8 @@ impl Log {
 
     /// Forgets shards that another session holds now.
     pub(crate) fn drop_shards(&self, shards: &BTreeSet<ShardId>) {
-        let mut groups = self.groups.lock();
         let mut open = self.open.lock();
-        groups.drop_shards(|shard| shards.contains(&shard));
         open.shards.retain(|shard, _| !shards.contains(shard));
-        self.forget(&mut open, |decided| !shards.contains(&decided.shard));
+        self.let_go(&mut open, |shard| shards.contains(&shard));
     }
 }

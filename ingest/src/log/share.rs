@@ -1,50 +1,57 @@
 //! The share partitions of the partitions that the session holds.
 //!
-//! They lie behind the lock of the groups, which is taken before that of the open slot: a step and the place of
-//! what it writes are one. What is reported of a share partition waits until all that it wrote is committed
-//! (I10); a rejection, until a slot is that was begun after it.
+//! Those of a shard have a lock of their own, which is taken before that of the open slot: a step and the place of
+//! what it writes are one, and with its records a share partition goes there as it is after them, for the next
+//! checkpoint. What is reported of a share partition waits until all that it wrote is committed (I10); a rejection,
+//! until a slot is that was begun after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use coordinator::ShardId;
 use coordinator::group::GroupId;
 use coordinator::share::{
     Effect, NextFetch, Reply, Request, Settings, Shard, SharePartitionId, State as SharePartition,
 };
-use tiering::format::share::Shares;
+use coordinator::{ShardId, TopicId};
+use parking_lot::Mutex;
+use tiering::format::share::Shares as Durable;
 use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 
-use super::{Log, NotLeader, Permit, Ticket, Waiter, groups};
+use super::due::{Noted, Timed};
+use super::served::Served;
+use super::{Log, NotLeader, Permit, Ticket, Waiter};
 
-/// The share partitions of one shard.
-struct Held {
-    shard: Shard,
-    /// Nothing more is decided: the shard is about to be released, or is. If it does not go after all, what was in
-    /// hand still is.
-    frozen: bool,
+/// What is served of the share partitions of one shard, behind its lock.
+#[derive(Default)]
+pub(super) struct State {
+    parts: Shard,
+    /// By share partition: the last slot that it wrote to, while that is not committed.
+    writes: BTreeMap<SharePartitionId, Ticket>,
+    noted: Noted,
 }
 
-impl Held {
-    fn durable(&self) -> Shares {
-        self.shard.parts().map(|(id, state)| (id.clone(), Arc::clone(state))).collect()
+impl State {
+    pub(super) fn new(shares: Durable) -> Self {
+        Self { parts: Shard::new(shares), ..Self::default() }
+    }
+
+    fn durable(&self) -> Durable {
+        self.parts.parts().map(|(id, state)| (id.clone(), Arc::clone(state))).collect()
     }
 }
 
-/// What a session has of share partitions.
+/// The share partitions of a log.
 #[derive(Default)]
-pub(super) struct State {
-    shards: BTreeMap<ShardId, Held>,
-    /// The share partitions that have changed since the last capture, or have gone.
-    changed: BTreeSet<(ShardId, SharePartitionId)>,
-    /// By share partition: the last slot that it wrote to, while that is not committed.
-    writes: BTreeMap<SharePartitionId, Ticket>,
+pub(super) struct Shares {
+    serving: Served<Mutex<State>>,
+    /// Those of shards that are about to be released, or are: nothing more is decided. If a shard does not go after
+    /// all, what was in hand still is.
+    frozen: Mutex<BTreeMap<ShardId, Arc<Mutex<State>>>>,
     /// Who waits for records.
-    waiters: BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>,
+    waiters: Mutex<BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>>,
     /// By group, while its coordinator is asked what may come into being.
-    asks: BTreeMap<GroupId, Asks>,
+    asks: Mutex<BTreeMap<GroupId, Asks>>,
 }
 
 /// What is asked of a group's coordinator.
@@ -56,98 +63,93 @@ struct Asks {
     deletions: u64,
 }
 
-impl State {
-    /// The share partitions that have changed since this was last asked, as a checkpoint holds them: none for one
-    /// that has gone.
-    pub(super) fn take_changed(&mut self) -> Vec<(ShardId, SharePartitionId, Option<Arc<SharePartition>>)> {
-        let changed = std::mem::take(&mut self.changed).into_iter();
-        let of = |shard, id: &SharePartitionId| self.shards.get(&shard)?.shard.part(id).cloned();
-        changed.map(|(shard, id)| (shard, id.clone(), of(shard, &id))).collect()
-    }
-
-    /// What a RELEASE or the first checkpoint holds of a shard.
-    pub(super) fn durable_of(&self, shard: ShardId) -> Shares {
-        self.shards.get(&shard).map(Held::durable).unwrap_or_default()
-    }
-
-    /// Serves a shard from now on.
-    pub(super) fn insert(&mut self, shard: ShardId, shares: Shares) {
-        self.asks.values_mut().for_each(|asks| asks.deletions += 1);
-        self.shards.insert(shard, Held { shard: Shard::new(shares), frozen: false });
+impl Shares {
+    /// Serves a shard from now on. The open slot is locked.
+    pub(super) fn serve(&self, shard: ShardId, shares: Arc<Mutex<State>>) {
+        self.asks.lock().values_mut().for_each(|asks| asks.deletions += 1);
+        self.serving.insert(shard, shares);
     }
 
     /// Forgets shards. Requests that wait for records of theirs look again.
-    pub(super) fn drop_shards(&mut self, gone: impl Fn(ShardId) -> bool) {
-        self.shards.retain(|shard, _| !gone(*shard));
+    pub(super) fn drop_shards(&self, gone: impl Fn(ShardId) -> bool) {
+        self.serving.retain(|shard| !gone(shard));
+        self.frozen.lock().retain(|shard, _| !gone(*shard));
         self.wake_all();
     }
 
     /// Decides nothing more in a shard. What is in hand is in no member's hands with its next owner.
-    pub(super) fn freeze(&mut self, shard: ShardId) {
-        if let Some(held) = self.shards.get_mut(&shard) {
-            held.frozen = true;
-            self.wake_all();
+    pub(super) fn freeze(&self, shard: ShardId) {
+        let Some(serving) = self.serving.get(shard) else { return };
+        let state = serving.lock();
+        if self.serving.is(shard, &serving) {
+            self.frozen.lock().insert(shard, Arc::clone(&serving));
+            self.serving.remove(shard);
         }
+        drop(state);
+        self.wake_all();
     }
 
-    /// Serves again what was frozen and has not gone.
-    pub(super) fn thaw(&mut self) {
-        self.shards.values_mut().for_each(|held| held.frozen = false);
+    /// Serves again what was frozen and has not gone. The open slot is locked.
+    pub(super) fn thaw(&self) -> Vec<ShardId> {
+        let frozen = std::mem::take(&mut *self.frozen.lock());
+        let thawed = frozen.keys().copied().collect();
+        frozen.into_iter().for_each(|(shard, shares)| self.serving.insert(shard, shares));
+        thawed
     }
 
-    /// Forgets the share partitions that `gone` names.
-    pub(super) fn forget(&mut self, gone: impl Fn(&SharePartitionId) -> bool) {
-        for (id, held) in &mut self.shards {
-            let forgotten = held.shard.parts().map(|(part, _)| part).filter(|part| gone(part));
-            self.changed.extend(forgotten.map(|part| (*id, part.clone())));
-            held.shard.forget(&gone);
+    /// What a RELEASE holds of a shard that is frozen.
+    pub(super) fn frozen(&self, shard: ShardId) -> Durable {
+        self.frozen.lock().get(&shard).map(|state| state.lock().durable()).unwrap_or_default()
+    }
+
+    /// Acts on the share partitions of a shard, while they are locked.
+    fn with<T>(
+        &self,
+        shard: ShardId,
+        act: impl FnOnce(&Arc<Mutex<State>>, &mut State) -> Result<T, NotLeader>,
+    ) -> Result<T, NotLeader> {
+        let serving = self.serving.get(shard).ok_or(NotLeader)?;
+        let mut state = serving.lock();
+        // It may have been frozen meanwhile.
+        if !self.serving.is(shard, &serving) {
+            return Err(NotLeader);
         }
-    }
-
-    /// When something is due.
-    pub(super) fn first_due(&self) -> Option<Duration> {
-        let serving = self.shards.values().filter(|held| !held.frozen);
-        serving.filter_map(|held| held.shard.next_tick()).min()
-    }
-
-    fn serving(&mut self, shard: ShardId) -> Result<&mut Shard, NotLeader> {
-        match self.shards.get_mut(&shard) {
-            Some(Held { shard, frozen: false }) => Ok(shard),
-            _ => Err(NotLeader),
-        }
+        act(&serving, &mut state)
     }
 
     /// Begins to ask a group's coordinator; answers the deletions so far.
-    fn ask(&mut self, group: &GroupId) -> u64 {
-        let asks = self.asks.entry(GroupId::clone(group)).or_default();
+    fn ask(&self, group: &GroupId) -> u64 {
+        let mut asks = self.asks.lock();
+        let asks = asks.entry(GroupId::clone(group)).or_default();
         asks.outstanding += 1;
         asks.deletions
     }
 
-    /// Ends what [`State::ask`] began.
-    fn asked(&mut self, group: &GroupId) {
-        if let Some(asks) = self.asks.get_mut(group) {
-            asks.outstanding -= 1;
-            if asks.outstanding == 0 {
-                self.asks.remove(group);
+    /// Ends what [`Shares::ask`] began.
+    fn asked(&self, group: &GroupId) {
+        let mut asks = self.asks.lock();
+        if let Some(found) = asks.get_mut(group) {
+            found.outstanding -= 1;
+            if found.outstanding == 0 {
+                asks.remove(group);
             }
         }
     }
 
     /// Counts a deletion in a group, also of what has not begun: it may have been allowed to.
-    fn deleted(&mut self, group: &GroupId) {
-        if let Some(asks) = self.asks.get_mut(group) {
+    fn deleted(&self, group: &GroupId) {
+        if let Some(asks) = self.asks.lock().get_mut(group) {
             asks.deletions += 1;
         }
     }
 
     /// Whether anything of a group was deleted since there were so many `deletions`.
     fn is_void(&self, group: &GroupId, deletions: u64) -> bool {
-        self.asks.get(group).is_none_or(|asks| asks.deletions != deletions)
+        self.asks.lock().get(group).is_none_or(|asks| asks.deletions != deletions)
     }
 
     fn wake_all(&self) {
-        self.waiters.values().flatten().for_each(|waiter| waiter.wake());
+        self.waiters.lock().values().flatten().for_each(|waiter| waiter.wake());
     }
 }
 
@@ -180,7 +182,7 @@ pub struct ShareAsk {
 impl ShareAsk {
     /// To be made before the coordinator is asked.
     pub fn new(log: Arc<Log>, group: &GroupId) -> Self {
-        let deletions = log.groups.lock().shares.ask(group);
+        let deletions = log.shares.ask(group);
         Self { log, group: GroupId::clone(group), deletions }
     }
 
@@ -193,14 +195,14 @@ impl ShareAsk {
 
 impl Drop for ShareAsk {
     fn drop(&mut self) {
-        self.log.groups.lock().shares.asked(&self.group);
+        self.log.shares.asked(&self.group);
     }
 }
 
 impl Log {
     /// What holds for the share partitions of a group.
     pub fn share_settings(&self, group: &str) -> Settings {
-        self.groups.lock().around.share_settings(group)
+        self.groups.around().share_settings(group)
     }
 
     /// Asks a share partition. Fails if its partition is not this session's. `permit` is held until what is written
@@ -223,32 +225,28 @@ impl Log {
     ) -> Result<Decided, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
         let shard = self.shards.of_partition(id.partition);
-        let mut groups = self.groups.lock();
-        if ask.is_some_and(|ask| ask.group != id.group || groups.shares.is_void(&id.group, ask.deletions)) {
-            return Err(NotLeader);
-        }
-        if request == Request::Delete {
-            groups.shares.deleted(&id.group);
-        }
-        let settings = groups.around.share_settings(&id.group);
-        let now = self.groups.now();
-        let serving = groups.shares.serving(shard)?;
-        let due = serving.next_tick();
-        let mut effects = Vec::new();
-        serving.request((now, log_start), &settings, (id, 0), request, &mut effects);
-        if serving.next_tick().is_some_and(|at| due.is_none_or(|due| at < due)) {
-            self.groups.due_earlier();
-        }
-        self.perform_shares(&mut groups, shard, effects, permit)?.ok_or(NotLeader)
+        self.shares.with(shard, |serving, state| {
+            // A deletion of this share partition is counted while its shard is locked.
+            if ask.is_some_and(|ask| ask.group != id.group || self.shares.is_void(&id.group, ask.deletions)) {
+                return Err(NotLeader);
+            }
+            if request == Request::Delete {
+                self.shares.deleted(&id.group);
+            }
+            let (settings, now, mut effects) = (self.share_settings(&id.group), self.due.now(), Vec::new());
+            state.parts.request((now, log_start), &settings, (id, 0), request, &mut effects);
+            self.due.note(&mut state.noted, Timed::Shares(shard), state.parts.next_tick());
+            self.perform_shares((shard, serving, state), effects, permit)?.ok_or(NotLeader)
+        })
     }
 
     /// Where a share partition is to be read next.
     pub fn share_next(&self, id: &SharePartitionId) -> Result<NextFetch, NotLeader> {
         let log_start = self.lead(id.partition)?.log_start();
-        let mut groups = self.groups.lock();
-        let settings = groups.around.share_settings(&id.group);
-        let serving = groups.shares.serving(self.shards.of_partition(id.partition))?;
-        Ok(serving.next_fetch(&settings, id, log_start))
+        let settings = self.share_settings(&id.group);
+        self.shares.with(self.shards.of_partition(id.partition), |_, state| {
+            Ok(state.parts.next_fetch(&settings, id, log_start))
+        })
     }
 
     /// A share partition as it is decided now, which may be reported once the ticket is done; none if there
@@ -257,63 +255,71 @@ impl Log {
         &self,
         id: &SharePartitionId,
     ) -> Result<(Option<Arc<SharePartition>>, Ticket), NotLeader> {
-        let mut groups = self.groups.lock();
-        let serving = groups.shares.serving(self.shards.of_partition(id.partition))?;
-        Ok((serving.part(id).cloned(), self.barrier()?))
+        self.shares.with(self.shards.of_partition(id.partition), |_, state| {
+            Ok((state.parts.part(id).cloned(), self.barrier()?))
+        })
     }
 
     /// Wakes `waiter` when there may be records of a share partition that a member may have, until it is taken
     /// back.
     pub fn watch_share(&self, id: &SharePartitionId, waiter: &Arc<Waiter>) {
-        let mut groups = self.groups.lock();
-        groups.shares.waiters.entry(id.clone()).or_default().push(Arc::clone(waiter));
+        self.shares.waiters.lock().entry(id.clone()).or_default().push(Arc::clone(waiter));
     }
 
     /// Takes a waiter back.
     pub fn unwatch_share(&self, id: &SharePartitionId, waiter: &Arc<Waiter>) {
-        let mut groups = self.groups.lock();
-        if let Some(waiters) = groups.shares.waiters.get_mut(id) {
+        let mut watched = self.shares.waiters.lock();
+        if let Some(waiters) = watched.get_mut(id) {
             waiters.retain(|w| !Arc::ptr_eq(w, waiter));
             if waiters.is_empty() {
-                groups.shares.waiters.remove(id);
+                watched.remove(id);
             }
         }
     }
 
     /// Takes back what was in hand for too long.
-    pub(super) fn tick_shares(&self, groups: &mut groups::State) {
-        let now = self.groups.now();
-        let around = groups.around.clone();
-        let settings = |group: &str| around.share_settings(group);
-        let mut ticked = Vec::new();
-        for (id, held) in &mut groups.shares.shards {
-            if let Held { shard, frozen: false } = held
-                && shard.next_tick().is_some_and(|at| at <= now)
-            {
-                let mut effects = Vec::new();
-                shard.tick(now, &settings, &mut effects);
-                ticked.push((*id, effects));
+    pub(super) fn tick_shares(&self, shard: ShardId) {
+        // Of a session that has ended nothing is wanted any more.
+        let _ = self.shares.with(shard, |serving, state| {
+            state.noted.clear();
+            let (around, now, mut effects) = (self.groups.around(), self.due.now(), Vec::new());
+            if state.parts.next_tick().is_some_and(|at| at <= now) {
+                state.parts.tick(now, &|group| around.share_settings(group), &mut effects);
             }
-        }
-        for (shard, effects) in ticked {
-            // Of a session that has ended nothing is wanted any more.
-            let _ = self.perform_shares(groups, shard, effects, None);
+            self.due.note(&mut state.noted, Timed::Shares(shard), state.parts.next_tick());
+            self.perform_shares((shard, serving, state), effects, None)
+        });
+    }
+
+    /// Forgets the share partitions of topics that were deleted.
+    pub(super) fn forget_shares(&self, topics: &BTreeSet<TopicId>) {
+        for shard in self.shares.serving.shards() {
+            // What has been frozen meanwhile goes, and its next owner knows of no such topic.
+            let _ = self.shares.with(shard, |serving, state| {
+                let is_gone = |id: &SharePartitionId| topics.contains(&id.partition.topic);
+                let gone = state.parts.parts().map(|(id, _)| id).filter(|id| is_gone(id));
+                let gone: Vec<_> = gone.map(|id| ((shard, id.clone()), None)).collect();
+                state.parts.forget(is_gone);
+                let mut open = self.open.lock();
+                if self.shares.serving.is(shard, serving) {
+                    open.shares.extend(gone);
+                }
+                Ok(())
+            });
         }
     }
 
     /// Puts what was decided into the open slot; answers the reply, if there is one.
     fn perform_shares(
         &self,
-        groups: &mut groups::State,
-        shard: ShardId,
+        (shard, serving, state): (ShardId, &Arc<Mutex<State>>, &mut State),
         effects: Vec<Effect>,
         permit: Option<Permit>,
     ) -> Result<Option<Decided>, NotLeader> {
-        let state = &mut groups.shares;
         let mut open = self.open.lock();
         let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
-        // A session that has ended takes along what was decided. Its share partitions are about to be dropped.
-        let held = held.filter(|_| !open.ended).ok_or(NotLeader)?;
+        // What was decided has gone with the session, or with its holding of the shard.
+        let held = held.filter(|_| !open.ended && self.shares.serving.is(shard, serving)).ok_or(NotLeader)?;
         // What one step writes stays in one slot.
         open.make_room(0);
         let was_wanted = open.is_wanted();
@@ -326,11 +332,12 @@ impl Log {
                 Effect::Write { id, changes } => {
                     open.written += changes.len() as u64;
                     open.builder.push(Record::Share { epoch: held.epoch, id: id.clone(), changes });
-                    state.changed.insert((shard, id.clone()));
+                    open.shares.insert((shard, id.clone()), state.parts.part(&id).cloned());
                     state.writes.insert(id, open.stub.ticket());
                 }
                 Effect::Wake(id) => {
-                    state.waiters.get(&id).into_iter().flatten().for_each(|waiter| waiter.wake());
+                    let waiters = self.shares.waiters.lock();
+                    waiters.get(&id).into_iter().flatten().for_each(|waiter| waiter.wake());
                 }
                 Effect::Reply { id, reply, .. } => {
                     let after = match reply.needs_barrier() {

@@ -139,10 +139,7 @@ async fn a_checkpoint_on_its_way_does_not_bring_back_what_is_trimmed() {
         append(&running.log);
         running.settle().await;
     }
-    let capture = {
-        let mut groups = running.log.groups.lock();
-        crate::log::checkpoint::Capture::take(&mut running.log.open.lock(), &mut groups)
-    };
+    let capture = { crate::log::checkpoint::Capture::take(&mut running.log.open.lock()) };
     let writing = running.log.checkpoint(capture);
     running.trim(3).after.committed().await.expect("committed");
     append(&running.log);
@@ -214,7 +211,7 @@ async fn a_release_hands_the_log_start_over() {
     drop(running.trim(2));
     let shard = running.log.shards.of_partition(PARTITION);
     let shards = [shard].into();
-    let latest = running.log.freeze_shards(&shards).expect("it is open");
+    let latest = running.log.freeze_shards(&shards).await.expect("it is open");
     latest.expect("a trim is in flight").committed().await.expect("committed");
     let refused =
         running.log.trim(&running.log.partition(PARTITION).expect("it is there"), TrimTo::Offset(3));

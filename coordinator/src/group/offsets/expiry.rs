@@ -1,5 +1,7 @@
 //! When committed offsets are forgotten, and groups with them (KIP-211).
 
+use std::collections::BTreeSet;
+
 use super::subscribed;
 use crate::group::change::Change;
 use crate::group::delete;
@@ -74,6 +76,16 @@ fn kept_since(group: &Group, committed: &Committed) -> Option<i64> {
 /// Whether offsets of a topic are committed.
 pub(in crate::group) fn any_of(group: &Group, topic: TopicId) -> bool {
     of_topic(group, topic).next().is_some()
+}
+
+/// The topics among these of which there are offsets, found by the topics or by the offsets, of which there may be
+/// many or few.
+pub(in crate::group) fn topics_among(group: &Group, topics: &BTreeSet<TopicId>) -> BTreeSet<TopicId> {
+    if topics.len() <= group.offsets.len() {
+        return topics.iter().copied().filter(|topic| any_of(group, *topic)).collect();
+    }
+    let offsets = group.offsets.keys().map(|partition| partition.topic);
+    offsets.filter(|topic| topics.contains(topic)).collect()
 }
 
 /// Forgets the offsets of a topic that was deleted.

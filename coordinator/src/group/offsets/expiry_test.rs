@@ -143,7 +143,7 @@ fn offsets_of_a_deleted_topic_are_forgotten() {
     d.commit(simple(two)).expect("a simple group");
     d.delete_topic(one.topic);
     assert_eq!(d.group().offsets_in(&d.cluster).map(|(p, _)| p).collect::<Vec<_>>(), [&two]);
-    d.step(|shard, now, world, effects| shard.forget_topics(now, world, &[one.topic], effects));
+    d.step(|shard, now, world, effects| shard.forget_topics(now, world, &[one.topic].into(), effects));
     assert_eq!(d.written[GROUP].offsets.keys().collect::<Vec<_>>(), [&two]);
     // If that is not reported, they go in time.
     d.delete_topic(two.topic);

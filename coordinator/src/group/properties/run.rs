@@ -126,7 +126,7 @@ impl Run {
                 self.cluster.apply(self.cluster.next(), &[op]).expect("the next entry");
                 if told {
                     self.step(Cause::TopicsDeleted, |shard, now, world, effects| {
-                        shard.forget_topics(now, world, &[topic], effects);
+                        shard.forget_topics(now, world, &[topic].into(), effects);
                     });
                 }
             }
