@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What very many groups cost a node: memory, and processor time for heartbeats, for both protocols.
+"""What very many groups cost a node: memory, processor time for heartbeats, and what others wait, for both protocols.
 
 A node is started for each protocol, and measured when it is idle, when every member has its connection, when all
 groups have settled, and after the heartbeats. Figures of a debug build say little: name a release build by TIDELOG_BIN.
@@ -27,6 +27,7 @@ if __name__ == "__main__":
 from broker import Broker  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 from groups.load import MEMBERS, Crowd  # noqa: E402
+from groups.watch import Watch  # noqa: E402
 from harness.process import end_children_on_signals  # noqa: E402
 
 MIB = 1 << 20
@@ -57,7 +58,9 @@ async def course(chosen: argparse.Namespace, process, crowd: Crowd) -> dict:
     await crowd.connect()
     found["connected"] = process.resident_bytes()
     begun, cpu = time.monotonic(), process.cpu_seconds()
-    await crowd.join(lambda text: print(text, flush=True))
+    with Watch(crowd.bootstrap, crowd.topic) as watch:
+        await crowd.join(lambda text: print(text, flush=True))
+        found["commits"] = watch.end()
     found["joining"], found["joining_cpu"] = time.monotonic() - begun, process.cpu_seconds() - cpu
     found["joined"] = process.resident_bytes()
     cpu = process.cpu_seconds()
@@ -85,6 +88,9 @@ def table(chosen: argparse.Namespace, results: list[dict]) -> str:
         ("a member, KiB", lambda r: f"{(r['joined'] - r['connected']) / members / 1024:.1f}"),
         ("joining, s", lambda r: f"{r['joining']:.1f}"),
         ("joining, CPU s", lambda r: f"{r['joining_cpu']:.1f}"),
+        ("commits of other groups meanwhile", lambda r: f"{len(r['commits'])}"),
+        ("99 of 100 of them within, ms", lambda r: f"{r['commits'][len(r['commits']) * 99 // 100] * 1_000:.1f}"),
+        ("the slowest, ms", lambda r: f"{r['commits'][-1] * 1_000:.1f}"),
         ("idle with all of them, CPU s per s", lambda r: f"{r['idle_cpu']:.3f}"),
         ("heartbeats measured", lambda r: f"{r['beats']}"),
         ("heartbeats/s taken", lambda r: f"{r['beats'] / r['seconds']:.0f}"),
