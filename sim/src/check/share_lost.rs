@@ -3,7 +3,7 @@
 //!
 //! KIP-932's delivery is at least once: a record leaves the records in flight only by an acknowledgement, after too
 //! many deliveries, or because it is not in the log any more. An answer that was lost may have delivered anything
-//! that was wanted.
+//! that was wanted, and so may one of a node whose shard was moved before what it had acquired was confirmed.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,9 @@ use crate::history::{Place, SaidOf, ShareGroup, ShareRecords};
 
 pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &mut Findings) {
     let mut unknown: BTreeMap<&Place, usize> = BTreeMap::new();
-    for exchange in group.exchanges.iter().filter(|exchange| exchange.answer.is_none()) {
-        exchange.request.wanted.iter().for_each(|place| *unknown.entry(place).or_default() += 1);
+    for exchange in &group.exchanges {
+        let lost = exchange.request.wanted.iter().filter(|place| exchange.may_have_lost(place));
+        lost.for_each(|place| *unknown.entry(place).or_default() += 1);
     }
     let most = usize::try_from(group.deliveries).unwrap_or(0);
     for (place, offsets) in group.log.iter() {

@@ -99,6 +99,9 @@ pub struct ShareAnswered {
     pub acknowledged: Vec<(Place, i16)>,
     /// What the member has in hand now.
     pub given: Vec<Given>,
+    /// The partitions whose records could not be given: what was acquired for that may have been lost with it.
+    #[serde(default)]
+    pub refused: Vec<Place>,
     /// Who owned the partitions from the request to the answer, where that is known.
     pub owners: Vec<(Place, Owner)>,
 }
@@ -115,6 +118,12 @@ pub struct ShareExchange {
 }
 
 impl ShareExchange {
+    /// Whether records of a partition may have been meant for the member that never reached it.
+    pub fn may_have_lost(&self, place: &Place) -> bool {
+        let lost = self.answer.as_ref().is_none_or(|(_, answer)| answer.refused.contains(place));
+        lost && self.request.wanted.contains(place)
+    }
+
     /// Who owned a partition all the while, if that is known.
     pub fn owner(&self, place: &Place) -> Option<Owner> {
         let (_, answer) = self.answer.as_ref()?;

@@ -71,6 +71,13 @@ fn what_was_never_settled_was_delivered_as_often_as_may_be() {
     let all = [(1, 1, "", "1", 7), (12, 1, "", "2", 7), (23, 1, "", "3", 7), (34, 1, "", "4", 7)];
     assert_eq!(run(&all), [Anomaly::LostDelivery]);
     assert_eq!(run(&[all[0], all[1], all[2], all[3], (45, 1, "", "5", 7)]), []);
+    // The node that was asked for the fifth could not say whether what it acquired stays acquired.
+    let asked = exchange(45, 1, "", "", 7);
+    let refused = asked.replace(r#""given":[]"#, r#""given":[],"refused":[["t",0]]"#);
+    let four: String =
+        all.iter().map(|(at, by, said, given, owner)| exchange(*at, *by, said, given, *owner)).collect();
+    assert_eq!(found(&format!("{MADE}{four}{asked}")), [Anomaly::LostDelivery]);
+    assert_eq!(found(&format!("{MADE}{four}{refused}")), []);
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Member {
             code,
             acknowledged: Vec::new(),
             given: Vec::new(),
+            refused: Vec::new(),
             owners: owners.map(|(at, owner)| (self.place(at), owner)).collect(),
         };
         let mut elsewhere = false;
@@ -171,6 +172,7 @@ impl Member {
             if !code.is_retriable() {
                 self.seat.client.wrong(format!("{place:?}: a share fetch was refused: {code:?}"));
             }
+            answered.refused.push(place);
             return true;
         }
         let Some((first, _, _)) = told.acquired.first().copied() else { return false };
