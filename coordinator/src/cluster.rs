@@ -18,7 +18,7 @@ mod relief;
 mod session;
 mod topics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use alter::{Asked, Change, ConfigReject};
@@ -161,6 +161,14 @@ impl Cluster {
     /// Every topic, by id.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
         self.topics.iter()
+    }
+
+    /// The topics that have been deleted up to a later state.
+    pub fn deleted_until(&self, later: &Self) -> BTreeSet<TopicId> {
+        if Arc::ptr_eq(&self.topics, &later.topics) {
+            return BTreeSet::new();
+        }
+        self.topics.missing_in(&later.topics).collect()
     }
 
     /// Every topic, by name.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::steps;
 
 fn format() -> Format {
     Format { cluster: ClusterId([9; 16]), shards: Shards::new(4).expect("4 shards"), level: FORMAT_LEVEL }
@@ -138,6 +139,39 @@ fn two_topics_of_one_name_never_exist_together() {
     let delete = Op::DeleteTopic { topic: TopicId([1; 16]) };
     assert_eq!(put(&mut cluster, &[delete.clone(), delete, second]), [Applied, Void, Applied]);
     assert_eq!(cluster.topic_named("a.b").map(|t| t.id), Some(TopicId([2; 16])));
+}
+
+/// Counted in entries that are gone through or copied, and in pointers to leaves of the maps of topics.
+#[test]
+fn what_a_change_of_a_topic_costs_hardly_grows_with_their_number() {
+    const TOPICS: u32 = 10_000;
+    let mut cluster = started();
+    let id = |n: u32| TopicId(u128::from(n).to_be_bytes());
+    let create = |n: u32| Op::CreateTopic {
+        topic: id(n),
+        name: format!("a.topic.{n}"),
+        partitions: 1,
+        replication_factor: 1,
+        overrides: BTreeMap::new(),
+    };
+    put(&mut cluster, &(0..TOPICS).map(create).collect::<Vec<_>>());
+    let settings = BTreeMap::from([("retention.ms".to_owned(), Some("5000".to_owned()))]);
+    for op in [
+        create(TOPICS),
+        Op::CreatePartitions { topic: id(7), partitions: 2 },
+        Op::AlterConfig { resource: config::Resource::Topic(id(9)), changes: settings },
+        Op::DeleteTopic { topic: id(5_000) },
+    ] {
+        let before = steps::so_far();
+        let mut after = cluster.clone();
+        assert_eq!(put(&mut after, &[op.clone()]), [Applied]);
+        let deleted: Vec<_> = cluster.deleted_until(&after).into_iter().collect();
+        assert_eq!(deleted, if matches!(op, Op::DeleteTopic { .. }) { vec![id(5_000)] } else { vec![] });
+        let steps = steps::so_far() - before;
+        assert!(steps <= 3 * TOPICS as usize / 32 + 8 * 64, "{op:?}: {steps} steps");
+        assert_ne!(cluster, after);
+    }
+    assert!(cluster.deleted_until(&cluster.clone()).is_empty());
 }
 
 /// The first session and a second one, which gets shard 0 by a RELEASE in slot 4.

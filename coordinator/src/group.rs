@@ -12,7 +12,6 @@ pub mod consumer;
 mod consumer_protocol;
 mod delete;
 mod index;
-mod map;
 pub mod offsets;
 mod request;
 mod settings;
@@ -25,7 +24,6 @@ mod work;
 pub use assignor::Assignor;
 pub use change::Change;
 pub use consumer_protocol::{Assigned, ConsumerProtocol, Subscription, TopicPartitions};
-pub use map::Map;
 pub use request::{Effect, Reject, Reply, Request, Token};
 pub use settings::{Migration, Settings};
 pub use shard::{Now, Shard, World};
@@ -38,5 +36,3 @@ pub use state::{
 mod driver;
 #[cfg(test)]
 pub(crate) mod properties;
-#[cfg(test)]
-mod steps;

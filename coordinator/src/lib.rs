@@ -8,11 +8,15 @@ pub mod cluster;
 pub mod config;
 pub mod group;
 mod ids;
+mod map;
 pub mod partition;
 mod shard;
 pub mod share;
 pub mod steady;
+#[cfg(test)]
+mod steps;
 pub mod topic;
 
 pub use ids::{ClusterId, Epoch, NodeId, PartitionId, ProcessId, SessionId, ShardId, TopicId};
+pub use map::Map;
 pub use shard::Shards;

@@ -225,21 +225,20 @@ impl Log {
         let decided = open::Decided { partition: Arc::clone(&partition), shard, state, met, changed: false };
         open.states[place] = Some(decided);
         open.touch(place);
-        open.followed = None;
+        open.came.push(place);
         partitions.insert(id, Arc::clone(&partition));
         partition
     }
 
-    /// Forgets the partitions that `keep` refuses. Fetches that wait for them wake.
-    fn forget(&self, open: &mut Open, keep: impl Fn(&open::Decided) -> bool) {
+    /// Forgets the partitions at these places. Fetches that wait for them wake.
+    fn forget(&self, open: &mut Open, places: impl IntoIterator<Item = usize>) {
         let mut partitions = self.partitions.write();
-        for (place, decided) in open.states.iter_mut().enumerate() {
-            if let Some(gone) = decided.take_if(|decided| !keep(decided)) {
-                open.free.push(place);
-                open.gone.push((gone.shard, gone.partition.id()));
-                partitions.remove(&gone.partition.id());
-                gone.partition.retire();
-            }
+        for place in places {
+            let Some(gone) = open.states[place].take() else { continue };
+            open.free.push(place);
+            open.gone.push((gone.shard, gone.partition.id()));
+            partitions.remove(&gone.partition.id());
+            gone.partition.retire();
         }
     }
 
@@ -248,14 +247,25 @@ impl Log {
     pub async fn follow(&self, cluster: &Arc<Cluster>) {
         self.show_groups(cluster).await;
         let mut open = self.open.lock();
-        let next = cluster.next();
-        if open.followed.is_some_and(|followed| followed >= next) {
+        let (next, before) = (cluster.next(), open.followed.as_ref());
+        if before.is_some_and(|before| before.next() > next) {
             return;
         }
-        self.forget(&mut open, |decided| {
-            decided.met > next || cluster.topic(decided.partition.id().topic).is_some()
-        });
-        open.followed = Some(next);
+        // Of those that were here before, only what has been deleted since is looked for.
+        let deleted = before.map(|before| before.deleted_until(cluster)).unwrap_or_default();
+        let mut gone = Vec::new();
+        if !deleted.is_empty() {
+            gone.extend(open.places(|decided| decided.met <= next && deleted.contains(&decided.topic())));
+        }
+        for place in std::mem::take(&mut open.came) {
+            match &open.states[place] {
+                Some(decided) if decided.met > next => open.came.push(place),
+                Some(decided) if cluster.topic(decided.topic()).is_none() => gone.push(place),
+                _ => {}
+            }
+        }
+        self.forget(&mut open, gone);
+        open.followed = Some(Arc::clone(cluster));
     }
 
     /// How records behind the tail are read.

@@ -1,18 +1,17 @@
 //! The names of topics, and which of them collide.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::TopicId;
 use crate::topic::unify_collision_chars;
+use crate::{Map, TopicId};
 
-/// Names of topics that exist, or are about to. A copy shares them.
+/// Names of topics that exist, or are about to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    ids: BTreeMap<Arc<str>, TopicId>,
+    ids: Map<Arc<str>, TopicId>,
     /// By what metrics make of it, each name that another can collide with (Kafka's
     /// `ReplicationControlManager.topicsWithCollisionChars`). Some collide: older builds created such topics.
-    unified: BTreeSet<(Arc<str>, Arc<str>)>,
+    unified: Map<(Arc<str>, Arc<str>), ()>,
 }
 
 impl Names {
@@ -29,7 +28,7 @@ impl Names {
     /// A name that metrics can't tell from `name`.
     pub(super) fn colliding(&self, name: &str) -> Option<&str> {
         let unified: Arc<str> = unify_collision_chars(name)?.into();
-        let (found, other) = self.unified.range((Arc::clone(&unified), Arc::from(""))..).next()?;
+        let (found, other) = self.unified.from(&(Arc::clone(&unified), Arc::from(""))).next()?.0;
         (*found == unified).then_some(&**other)
     }
 
@@ -37,7 +36,7 @@ impl Names {
     pub(super) fn insert(&mut self, name: &str, id: TopicId) {
         let name: Arc<str> = name.into();
         if let Some(unified) = unify_collision_chars(&name) {
-            self.unified.insert((unified.into(), Arc::clone(&name)));
+            self.unified.insert((unified.into(), Arc::clone(&name)), ());
         }
         self.ids.insert(name, id);
     }

@@ -1,16 +1,13 @@
 //! The topics of a cluster.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::names::Names;
-use crate::TopicId;
 use crate::topic::Topic;
+use crate::{Map, TopicId};
 
-/// Topics by id and by name. A copy shares them.
+/// Topics by id and by name. What a change costs hardly grows with their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Topics {
-    by_id: BTreeMap<TopicId, Arc<Topic>>,
+    by_id: Map<TopicId, Topic>,
     names: Names,
     /// How many partitions they have together.
     partitions: i64,
@@ -28,7 +25,7 @@ impl Topics {
 
     /// Every topic, by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Topic> {
-        self.by_id.values().map(Arc::as_ref)
+        self.by_id.values()
     }
 
     /// Every topic, by name.
@@ -37,7 +34,7 @@ impl Topics {
     }
 
     pub(super) fn get(&self, id: TopicId) -> Option<&Topic> {
-        self.by_id.get(&id).map(Arc::as_ref)
+        self.by_id.get(&id)
     }
 
     pub(super) fn names(&self) -> &Names {
@@ -51,38 +48,51 @@ impl Topics {
         }
         self.partitions += i64::from(topic.partitions);
         self.names.insert(&topic.name, topic.id);
-        self.by_id.insert(topic.id, Arc::new(topic));
+        self.by_id.insert(topic.id, topic);
         true
     }
 
     /// False if there is no such topic.
     pub(super) fn remove(&mut self, id: TopicId) -> bool {
-        let Some(topic) = self.by_id.remove(&id) else { return false };
+        let Some(topic) = self.by_id.get(&id) else { return false };
         self.partitions -= i64::from(topic.partitions);
         self.names.remove(&topic.name);
+        self.by_id.remove(&id);
         true
     }
 
     /// False unless the topic is there and has fewer partitions.
     pub(super) fn grow(&mut self, id: TopicId, partitions: i32) -> bool {
-        match self.by_id.get_mut(&id) {
+        match self.by_id.get(&id) {
             Some(topic) if topic.partitions < partitions => {
                 self.partitions += i64::from(partitions) - i64::from(topic.partitions);
-                Arc::make_mut(topic).partitions = partitions;
-                true
+                self.configure(id, |topic| topic.partitions = partitions)
             }
             _ => false,
         }
     }
 
-    /// Changes a topic's settings. False if there is no such topic.
+    /// Changes a topic. False if there is no such topic.
     pub(super) fn configure(&mut self, id: TopicId, change: impl FnOnce(&mut Topic)) -> bool {
-        self.by_id.get_mut(&id).map(|topic| change(Arc::make_mut(topic))).is_some()
+        let Some(mut topic) = self.by_id.get(&id).cloned() else { return false };
+        change(&mut topic);
+        self.by_id.insert(id, topic);
+        true
     }
 
-    /// Changes the settings of every topic.
+    /// Changes every topic.
     pub(super) fn configure_all(&mut self, mut change: impl FnMut(&mut Topic)) {
-        self.by_id.values_mut().for_each(|topic| change(Arc::make_mut(topic)));
+        let changed = self.by_id.iter().map(|(id, topic)| {
+            let mut topic = topic.clone();
+            change(&mut topic);
+            (*id, topic)
+        });
+        self.by_id = changed.collect();
+    }
+
+    /// The topics of which there are none any more in a later state.
+    pub(super) fn missing_in<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = TopicId> {
+        self.by_id.missing_in(&later.by_id).copied()
     }
 }
 

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::consumer::Progress;
-use super::map::Map;
 use super::state::{Assignment, Committed, Group, GroupId, Member, MemberId, Membership};
-use crate::PartitionId;
+use crate::{Map, PartitionId};
 
 /// One part of a group becomes something else. Parts are put whole, so that applying is the same everywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -204,7 +204,7 @@ impl<K: Ord + Clone> Counts<K> {
             *self.0.entry(come.clone()).or_default() += 1;
         }
         #[cfg(test)]
-        super::steps::count(was.len() + is.len());
+        crate::steps::count(was.len() + is.len());
     }
 }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::consumer::{ConsumerGroup, ConsumerMember, ConsumerState};
-use super::map::Map;
 use super::share::{ShareGroup, ShareMember, ShareState};
 use crate::cluster::Cluster;
-use crate::{PartitionId, TopicId};
+use crate::{Map, PartitionId, TopicId};
 
 /// A group's name (`group.id`).
 pub type GroupId = Arc<str>;

@@ -6,7 +6,7 @@
 //! them ([`Open::groups`](super::open::Open)), for the next checkpoint. A reply leaves once the group's writes are
 //! committed (I10); a rejection that follows from state, once a slot is that was begun after it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -283,8 +283,7 @@ impl Log {
             }
             std::mem::replace(&mut *around, now).cluster
         };
-        let deleted = before.topics().filter(|topic| cluster.topic(topic.id).is_none());
-        let deleted: BTreeSet<_> = deleted.map(|topic| topic.id).collect();
+        let deleted = before.deleted_until(cluster);
         if deleted.is_empty() {
             return;
         }

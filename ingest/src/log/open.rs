@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use coordinator::cluster::Cluster;
 use coordinator::group::{Group, GroupId};
 use coordinator::share::{SharePartitionId, State as SharePartition};
-use coordinator::{Epoch, PartitionId, SessionId, ShardId, partition};
+use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId, partition};
 use tiering::format::slot::Builder;
 use tiering::mutant::{self, Mutant};
 
@@ -24,6 +25,12 @@ pub(super) struct Decided {
     pub(super) met: Epoch,
     /// Its place is among [`Open::changed`].
     pub(super) changed: bool,
+}
+
+impl Decided {
+    pub(super) fn topic(&self) -> TopicId {
+        self.partition.id().topic
+    }
 }
 
 /// A shard that the session holds, and whose state it has.
@@ -81,9 +88,10 @@ pub(super) struct Open {
     pub(super) groups: BTreeMap<(ShardId, GroupId), Option<Arc<Group>>>,
     /// The same of share partitions.
     pub(super) shares: BTreeMap<(ShardId, SharePartitionId), Option<Arc<SharePartition>>>,
-    /// The next metadata entry when partitions of deleted topics were last looked for; none if partitions have
-    /// come since.
-    pub(super) followed: Option<Epoch>,
+    /// The cluster when partitions of deleted topics were last looked for.
+    pub(super) followed: Option<Arc<Cluster>>,
+    /// The places of the partitions that have come since, or that are newer than it.
+    pub(super) came: Vec<usize>,
     /// A slot is cut when its body and index have this many bytes.
     pub(super) slot_bytes: usize,
     /// Slots that are full and wait for room in the window, oldest first.
@@ -127,6 +135,7 @@ impl Open {
             groups: BTreeMap::new(),
             shares: BTreeMap::new(),
             followed: None,
+            came: Vec::new(),
             slot_bytes,
             cut: VecDeque::new(),
             builder: Builder::default(),
@@ -150,6 +159,12 @@ impl Open {
         let decided = self.states.get_mut(partition.index())?.as_mut()?;
         let held = self.shards.get(&decided.shard)?;
         Arc::ptr_eq(&decided.partition, partition).then_some((decided, *held))
+    }
+
+    /// The places of the states that `wanted` holds for.
+    pub(super) fn places(&self, wanted: impl Fn(&Decided) -> bool) -> Vec<usize> {
+        let all = self.states.iter().enumerate();
+        all.filter(|(_, decided)| decided.as_ref().is_some_and(&wanted)).map(|(place, _)| place).collect()
     }
 
     /// A free place among the states.

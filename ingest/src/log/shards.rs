@@ -106,7 +106,8 @@ impl Log {
         self.shares.drop_shards(&gone);
         open.groups.retain(|(shard, _), _| !gone(*shard));
         open.shares.retain(|(shard, _), _| !gone(*shard));
-        self.forget(open, |decided| !gone(decided.shard));
+        let places = open.places(|decided| gone(decided.shard));
+        self.forget(open, places);
     }
 
     /// Every shard that was granted to the session before `epoch` has been installed.

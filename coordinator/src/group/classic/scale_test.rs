@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::group::ClassicState;
 use crate::group::driver::*;
-use crate::group::{ClassicState, steps};
+use crate::steps;
 
 const MEMBERS: usize = 1_000;
 

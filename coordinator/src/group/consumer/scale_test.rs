@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::lab::*;
-use crate::group::steps;
 use crate::group::{Change, Group, World};
+use crate::steps;
 
 const MEMBERS: usize = 2_000;
 const TOPICS: [&str; 5] = ["a", "b", "c", "d", "e"];

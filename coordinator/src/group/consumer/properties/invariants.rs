@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::run::Run;
-use crate::PartitionId;
 use crate::group::consumer::lab::GROUP;
 use crate::group::consumer::state::AWAY;
 use crate::group::consumer::{ConsumerMember, Held, MemberState};
 use crate::group::index::Index;
 use crate::group::state::{Assignment, Committed, Group, Membership};
 use crate::group::timer::Timer;
-use crate::group::{Kind, Map, Request};
+use crate::group::{Kind, Request};
+use crate::{Map, PartitionId};
 
 /// What made the group step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

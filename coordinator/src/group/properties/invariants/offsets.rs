@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::run::{Cause, Run};
 use super::Before;
-use crate::PartitionId;
-use crate::group::{Committed, Effect, Group, GroupId, Map, Reply, Request};
+use crate::group::{Committed, Effect, Group, GroupId, Reply, Request};
+use crate::{Map, PartitionId};
 
 /// What the accepted requests make.
 #[derive(Default)]

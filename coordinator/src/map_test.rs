@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::group::steps;
+use crate::steps;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -68,6 +68,20 @@ proptest! {
             leaves_are_what_they_should_be(&map);
         }
     }
+}
+
+#[test]
+fn what_a_later_copy_lacks_is_found_by_what_the_two_do_not_share() {
+    let map: Map<u32, u32> = (0..10_000).map(|n| (n, n)).collect();
+    let mut later = map.clone();
+    [17, 18, 5_000].iter().for_each(|key| later.remove(key));
+    later.insert(20, 0);
+    later.insert(10_000, 0);
+    let before = steps::so_far();
+    assert!(map.missing_in(&later).eq(&[17, 18, 5_000]));
+    assert!(later.missing_in(&map).eq(&[10_000]));
+    assert!(steps::so_far() - before <= 6 * MOST);
+    assert_eq!(map.missing_in(&Map::default()).count(), 10_000);
 }
 
 #[test]

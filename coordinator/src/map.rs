@@ -1,7 +1,8 @@
-//! A sorted map whose copies share what they have in common, as a checkpoint's copy of a group does: a change to one
-//! copies a leaf, not the map.
+//! A sorted map whose copies share what they have in common, as a checkpoint's copy of a group does, or the states of
+//! the cluster before and after an entry: a change to one copies a leaf, not the map.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Index;
 use std::sync::Arc;
@@ -140,6 +141,17 @@ impl<K: Ord + Clone, V> Map<K, V> {
         Iter { leaves, leaf }
     }
 
+    /// The keys that `later` lacks: of a copy that has been changed, found by the leaves that the two do not share.
+    pub fn missing_in<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a K> {
+        let shared: HashSet<_> = later.leaves.iter().map(Arc::as_ptr).collect();
+        let own = self.leaves.iter().filter(move |leaf| !shared.contains(&Arc::as_ptr(leaf)));
+        own.flat_map(|leaf| leaf.iter().map(|(key, _)| key)).filter(|key| {
+            #[cfg(test)]
+            crate::steps::count(1);
+            !later.contains_key(*key)
+        })
+    }
+
     /// The leaf that a key belongs to, and its place there: the last leaf that begins at the key or before it.
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> (usize, Result<usize, usize>)
     where
@@ -157,7 +169,7 @@ impl<K: Ord + Clone, V> Map<K, V> {
 fn own<K: Clone, V>(leaf: &mut Arc<Leaf<K, V>>) -> &mut Leaf<K, V> {
     #[cfg(test)]
     if Arc::strong_count(leaf) > 1 {
-        super::steps::count(leaf.len());
+        crate::steps::count(leaf.len());
     }
     Arc::make_mut(leaf)
 }
@@ -165,7 +177,7 @@ fn own<K: Clone, V>(leaf: &mut Arc<Leaf<K, V>>) -> &mut Leaf<K, V> {
 impl<K, V> Clone for Map<K, V> {
     fn clone(&self) -> Self {
         #[cfg(test)]
-        super::steps::count(self.leaves.len());
+        crate::steps::count(self.leaves.len());
         Self { leaves: self.leaves.clone(), len: self.len }
     }
 }
@@ -234,7 +246,7 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
         let ((key, value), rest) = self.leaf.split_first()?;
         self.leaf = rest;
         #[cfg(test)]
-        super::steps::count(1);
+        crate::steps::count(1);
         Some((key, value))
     }
 }
