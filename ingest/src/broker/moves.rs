@@ -96,6 +96,10 @@ impl Moves {
             return;
         };
         self.log.follow(cluster).await;
+        if self.log.session() != session {
+            // Another has followed it meanwhile, which this state of the cluster may not know.
+            return;
+        }
         self.adopt(cluster, session);
         // Entries may be taken where slots are not: a node that can't write slots serves nothing, and must not stay.
         if own.suspected.is_some() && !self.broker.has_lost_writes() {
@@ -158,17 +162,10 @@ impl Moves {
         let (store, cluster) = (self.broker.parts.store.clone(), Arc::clone(cluster));
         let shards: Vec<_> = granted.iter().map(|(shard, _)| *shard).collect();
         // A task of its own: decoding takes time, and slots must be put meanwhile.
-        let recovering = AbortOnDropHandle::new(tokio::spawn(async move {
-            recover(&store, &cluster, session, shards, BTreeMap::new()).await
-        }));
+        let recovering =
+            spawn(async move { recover(&store, &cluster, session, shards, BTreeMap::new()).await });
         self.jobs.push(Box::pin(async move {
-            let rebuilt = match recovering.await.map_err(JoinError::try_into_panic) {
-                Ok(rebuilt) => rebuilt,
-                Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                // The runtime is about to end.
-                Err(Err(_)) => std::future::pending().await,
-            };
-            Done::Rebuilt { session, held: granted, rebuilt }
+            Done::Rebuilt { session, held: granted, rebuilt: recovering.await }
         }));
     }
 
@@ -202,8 +199,10 @@ impl Moves {
         self.releasing = true;
         let (broker, metadata, log) =
             (Arc::clone(&self.broker), Arc::clone(&self.metadata), Arc::clone(&self.log));
+        // A task of its own: it may get the lock of a shard's groups while nothing here is polled.
+        let releasing = spawn(async move { release(&broker, &metadata, &log, wanted, leaving).await });
         self.jobs.push(Box::pin(async move {
-            let released = release(&broker, &metadata, &log, wanted, leaving).await;
+            let released = releasing.await;
             if released.is_err() {
                 tracing::debug!("the session ended while shards were being released");
             }
@@ -289,6 +288,19 @@ impl Moves {
                 }
                 installed
             }
+        }
+    }
+}
+
+/// Does something in a task of its own, which ends with what this answers.
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> impl Future<Output = T> {
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    async move {
+        match task.await.map_err(JoinError::try_into_panic) {
+            Ok(done) => done,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime is about to end.
+            Err(Err(_)) => std::future::pending().await,
         }
     }
 }

@@ -51,21 +51,25 @@ impl Due {
     pub(super) fn note(&self, noted: &mut Noted, what: Timed, next: Option<Duration>) {
         let Some(next) = next.filter(|next| noted.0.is_none_or(|noted| *next < noted)) else { return };
         let before = noted.0.replace(next);
-        let mut times = self.times.lock();
         if let Some(before) = before {
-            times.remove(&(before, what));
+            self.times.lock().remove(&(before, what));
         }
-        times.insert((next, what));
-        let is_first = times.first() == Some(&(next, what));
+        self.insert((next, what));
+    }
+
+    /// Has something looked at now, whatever was noted.
+    pub(super) fn look(&self, what: Timed) {
+        self.insert((self.now(), what));
+    }
+
+    fn insert(&self, entry: (Duration, Timed)) {
+        let mut times = self.times.lock();
+        times.insert(entry);
+        let is_first = times.first() == Some(&entry);
         drop(times);
         if is_first {
             self.earlier.notify_one();
         }
-    }
-
-    /// Has something looked at again after a while, whatever was noted.
-    pub(super) fn look_again(&self, what: Timed, after: Duration) {
-        self.times.lock().insert((self.now() + after, what));
     }
 
     /// Takes what is due first, once it is.

@@ -1,3 +1,7 @@
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -22,20 +26,29 @@ async fn what_is_due_comes_in_order_and_once() {
     assert_eq!((due.next().await, due.now()), (groups(2), MS * 25));
     assert_eq!((due.next().await, due.now()), (groups(1), MS * 30));
     assert!(due.times.lock().is_empty());
-    due.look_again(groups(3), MS * 10);
-    assert_eq!((due.next().await, due.now()), (groups(3), MS * 40));
+    due.look(groups(3));
+    assert_eq!((due.next().await, due.now()), (groups(3), MS * 30));
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_waits_learns_of_what_is_due_earlier() {
-    let due = std::sync::Arc::new(Due::new());
-    let mut noted = Noted::default();
-    due.note(&mut noted, groups(1), Some(MS * 1000));
-    let waiting = tokio::spawn({
-        let due = std::sync::Arc::clone(&due);
-        async move { (due.next().await, due.now()) }
-    });
-    tokio::time::sleep(MS * 5).await;
-    due.note(&mut Noted::default(), Timed::Shares(ShardId(1)), Some(MS * 10));
-    assert_eq!(waiting.await.expect("no panic"), (Timed::Shares(ShardId(1)), MS * 10));
+    let shares = Timed::Shares(ShardId(1));
+    for (first, looks) in [(None, false), (None, true), (Some(MS * 1000), false), (Some(MS * 1000), true)] {
+        let due = Arc::new(Due::new());
+        due.note(&mut Noted::default(), groups(1), first);
+        let waiting = tokio::spawn({
+            let due = Arc::clone(&due);
+            async move { [(due.next().await, due.now()), (due.next().await, due.now())] }
+        });
+        tokio::time::sleep(MS * 5).await;
+        if looks {
+            due.look(shares);
+        } else {
+            due.note(&mut Noted::default(), shares, Some(MS * 5));
+        }
+        // It is not the first that is noted, and the one that waits has not gone on yet.
+        due.note(&mut Noted::default(), groups(2), Some(MS * 10));
+        let waited = timeout(MS * 100, waiting).await.expect("it wakes").expect("no panic");
+        assert_eq!(waited, [(shares, MS * 5), (groups(2), MS * 10)]);
+    }
 }

@@ -256,22 +256,23 @@ impl Log {
     pub fn fail(&self) {
         let mut open = self.open.lock();
         open.end();
-        self.let_go(&mut open, |_| true);
+        let gone = self.let_go(&mut open, |_| true);
         drop(open);
+        drop(gone);
         self.changed.notify_one();
     }
 
     /// Ends the log if the open slot has nothing to put, in one step: a batch that is decided and in no slot
     /// must never get into a checkpoint. Nor must one that was refused when the session was fenced.
     pub(super) fn end_if_idle(&self) -> Option<Capture> {
+        let _gone;
         let mut open = self.open.lock();
         if open.ended || open.is_wanted() || !open.cut.is_empty() {
             return None;
         }
         let last = Capture::take(&mut open);
         open.end();
-        self.groups.drop_shards(|_| true);
-        self.shares.drop_shards(|_| true);
+        _gone = (self.groups.drop_shards(|_| true), self.shares.drop_shards(|_| true));
         Some(last)
     }
 

@@ -8,13 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use coordinator::cluster::Cluster;
 use coordinator::config::group::GroupSettings;
 use coordinator::group::{Effect, Group, GroupId, Now, Reply, Request, Settings, Shard, Token, World};
 use coordinator::share::Settings as ShareSettings;
 use coordinator::{ShardId, TopicId};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use parking_lot::RwLock;
 use tiering::format::group::Groups as Durable;
 use tiering::format::slot::Record;
@@ -30,9 +31,6 @@ use crate::consumer_protocol::CONSUMER_PROTOCOL;
 /// How many timers of a shard are seen to at a time: requests to its groups do not wait for more.
 const MOST_DUE: usize = 1000;
 
-/// How soon groups that are busy when something of theirs is due are looked at again.
-const BUSY: Duration = Duration::from_millis(10);
-
 /// A reply, and what it waits for.
 struct Decided {
     reply: Reply,
@@ -43,7 +41,8 @@ struct Decided {
 pub(super) struct Groups {
     around: RwLock<Surroundings>,
     serving: Served<Mutex<State>>,
-    /// The groups of shards that are about to be released, or are: nothing more is decided.
+    /// The groups of shards that are about to be released, or are: nothing more is decided. They come and go while
+    /// the open slot is locked.
     frozen: parking_lot::Mutex<BTreeMap<ShardId, Durable>>,
 }
 
@@ -84,7 +83,8 @@ pub(super) struct State {
     noted: Noted,
 }
 
-type Guard = OwnedMutexGuard<State>;
+/// The groups of a shard while they are locked.
+pub(super) type Guard = OwnedMutexGuard<State>;
 
 impl State {
     /// Waits for the reply to a request that is about to be made.
@@ -124,38 +124,46 @@ impl Groups {
         self.around.read().cluster.topic(topic).is_some()
     }
 
-    /// Serves the groups of a shard from now on. The open slot is locked.
-    pub(super) fn serve(&self, shard: ShardId, groups: Arc<Mutex<State>>) {
-        self.serving.insert(shard, groups);
-    }
-
     /// The groups of a shard, to be locked before the open slot. Fails if they are not served, or no longer are when
-    /// they could be locked.
-    async fn lock(&self, shard: ShardId) -> Result<Guard, NotLeader> {
+    /// they could be locked. Whoever waits here must be polled: one that is not may have got the lock.
+    pub(super) async fn lock(&self, shard: ShardId) -> Result<Guard, NotLeader> {
         let state = self.serving.get(shard).ok_or(NotLeader)?.lock_owned().await;
         if self.is_serving(&state) { Ok(state) } else { Err(NotLeader) }
     }
 
-    fn is_serving(&self, state: &Guard) -> bool {
+    /// Whether these groups are still served.
+    pub(super) fn is_serving(&self, state: &Guard) -> bool {
         self.serving.is(state.shard, OwnedMutexGuard::mutex(state))
     }
 
-    /// Forgets shards. Requests that wait learn that the groups are elsewhere.
-    pub(super) fn drop_shards(&self, gone: impl Fn(ShardId) -> bool) {
-        self.serving.retain(|shard| !gone(shard));
+    /// Forgets shards. Requests that wait learn that the groups are elsewhere, when what this answers is dropped. The
+    /// open slot is locked.
+    pub(super) fn drop_shards(&self, gone: impl Fn(ShardId) -> bool) -> Vec<Arc<Mutex<State>>> {
         self.frozen.lock().retain(|shard, _| !gone(*shard));
+        self.serving.take(gone)
     }
 
-    /// Decides nothing more in a shard. Its requests that wait learn that the groups are elsewhere.
-    pub(super) async fn freeze(&self, shard: ShardId) {
-        let Ok(state) = self.lock(shard).await else { return };
-        self.frozen.lock().insert(shard, state.durable());
-        self.serving.remove(shard);
+    /// Decides nothing more in a shard. Its requests that wait learn that the groups are elsewhere. The open slot is
+    /// locked.
+    pub(super) fn freeze(&self, state: &Guard) {
+        self.frozen.lock().insert(state.shard, state.durable());
+        self.serving.remove(state.shard);
     }
 
-    /// What a RELEASE holds of a shard that is frozen.
-    pub(super) fn frozen(&self, shard: ShardId) -> Durable {
-        self.frozen.lock().get(&shard).cloned().unwrap_or_default()
+    /// What a RELEASE holds of a shard; none if it is not frozen.
+    pub(super) fn frozen(&self, shard: ShardId) -> Option<Durable> {
+        self.frozen.lock().get(&shard).cloned()
+    }
+}
+
+/// Ends the session if a step panics: what it left half done must not get into a slot or a checkpoint.
+struct Whole<'a>(&'a Log);
+
+impl Drop for Whole<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
     }
 }
 
@@ -172,20 +180,31 @@ impl Log {
     pub(super) fn begin_groups(&self, shard: ShardId, groups: Durable) -> Arc<Mutex<State>> {
         let now = self.group_time();
         let groups = self.groups.around().world(|world| Shard::new(groups, now, world));
-        let mut noted = Noted::default();
-        self.due.note(&mut noted, Timed::Groups(shard), groups.next_tick());
-        let (writes, waiting, next) = Default::default();
+        let (writes, waiting, next, noted) = Default::default();
         Arc::new(Mutex::new(State { shard, groups, writes, waiting, next, noted }))
     }
 
+    /// Serves the groups of a shard from now on. The open slot is locked.
+    pub(super) fn serve_groups(&self, shard: ShardId, groups: Arc<Mutex<State>>) {
+        self.groups.serving.insert(shard, groups);
+        self.due.look(Timed::Groups(shard));
+    }
+
+    /// The groups of the shards that are frozen, ready to be served again.
+    pub(super) fn begin_frozen(&self) -> Vec<(ShardId, Arc<Mutex<State>>)> {
+        let frozen = self.groups.frozen.lock().clone().into_iter();
+        frozen.map(|(shard, groups)| (shard, self.begin_groups(shard, groups))).collect()
+    }
+
     /// Serves again what was frozen and has not gone. The open slot is locked.
-    pub(super) fn thaw(&self) {
-        let frozen = std::mem::take(&mut *self.groups.frozen.lock());
-        for (shard, groups) in frozen {
-            self.groups.serve(shard, self.begin_groups(shard, groups));
+    pub(super) fn thaw(&self, groups: Vec<(ShardId, Arc<Mutex<State>>)>) {
+        for (shard, groups) in groups {
+            if self.groups.frozen.lock().remove(&shard).is_some() {
+                self.serve_groups(shard, groups);
+            }
         }
         for shard in self.shares.thaw() {
-            self.due.look_again(Timed::Shares(shard), Duration::ZERO);
+            self.due.look(Timed::Shares(shard));
         }
     }
 
@@ -205,6 +224,8 @@ impl Log {
     ) -> Result<Reply, NotLeader> {
         let answered = {
             let mut state = self.groups.lock(self.shards.of_group(id)).await?;
+            // A simulation's one thread waits for no lock unless it is held here.
+            self.parts.entropy.pause().await;
             let (token, answered) = state.wait();
             self.step(&mut state, permit, |groups, now, world, effects| {
                 groups.request(now, world, (id, token), request, effects);
@@ -247,26 +268,27 @@ impl Log {
 
     /// Does what is due, for ever.
     pub(super) async fn drive(&self) {
+        // What is due elsewhere does not wait for a step that takes long.
+        let mut locking = FuturesUnordered::new();
         loop {
-            let due = self.due.next().await;
-            self.parts.entropy.pause().await;
-            match due {
-                Timed::Groups(shard) => self.tick_groups(shard),
-                Timed::Shares(shard) => self.tick_shares(shard),
+            tokio::select! {
+                biased;
+                Some(locked) = locking.next(), if !locking.is_empty() => if let Ok(mut state) = locked {
+                    self.tick_groups(&mut state);
+                },
+                due = self.due.next() => match due {
+                    Timed::Groups(shard) => locking.push(self.groups.lock(shard)),
+                    Timed::Shares(shard) => self.tick_shares(shard),
+                },
             }
             // There may be more, for which nothing else waits.
             yield_now().await;
         }
     }
 
-    fn tick_groups(&self, shard: ShardId) {
-        let Some(serving) = self.groups.serving.get(shard) else { return };
-        // What is due elsewhere does not wait for a step that takes long.
-        let Ok(mut state) = serving.try_lock_owned() else {
-            return self.due.look_again(Timed::Groups(shard), BUSY);
-        };
+    fn tick_groups(&self, state: &mut Guard) {
         state.noted.clear();
-        self.step(&mut state, None, |groups, now, world, effects| {
+        self.step(state, None, |groups, now, world, effects| {
             if groups.next_tick().is_some_and(|at| at <= now.since_start) {
                 groups.tick(now, world, MOST_DUE, effects);
             }
@@ -295,6 +317,8 @@ impl Log {
                     groups.forget_topics(now, world, &deleted, effects);
                 });
             }
+            // Others may have been waiting for it.
+            yield_now().await;
         }
     }
 
@@ -304,6 +328,7 @@ impl Log {
         permit: Option<Permit>,
         step: impl FnOnce(&mut Shard, Now, &World<'_>, &mut Vec<Effect>),
     ) {
+        let _whole = Whole(self);
         let (around, now, mut effects) = (self.groups.around(), self.group_time(), Vec::new());
         around.world(|world| step(&mut state.groups, now, world, &mut effects));
         let next = state.groups.next_tick();
@@ -327,6 +352,7 @@ impl Log {
         };
         // What one step writes stays in one slot.
         open.make_room(0);
+        let mut replaced = Vec::new();
         let was_wanted = open.is_wanted();
         if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
             open.permits.extend(permit);
@@ -339,7 +365,7 @@ impl Log {
                         Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
                     open.builder.push(record);
                     let after = state.groups.group(&group).cloned();
-                    open.groups.insert((shard, GroupId::clone(&group)), after);
+                    replaced.push(open.groups.insert((shard, GroupId::clone(&group)), after));
                     state.writes.insert(group, open.stub.ticket());
                 }
                 Effect::Reply { group, token, reply } => {
@@ -359,6 +385,7 @@ impl Log {
         }
         let wanted = open.is_wanted() && !was_wanted;
         drop(open);
+        drop(replaced);
         if wanted {
             self.changed.notify_one();
         }

@@ -1,17 +1,20 @@
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use coordinator::group::classic::{Caller, Join};
 use coordinator::group::offsets::{Commit, Offset};
+use coordinator::share::{Request as ShareRequest, SharePartitionId, State as SharePartition};
 use coordinator::{PartitionId, SessionId};
 use tiering::metadata::MetadataLog;
+use tiering::recover::Recovered;
 use tiering::seams::Entropy;
 use tiering::store::Store;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::log::Ended;
 use crate::log::tests::{PARTITION, append, begin, opening};
+use crate::log::{Ended, Holding};
 
 const SESSION: Duration = Duration::from_secs(10);
 
@@ -78,11 +81,14 @@ async fn groups_that_are_busy_keep_no_others_waiting() {
     append(&log);
     // Slots are put, and checkpoints written.
     let slots = log.slots();
-    while log.last_checkpoint().is_none_or(|last| last.n <= slots) {
-        log.checkpointing.want();
-        log.barrier().expect("it is open").committed().await.expect("committed");
-        sleep(Duration::from_millis(1)).await;
-    }
+    let checkpointed = async {
+        while log.last_checkpoint().is_none_or(|last| last.n <= slots) {
+            log.checkpointing.want();
+            log.barrier().expect("it is open").committed().await.expect("committed");
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SESSION, checkpointed).await.expect("a checkpoint");
     assert!(!waiting.is_finished());
     drop(step);
     let committed = waiting.await.expect("no panic");
@@ -106,8 +112,7 @@ async fn members_expire_while_groups_of_another_shard_are_busy() {
         (1, 0)
     );
     drop(step);
-    sleep(BUSY * 2).await;
-    assert_eq!(members(busy).await, 0, "it was looked at again");
+    assert_eq!(members(busy).await, 0, "its turn has come");
 }
 
 /// A request that waits for its turn while the shard is given away, or the session ends, learns that the groups are
@@ -143,8 +148,78 @@ async fn what_waits_for_a_shard_that_goes_is_refused() {
         }
         assert_eq!(freezing.await.expect("no panic"), if ends { Err(NotLeader) } else { Ok(()) });
         assert!(!log.coordinates(id));
-        assert!(log.groups.frozen(shard).get(id).is_none_or(|group| group.offsets.is_empty()));
+        let frozen = log.groups.frozen(shard);
+        assert_eq!(frozen.is_none(), ends);
+        let written: Vec<_> = log.open.lock().groups.values().flatten().cloned().collect();
+        let groups = frozen.iter().flat_map(BTreeMap::values).chain(&written);
+        assert!(groups.into_iter().all(|group| group.offsets.is_empty()), "nothing of it is written");
     }
+}
+
+/// A shard comes back with another state while others of the same release wait for their turn: what is released then is
+/// not this new holding, of which nothing has been frozen.
+#[tokio::test(start_paused = true)]
+async fn what_is_installed_while_a_release_waits_is_not_released() {
+    let (log, _flusher) = serve(&Store::memory()).await;
+    let [first, busy] = &names(&log, 2)[..] else { panic!("two names") };
+    let [shard, later] = [first, busy].map(|id| log.shards.of_group(id));
+    let committed = log.group(first, commit(PARTITION, 1), None).await;
+    assert!(matches!(committed, Ok(Reply::Offsets(Ok(_)))), "{committed:?}");
+    let step = log.groups.lock(later).await.expect("it is served");
+    let freezing = tokio::spawn({
+        let log = Arc::clone(&log);
+        async move { log.freeze_shards(&[shard, later].into()).await.map(drop) }
+    });
+    sleep(Duration::from_millis(1)).await;
+    let groups = log.groups.frozen(shard).expect("it is frozen");
+    let holding = Holding { epoch: coordinator::Epoch(99), leader_epoch: 9 };
+    let recovered = Recovered { groups: [(shard, groups)].into(), ..Recovered::default() };
+    assert!(log.install(log.session(), &[(shard, holding)], recovered));
+    drop(step);
+    freezing.await.expect("no panic").expect("it is open");
+    let release = log.release_shards(&[shard, later].into()).expect("it is open");
+    assert_eq!(release.released.keys().collect::<Vec<_>>(), [&later]);
+    let committed = log.group(first, commit(PARTITION, 2), None).await;
+    assert!(matches!(committed, Ok(Reply::Offsets(Ok(_)))), "{committed:?}");
+    let group = log.group_state(first).await.expect("it is served").expect("a group");
+    assert_eq!(group.offsets[&PARTITION].offset, 2);
+}
+
+/// Whatever else is due, and whatever was due before.
+#[tokio::test(start_paused = true)]
+async fn what_is_served_anew_has_its_timers() {
+    let (log, _flusher) = serve(&Store::memory()).await;
+    let [id] = &names(&log, 1)[..] else { panic!("a name") };
+    let shard = log.shards.of_group(id);
+    let members = async || log.peek_group(id).await.map_or(0, |group| group.members.len());
+    let joined = log.group(id, join(), None).await;
+    assert!(matches!(joined, Ok(Reply::Join(Ok(_)))), "{joined:?}");
+    let freeze = async || {
+        drop(log.freeze_shards(&[shard].into()).await.expect("it is open"));
+        // What was due of it is gone through meanwhile.
+        sleep(SESSION * 3).await;
+        assert!(!log.coordinates(id));
+    };
+    let thaw = |ready| {
+        let mut open = log.open.lock();
+        open.shards.get_mut(&shard).expect("it is held").frozen = false;
+        log.thaw(ready);
+    };
+    freeze().await;
+    thaw(log.begin_frozen());
+    assert_eq!(members().await, 1);
+    sleep(SESSION * 2).await;
+    assert_eq!(members().await, 0, "it was silent for too long");
+
+    let joined = log.group(id, join(), None).await;
+    assert!(matches!(joined, Ok(Reply::Join(Ok(_)))), "{joined:?}");
+    freeze().await;
+    // It takes long from when they are ready until they are served.
+    let ready = log.begin_frozen();
+    sleep(SESSION * 2).await;
+    thaw(ready);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(members().await, 0, "it is late already");
 }
 
 /// While threads commit, a cut is made again and again: what goes to a checkpoint is what the slots before the cut
@@ -200,5 +275,60 @@ async fn a_checkpoint_holds_what_the_slots_before_it_do() {
     }
     for task in committing {
         task.await.expect("no panic");
+    }
+}
+
+/// The same of share partitions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_checkpoint_holds_the_share_partitions_that_the_slots_before_it_do() {
+    let store = Store::memory();
+    let metadata = metadata(&store).await;
+    let (_, log) = begin(&store, &metadata, 1).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let changing = (0..4).map(|n| {
+        let (log, done) = (Arc::clone(&log), Arc::clone(&done));
+        std::thread::spawn(move || {
+            let id = SharePartitionId { group: format!("s{}", n % 3).into(), partition: PARTITION };
+            for k in 0.. {
+                let request = match k % 3 {
+                    0 => ShareRequest::Delete,
+                    _ => ShareRequest::Begin(k),
+                };
+                drop(log.share(&id, request, None).expect("it is led here"));
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        })
+    });
+    let changing: Vec<_> = changing.collect();
+    let (mut written, mut image) = (BTreeMap::new(), BTreeMap::new());
+    let mut cuts = 0;
+    while cuts < 3000 {
+        let (cut, changed) = {
+            let mut open = log.open.lock();
+            open.cut();
+            (open.cut.pop_back().expect("a slot"), std::mem::take(&mut open.shares))
+        };
+        let frozen = cut.builder.freeze(SessionId([1; 16]), 0, 0, log.parts.entropy.nonce());
+        for record in frozen.records {
+            if let Record::Share { id, changes, .. } = record {
+                let mut state = written.remove(&id);
+                SharePartition::replay(&mut state, &changes);
+                written.extend(state.map(|state| (id, state)));
+            }
+        }
+        cuts += usize::from(!changed.is_empty());
+        for ((_, id), share) in changed {
+            match share {
+                Some(share) => drop(image.insert(id, SharePartition::clone(&share))),
+                None => drop(image.remove(&id)),
+            }
+        }
+        assert_eq!(image, written);
+    }
+    done.store(true, Ordering::Relaxed);
+    for thread in changing {
+        thread.join().expect("no panic");
     }
 }

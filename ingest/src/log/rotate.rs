@@ -98,6 +98,9 @@ impl Log {
                 proposed => break proposed??,
             }
         };
+        // Nothing is frozen and nothing is released meanwhile: this holds `moving`.
+        let frozen = self.begin_frozen();
+        let _gone;
         let mut open = self.open.lock();
         open.following = None;
         let opened = committed.cluster.session(next).is_some_and(|s| s.state == SessionState::Open);
@@ -109,7 +112,7 @@ impl Log {
         let granted = held_by(&committed.cluster, next);
         let mut kept = open.shards.clone();
         kept.retain(|shard, held| granted.contains_key(shard) && assigned.get(shard) == Some(&held.epoch));
-        self.let_go(&mut open, |shard| !kept.contains_key(&shard));
+        _gone = self.let_go(&mut open, |shard| !kept.contains_key(&shard));
         if granted.keys().all(|shard| kept.contains_key(shard)) {
             open.as_of = committed.cluster.next();
         }
@@ -125,7 +128,7 @@ impl Log {
         open.shards = kept;
         // What was released and not moved is held anew, too.
         open.states.iter().flatten().for_each(|decided| decided.partition.lead());
-        self.thaw();
+        self.thaw(frozen);
         // A first slot at once, and with it a checkpoint: the old session is no longer needed for recovery.
         self.checkpointing.begin(next);
         open.awaited = true;

@@ -8,8 +8,8 @@ use parking_lot::RwLock;
 
 /// By shard, something that has a lock of its own, which is locked before the open slot and never after.
 ///
-/// What is here comes and goes while the open slot is locked; what is frozen goes while its own lock is held. So who
-/// has locked both, and finds it here, may write what it decided.
+/// What is here comes and goes while the open slot is locked. So who has locked both, and finds it here, may write what
+/// it decided.
 pub(super) struct Served<T>(RwLock<BTreeMap<ShardId, Arc<T>>>);
 
 impl<T> Served<T> {
@@ -34,8 +34,11 @@ impl<T> Served<T> {
         self.0.write().remove(&shard)
     }
 
-    pub(super) fn retain(&self, keep: impl Fn(ShardId) -> bool) {
-        self.0.write().retain(|shard, _| keep(*shard));
+    /// Removes those of some shards, which is better dropped once nothing is locked any more.
+    pub(super) fn take(&self, gone: impl Fn(ShardId) -> bool) -> Vec<Arc<T>> {
+        let mut all = self.0.write();
+        let gone: Vec<_> = all.keys().copied().filter(|shard| gone(*shard)).collect();
+        gone.iter().filter_map(|shard| all.remove(shard)).collect()
     }
 
     pub(super) fn shards(&self) -> Vec<ShardId> {

@@ -38,6 +38,12 @@ pub(super) struct Arriving {
     serving_shares: Arc<parking_lot::Mutex<share::State>>,
 }
 
+/// What was served of shards that have gone.
+pub(super) struct Gone {
+    _groups: Vec<Arc<tokio::sync::Mutex<groups::State>>>,
+    _shares: Vec<Arc<parking_lot::Mutex<share::State>>>,
+}
+
 impl Log {
     /// Makes shards ready to be served. Share partitions of topics that have been deleted meanwhile are left out: what
     /// this node knows of the cluster is newer than what their last owner knew.
@@ -70,7 +76,7 @@ impl Log {
             open.begun.insert(shard);
             open.groups.extend(groups.into_iter().map(|(id, group)| ((shard, id), Some(group))));
             open.shares.extend(shares.into_iter().map(|(id, share)| ((shard, id), Some(share))));
-            self.groups.serve(shard, serving_groups);
+            self.serve_groups(shard, serving_groups);
             self.shares.serve(shard, serving_shares);
         }
         for (id, owned) in partitions {
@@ -86,12 +92,13 @@ impl Log {
     /// that what they were rebuilt from is not needed for long.
     pub fn install(&self, session: SessionId, held: &[(ShardId, Holding)], mut recovered: Recovered) -> bool {
         let arriving = self.make_ready(held, &mut recovered);
+        let _gone;
         let mut open = self.open.lock();
         if open.ended || open.session != session {
             return false;
         }
         let again: BTreeSet<_> = held.iter().map(|(shard, _)| *shard).collect();
-        self.let_go(&mut open, |shard| again.contains(&shard));
+        _gone = self.let_go(&mut open, |shard| again.contains(&shard));
         self.insert_shards(&mut open, arriving, recovered.partitions);
         self.checkpointing.want();
         open.awaited = true;
@@ -100,14 +107,16 @@ impl Log {
         true
     }
 
-    /// Forgets everything of shards that are not held any more, or are to be held anew.
-    pub(super) fn let_go(&self, open: &mut Open, gone: impl Fn(ShardId) -> bool) {
-        self.groups.drop_shards(&gone);
-        self.shares.drop_shards(&gone);
+    /// Forgets everything of shards that are not held any more, or are to be held anew. What it answers is better
+    /// dropped once the open slot is not locked any more.
+    pub(super) fn let_go(&self, open: &mut Open, gone: impl Fn(ShardId) -> bool) -> Gone {
+        let dropped =
+            Gone { _groups: self.groups.drop_shards(&gone), _shares: self.shares.drop_shards(&gone) };
         open.groups.retain(|(shard, _), _| !gone(*shard));
         open.shares.retain(|(shard, _), _| !gone(*shard));
         let places = open.places(|decided| gone(decided.shard));
         self.forget(open, places);
+        dropped
     }
 
     /// Every shard that was granted to the session before `epoch` has been installed.
@@ -163,17 +172,15 @@ impl Log {
         shards: &BTreeSet<ShardId>,
     ) -> Result<Option<Ticket>, NotLeader> {
         for &shard in shards {
-            self.groups.freeze(shard).await;
-            self.shares.freeze(shard);
+            // What is not served is frozen already, or has gone.
+            if let Ok(groups) = self.groups.lock(shard).await {
+                self.freeze_shard(shard, &groups);
+            }
         }
+        self.shares.wake_all();
         let mut open = self.open.lock();
         if open.ended {
             return Err(NotLeader);
-        }
-        for shard in shards {
-            if let Some(held) = open.shards.get_mut(shard) {
-                held.frozen = true;
-            }
         }
         for decided in open.states.iter().flatten().filter(|d| shards.contains(&d.shard)) {
             if !mutant::is(Mutant::AppendAfterRelease) {
@@ -185,6 +192,19 @@ impl Log {
         drop(open);
         self.changed.notify_one();
         Ok(latest)
+    }
+
+    /// Freezes a shard with its groups, which are locked, and its share partitions, if these are what it has.
+    fn freeze_shard(&self, shard: ShardId, groups: &groups::Guard) {
+        let Some(shares) = self.shares.of(shard) else { return };
+        let state = shares.lock();
+        let mut open = self.open.lock();
+        let Some(held) = open.shards.get_mut(&shard) else { return };
+        if self.groups.is_serving(groups) && self.shares.is_serving(shard, &shares) {
+            self.groups.freeze(groups);
+            self.shares.freeze(shard, &shares, &state);
+            held.frozen = true;
+        }
     }
 
     /// Writes RELEASEs of shards that have been frozen, and whose last batches are committed.
@@ -210,12 +230,13 @@ impl Log {
         let mut epochs = BTreeMap::new();
         for (shard, partitions) in released {
             let Some(Held { epoch, frozen: true, .. }) = open.shards.get(&shard).copied() else { continue };
+            // What has been installed meanwhile is not frozen.
+            let frozen = self.groups.frozen(shard).zip(self.shares.frozen(shard));
+            let Some((mut groups, mut shares)) = frozen else { continue };
             epochs.insert(shard, epoch);
-            let mut shares = self.shares.frozen(shard);
             if mutant::is(Mutant::ForgetShares) {
                 shares.clear();
             }
-            let mut groups = self.groups.frozen(shard);
             if mutant::is(Mutant::ForgetGroups) {
                 groups.clear();
             }
@@ -233,8 +254,9 @@ impl Log {
 
     /// Forgets shards that another session holds now.
     pub(crate) fn drop_shards(&self, shards: &BTreeSet<ShardId>) {
+        let _gone;
         let mut open = self.open.lock();
         open.shards.retain(|shard, _| !shards.contains(shard));
-        self.let_go(&mut open, |shard| shards.contains(&shard));
+        _gone = self.let_go(&mut open, |shard| shards.contains(&shard));
     }
 }

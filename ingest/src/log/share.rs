@@ -41,13 +41,19 @@ impl State {
     }
 }
 
+/// What is frozen, and what a RELEASE holds of it.
+struct Frozen {
+    durable: Durable,
+    shares: Arc<Mutex<State>>,
+}
+
 /// The share partitions of a log.
 #[derive(Default)]
 pub(super) struct Shares {
     serving: Served<Mutex<State>>,
     /// Those of shards that are about to be released, or are: nothing more is decided. If a shard does not go after
     /// all, what was in hand still is.
-    frozen: Mutex<BTreeMap<ShardId, Arc<Mutex<State>>>>,
+    frozen: Mutex<BTreeMap<ShardId, Frozen>>,
     /// Who waits for records.
     waiters: Mutex<BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>>,
     /// By group, while its coordinator is asked what may come into being.
@@ -71,35 +77,42 @@ impl Shares {
     }
 
     /// Forgets shards. Requests that wait for records of theirs look again.
-    pub(super) fn drop_shards(&self, gone: impl Fn(ShardId) -> bool) {
-        self.serving.retain(|shard| !gone(shard));
+    pub(super) fn drop_shards(&self, gone: impl Fn(ShardId) -> bool) -> Vec<Arc<Mutex<State>>> {
         self.frozen.lock().retain(|shard, _| !gone(*shard));
+        let gone = self.serving.take(gone);
         self.wake_all();
+        gone
     }
 
-    /// Decides nothing more in a shard. What is in hand is in no member's hands with its next owner.
-    pub(super) fn freeze(&self, shard: ShardId) {
-        let Some(serving) = self.serving.get(shard) else { return };
-        let state = serving.lock();
-        if self.serving.is(shard, &serving) {
-            self.frozen.lock().insert(shard, Arc::clone(&serving));
-            self.serving.remove(shard);
-        }
-        drop(state);
-        self.wake_all();
+    /// What is served of a shard.
+    pub(super) fn of(&self, shard: ShardId) -> Option<Arc<Mutex<State>>> {
+        self.serving.get(shard)
+    }
+
+    /// Whether this is still served.
+    pub(super) fn is_serving(&self, shard: ShardId, shares: &Arc<Mutex<State>>) -> bool {
+        self.serving.is(shard, shares)
+    }
+
+    /// Decides nothing more in a shard, which is locked, and the open slot after it. What is in hand is in no member's
+    /// hands with its next owner. Requests that wait for records of theirs look again when they are woken.
+    pub(super) fn freeze(&self, shard: ShardId, shares: &Arc<Mutex<State>>, state: &State) {
+        let frozen = Frozen { durable: state.durable(), shares: Arc::clone(shares) };
+        self.frozen.lock().insert(shard, frozen);
+        self.serving.remove(shard);
     }
 
     /// Serves again what was frozen and has not gone. The open slot is locked.
     pub(super) fn thaw(&self) -> Vec<ShardId> {
         let frozen = std::mem::take(&mut *self.frozen.lock());
         let thawed = frozen.keys().copied().collect();
-        frozen.into_iter().for_each(|(shard, shares)| self.serving.insert(shard, shares));
+        frozen.into_iter().for_each(|(shard, frozen)| self.serving.insert(shard, frozen.shares));
         thawed
     }
 
-    /// What a RELEASE holds of a shard that is frozen.
-    pub(super) fn frozen(&self, shard: ShardId) -> Durable {
-        self.frozen.lock().get(&shard).map(|state| state.lock().durable()).unwrap_or_default()
+    /// What a RELEASE holds of a shard; none if it is not frozen.
+    pub(super) fn frozen(&self, shard: ShardId) -> Option<Durable> {
+        self.frozen.lock().get(&shard).map(|frozen| frozen.durable.clone())
     }
 
     /// Acts on the share partitions of a shard, while they are locked.
@@ -148,7 +161,8 @@ impl Shares {
         self.asks.lock().get(group).is_none_or(|asks| asks.deletions != deletions)
     }
 
-    fn wake_all(&self) {
+    /// Has everything that waits for records looked at again.
+    pub(super) fn wake_all(&self) {
         self.waiters.lock().values().flatten().for_each(|waiter| waiter.wake());
     }
 }
@@ -230,6 +244,10 @@ impl Log {
             if ask.is_some_and(|ask| ask.group != id.group || self.shares.is_void(&id.group, ask.deletions)) {
                 return Err(NotLeader);
             }
+            // Its topic may have been deleted while the request was under way. What has begun is forgotten then.
+            if matches!(request, Request::Begin(_)) && !self.groups.knows(id.partition.topic) {
+                return Err(NotLeader);
+            }
             if request == Request::Delete {
                 self.shares.deleted(&id.group);
             }
@@ -293,19 +311,23 @@ impl Log {
 
     /// Forgets the share partitions of topics that were deleted.
     pub(super) fn forget_shares(&self, topics: &BTreeSet<TopicId>) {
-        for shard in self.shares.serving.shards() {
-            // What has been frozen meanwhile goes, and its next owner knows of no such topic.
-            let _ = self.shares.with(shard, |serving, state| {
-                let is_gone = |id: &SharePartitionId| topics.contains(&id.partition.topic);
-                let gone = state.parts.parts().map(|(id, _)| id).filter(|id| is_gone(id));
-                let gone: Vec<_> = gone.map(|id| ((shard, id.clone()), None)).collect();
-                state.parts.forget(is_gone);
-                let mut open = self.open.lock();
-                if self.shares.serving.is(shard, serving) {
-                    open.shares.extend(gone);
-                }
-                Ok(())
-            });
+        let is_gone = |id: &SharePartitionId| topics.contains(&id.partition.topic);
+        let frozen =
+            self.shares.frozen.lock().iter().map(|(shard, f)| (*shard, Arc::clone(&f.shares))).collect();
+        let serving = self.shares.serving.shards().into_iter();
+        let serving = serving.filter_map(|shard| Some((shard, self.shares.serving.get(shard)?)));
+        // What is frozen may be served again, or goes to another owner, which knows of no such topic.
+        let all: BTreeMap<ShardId, Arc<Mutex<State>>> =
+            [frozen, serving.collect::<Vec<_>>()].concat().into_iter().collect();
+        for (shard, state) in all {
+            let mut state = state.lock();
+            let gone = state.parts.parts().map(|(id, _)| id).filter(|id| is_gone(id));
+            let gone: Vec<_> = gone.map(|id| ((shard, id.clone()), None)).collect();
+            state.parts.forget(is_gone);
+            let mut open = self.open.lock();
+            if !gone.is_empty() && open.shards.contains_key(&shard) {
+                open.shares.extend(gone);
+            }
         }
     }
 
@@ -326,13 +348,14 @@ impl Log {
         if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
             open.permits.extend(permit);
         }
-        let mut decided = None;
+        let (mut decided, mut replaced) = (None, Vec::new());
         for effect in effects {
             match effect {
                 Effect::Write { id, changes } => {
                     open.written += changes.len() as u64;
                     open.builder.push(Record::Share { epoch: held.epoch, id: id.clone(), changes });
-                    open.shares.insert((shard, id.clone()), state.parts.part(&id).cloned());
+                    let after = state.parts.part(&id).cloned();
+                    replaced.push(open.shares.insert((shard, id.clone()), after));
                     state.writes.insert(id, open.stub.ticket());
                 }
                 Effect::Wake(id) => {
@@ -351,6 +374,7 @@ impl Log {
         }
         let wanted = open.is_wanted() && !was_wanted;
         drop(open);
+        drop(replaced);
         if wanted {
             self.changed.notify_one();
         }

@@ -45,9 +45,10 @@ fn what_is_in_hand_still_is_if_a_shard_does_not_go() {
     let ten = |deliveries| Some(Reply::Acquired(vec![Acquired { first: 0, last: 9, deliveries }]));
     assert_eq!(ask(&shares, NOW, acquire("a")), ten(1));
     let due = first_due().expect("a lock expires");
-    shares.freeze(SHARD);
+    let serving = shares.of(SHARD).expect("it is served");
+    shares.freeze(SHARD, &serving, &serving.lock());
     assert_eq!((ask(&shares, NOW, acquire("b")), first_due()), (None, None));
-    assert_eq!(shares.frozen(SHARD).len(), 1);
+    assert_eq!(shares.frozen(SHARD).map(|frozen| frozen.len()), Some(1));
     assert_eq!(shares.thaw(), [SHARD]);
     assert_eq!(ask(&shares, NOW, acquire("b")), Some(Reply::Acquired(vec![])), "they are another's");
     assert_eq!(first_due(), Some(due), "the lock still expires");

@@ -1,5 +1,6 @@
 //! Several nodes on one store, in simulated time.
 
+mod busy;
 mod denied;
 mod join;
 mod lost;
@@ -55,6 +56,8 @@ pub(crate) struct World {
     /// Where nodes say that they are reached, if that is elsewhere.
     advertised: BTreeMap<i32, String>,
     nodes: BTreeMap<i32, Running>,
+    /// Where tasks of the nodes wait, and which do.
+    gate: Arc<busy::Gate>,
     pub(crate) rotate_after: Duration,
 }
 
@@ -89,6 +92,7 @@ impl World {
             network: Arc::default(),
             advertised: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            gate: Arc::default(),
             rotate_after,
         }
     }
@@ -128,7 +132,8 @@ impl World {
             store: Store::new(StoreKind::Memory, store.clone(), store),
             config,
             clock: Clock::new(move || NOW + started + began.elapsed().as_millis() as i64),
-            entropy: Entropy::from_seed(node as u64 * 1000 + Instant::now().elapsed().subsec_nanos() as u64),
+            entropy: Entropy::from_seed(node as u64 * 1000 + Instant::now().elapsed().subsec_nanos() as u64)
+                .with_pauses(self.gate.pauses()),
             metrics: Metrics::register(&mut Default::default()),
             connect: self.connect(node),
         })
