@@ -164,7 +164,7 @@ fn what_a_change_of_a_topic_costs_hardly_grows_with_their_number() {
     ] {
         let before = steps::so_far();
         let mut after = cluster.clone();
-        assert_eq!(put(&mut after, &[op.clone()]), [Applied]);
+        assert_eq!(put(&mut after, std::slice::from_ref(&op)), [Applied]);
         let deleted: Vec<_> = cluster.deleted_until(&after).into_iter().collect();
         assert_eq!(deleted, if matches!(op, Op::DeleteTopic { .. }) { vec![id(5_000)] } else { vec![] });
         let steps = steps::so_far() - before;

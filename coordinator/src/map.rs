@@ -2,7 +2,7 @@
 //! the cluster before and after an entry: a change to one copies a leaf, not the map.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Index;
 use std::sync::Arc;
@@ -143,7 +143,7 @@ impl<K: Ord + Clone, V> Map<K, V> {
 
     /// The keys that `later` lacks: of a copy that has been changed, found by the leaves that the two do not share.
     pub fn missing_in<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a K> {
-        let shared: HashSet<_> = later.leaves.iter().map(Arc::as_ptr).collect();
+        let shared: BTreeSet<_> = later.leaves.iter().map(Arc::as_ptr).collect();
         let own = self.leaves.iter().filter(move |leaf| !shared.contains(&Arc::as_ptr(leaf)));
         own.flat_map(|leaf| leaf.iter().map(|(key, _)| key)).filter(|key| {
             #[cfg(test)]
