@@ -19,6 +19,7 @@ mod unreached;
 mod unserved;
 mod watch;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -136,6 +137,8 @@ pub struct Broker {
     acted_on: channel::Sender<Epoch>,
     /// Whether the node gives its shards away because it is about to stop.
     leaving: channel::Sender<bool>,
+    /// Whether the node's last session was draining, as far as it has been seen.
+    drained: AtomicBool,
     /// When a store last confirmed a write of another node's, as far as is known.
     others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
@@ -170,6 +173,7 @@ impl Broker {
             phase: channel::Sender::new(Phase::Starting),
             acted_on: channel::Sender::new(Epoch(0)),
             leaving: channel::Sender::new(false),
+            drained: AtomicBool::new(false),
             others_wrote: Mutex::new(None),
             load: load::Load::default(),
             hearsay: hearsay::Hearsay::default(),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use coordinator::cluster::{Cluster, Op, SessionState};
@@ -100,6 +101,7 @@ impl Moves {
             // Another has followed it meanwhile, which this state of the cluster may not know.
             return;
         }
+        self.broker.drained.store(own.draining, Relaxed);
         self.adopt(cluster, session);
         // Entries may be taken where slots are not: a node that can't write slots serves nothing, and must not stay.
         if own.suspected.is_some() && !self.broker.has_lost_writes() {

@@ -7,6 +7,7 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use coordinator::SessionId;
@@ -188,8 +189,9 @@ impl Broker {
             return Err(Undecided::Error(OpenError::NodeIdTaken { node, address }));
         }
         let mut more: Vec<Op> = living.iter().filter_map(|id| after.plan_reached(*id, true)).collect();
-        if cluster.open_sessions().any(|s| s.process == self.process && s.draining) {
-            // A drained node stays drained, whichever process ended its session.
+        // A drained node stays drained, whichever process ended its session: others know it no more once it has ended.
+        let open = cluster.open_sessions().find(|s| s.process == self.process);
+        if open.map_or_else(|| self.drained.load(Relaxed), |s| s.draining) {
             more.push(Op::Drain { session, draining: true });
         }
         let mut unreached = after.plan_reached(session, false);

@@ -9,6 +9,7 @@ mod way;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use coordinator::cluster::{Address, Cluster, SessionState};
@@ -56,6 +57,8 @@ pub(crate) struct World {
     /// Where nodes say that they are reached, if that is elsewhere.
     advertised: BTreeMap<i32, String>,
     nodes: BTreeMap<i32, Running>,
+    /// How many processes there have been.
+    started: AtomicU64,
     /// Where tasks of the nodes wait, and which do.
     gate: Arc<busy::Gate>,
     pub(crate) rotate_after: Duration,
@@ -92,6 +95,7 @@ impl World {
             network: Arc::default(),
             advertised: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            started: AtomicU64::new(0),
             gate: Arc::default(),
             rotate_after,
         }
@@ -124,16 +128,16 @@ impl World {
         let advertised = self.advertised.get(&node).cloned().unwrap_or_else(|| host(node));
         config.addresses = vec![Address { listener: LISTENER.to_owned(), host: advertised, port: 9092 }];
         config.log.rotate_after = self.rotate_after;
-        let (began, started) = (Instant::now(), self.nodes.len() as i64);
+        // No two processes draw the same ids.
+        let (began, started) = (Instant::now(), self.started.fetch_add(1, Relaxed));
         let inner = Arc::clone(&self.objects);
         let (denied, refused) = (Arc::clone(&self.denied), Arc::clone(&self.refused));
         let store = Arc::new(way::Way { inner, node, denied, refused, cut: Arc::clone(&self.cut) });
         Broker::new(BrokerParts {
             store: Store::new(StoreKind::Memory, store.clone(), store),
             config,
-            clock: Clock::new(move || NOW + started + began.elapsed().as_millis() as i64),
-            entropy: Entropy::from_seed(node as u64 * 1000 + Instant::now().elapsed().subsec_nanos() as u64)
-                .with_pauses(self.gate.pauses()),
+            clock: Clock::new(move || NOW + started as i64 + began.elapsed().as_millis() as i64),
+            entropy: Entropy::from_seed(node as u64 * 1000 + started).with_pauses(self.gate.pauses()),
             metrics: Metrics::register(&mut Default::default()),
             connect: self.connect(node),
         })

@@ -19,19 +19,28 @@ pub(super) fn fit(wanted: usize) -> usize {
     fitting
 }
 
-/// Raises the soft limit to the hard one; what it is then, if there is one.
+/// What macOS takes where the hard limit is none (`OPEN_MAX`, setrlimit(2)).
+const OPEN_MAX: u64 = 10_240;
+
+/// Raises the soft limit to the hard one, or as far as it can be; what it is then, if there is one.
 fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current == maximum {
-        return current;
-    }
-    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        Ok(()) => maximum,
-        Err(error) => {
-            tracing::warn!(%error, "the limit of open files could not be raised");
-            current
+    let set = |limit| setrlimit(Resource::Nofile, Rlimit { current: limit, maximum });
+    for limit in higher(current, maximum) {
+        match set(limit) {
+            Ok(()) => return limit,
+            Err(error) => tracing::debug!(%error, ?limit, "the limit of open files could not be raised"),
         }
     }
+    current
+}
+
+/// Limits to try, the highest first.
+fn higher(current: Option<u64>, maximum: Option<u64>) -> impl Iterator<Item = Option<u64>> {
+    let is_higher =
+        move |limit: &Option<u64>| current.is_some_and(|now| limit.is_none_or(|limit| limit > now));
+    let allowed = maximum.is_none().then_some(Some(OPEN_MAX));
+    [maximum].into_iter().chain(allowed).filter(is_higher)
 }
 
 /// How many of the connections fit. Of a small limit they get half.
@@ -44,6 +53,19 @@ fn connections(wanted: usize, limit: Option<u64>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_only_raised() {
+        for (current, maximum, tried) in [
+            (Some(256), None, vec![None, Some(OPEN_MAX)]),
+            (Some(20_000), None, vec![None]),
+            (Some(1024), Some(1 << 20), vec![Some(1 << 20)]),
+            (Some(1024), Some(1024), vec![]),
+            (None, None, vec![]),
+        ] {
+            assert!(higher(current, maximum).eq(tried), "{current:?} {maximum:?}");
+        }
+    }
 
     #[test]
     fn connections_leave_room_for_the_store() {

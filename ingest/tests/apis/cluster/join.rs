@@ -228,6 +228,45 @@ async fn a_node_that_rests_leaves_no_session_open() {
     writer.verify(&world).await;
 }
 
+/// Also where another node recorded that its session has ended, so that nothing in the cluster says it any more.
+#[tokio::test(start_paused = true)]
+async fn a_drained_node_stays_drained_until_it_is_to_have_shards_again() {
+    let (mut world, _writer) = World::with_topic(2).await;
+    let objects = Arc::clone(&world.objects);
+    let store = Store::new(StoreKind::Memory, objects.clone(), objects);
+    let drain = async |world: &World, draining: bool| {
+        let session = world.session_of(2).expect("it is open");
+        let propose = world.nodes[&1].broker.propose(|_| Ok::<_, ()>(vec![Op::Drain { session, draining }]));
+        propose.await.expect("it is recorded").expect("it is an entry");
+        world.settle().await;
+    };
+    for draining in [true, false] {
+        drain(&world, draining).await;
+        let session = world.session_of(2).expect("it is open");
+        let sealed = seal(&store, session, ProcessId([9; 16])).await.expect("it is sealed");
+        let op: Op = sealed.op(session);
+        let propose = world.nodes[&1].broker.propose(|_| Ok::<_, ()>(vec![op.clone()]));
+        propose.await.expect("it is recorded").expect("it is an entry");
+        sleep(Duration::from_secs(30)).await;
+        world.settle().await;
+        let open = world.session_of(2).expect("another session follows");
+        assert_ne!(open, session);
+        let cluster = world.cluster();
+        assert_eq!(cluster.session(open).map(|s| s.draining), Some(draining));
+        let held = world.nodes[&2].broker.log().map_or(0, |log| log.shards());
+        assert_eq!(held == 0, draining, "{held} shards");
+    }
+    // Another process is not drained.
+    drain(&world, true).await;
+    world.kill(2).await;
+    world.start(2).await;
+    sleep(Duration::from_secs(30)).await;
+    world.settle().await;
+    let cluster = world.cluster();
+    let session = world.session_of(2).and_then(|session| cluster.session(session));
+    assert!(world.nodes[&2].broker.log().is_some_and(|log| log.shards() > 0), "{session:?}");
+}
+
 /// The only node that came back of two that were killed, while the other one's host does not answer.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_alone_counts_as_reached() {
