@@ -1,7 +1,7 @@
 //! DeleteShareGroupOffsets (KIP-932): a share group without members forgets topics. What DeleteGroups does to a
 //! share group's topics is the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coordinator::cluster::Cluster;
@@ -42,8 +42,11 @@ async fn delete(
     };
     let view = View::knowing(context, cluster, names).await;
     let group = Deleting::begin(context, &request.group_id).await?;
+    let listed = request.topics.iter().filter_map(|topic| view.cluster.topic_named(&topic.topic_name));
+    let listed: BTreeSet<_> =
+        listed.map(|topic| topic.id).filter(|id| group.listed.topics.contains(id)).collect();
+    let failures = group.delete(&view.cluster, &listed).await;
     let mut responses = Vec::with_capacity(request.topics.len());
-    let mut forgotten = BTreeSet::new();
     for topic in request.topics {
         let topic_name = topic.topic_name;
         let Some(found) = view.cluster.topic_named(&topic_name) else {
@@ -51,22 +54,19 @@ async fn delete(
             responses.push(failed(topic_name, code, message(code)));
             continue;
         };
-        if !group.listed.topics.contains(&found.id) {
+        if !listed.contains(&found.id) {
             let message = Some(Str::from_static("There is no offset information to delete."));
             responses.push(failed(topic_name, ErrorCode::UnknownTopicOrPartition, message));
             continue;
         }
-        let outcome = group.delete(&view.cluster, found.id).await;
-        let code = outcome.err().unwrap_or(ErrorCode::None);
-        if code == ErrorCode::None {
-            forgotten.insert(found.id);
-        }
+        let code = failures.get(&found.id).copied().unwrap_or(ErrorCode::None);
         let topic_id = uuid(found.id);
         responses.push(DeleteShareGroupOffsetsResponseTopic {
             topic_id,
             ..failed(topic_name, code, message(code))
         });
     }
+    let forgotten: BTreeSet<_> = listed.into_iter().filter(|topic| !failures.contains_key(topic)).collect();
     if !forgotten.is_empty() {
         group.forget(forgotten).await?;
     }
@@ -100,12 +100,16 @@ impl<'a> Deleting<'a> {
         Ok(Self { context, id, log, listed })
     }
 
-    /// Has the owners of a topic's partitions forget the group.
-    async fn delete(&self, cluster: &Cluster, topic: TopicId) -> Result<(), ErrorCode> {
-        let partitions = cluster.topic(topic).map_or(0, |topic| topic.partitions);
-        let partitions = (0..partitions).map(|index| (PartitionId { topic, index }, -1));
+    /// Has the owners of the topics' partitions forget the group, all together. Answers why the owners of some could
+    /// not.
+    async fn delete(&self, cluster: &Cluster, topics: &BTreeSet<TopicId>) -> BTreeMap<TopicId, ErrorCode> {
+        let partitions = topics.iter().flat_map(|topic| {
+            let count = cluster.topic(*topic).map_or(0, |topic| topic.partitions);
+            (0..count).map(|index| (PartitionId { topic: *topic, index }, -1))
+        });
         let outcomes = ask_owners(self.context, &self.id, Action::Delete, partitions.collect()).await;
-        outcomes.into_values().find_map(Result::err).map_or(Ok(()), Err)
+        let failed = outcomes.into_iter().filter_map(|(id, outcome)| Some((id.topic, outcome.err()?)));
+        failed.collect()
     }
 
     /// Takes topics of which nothing is left off the group's list. Fails if any of it may have come back.
@@ -134,9 +138,7 @@ pub(super) async fn before_deletion(context: &Context, group: &str) -> Result<()
     let group = Deleting::begin(context, group).await.map_err(|refused| refused.code)?;
     let all = group.listed.topics.clone();
     if let Some(cluster) = context.broker.cluster() {
-        for topic in &all {
-            group.delete(&cluster, *topic).await?;
-        }
+        group.delete(&cluster, &all).await.into_values().next().map_or(Ok(()), Err)?;
     }
     group.forget(all).await.map_err(|refused| refused.code)
 }

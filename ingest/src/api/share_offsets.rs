@@ -10,6 +10,7 @@ use coordinator::group::{GroupId, Reject};
 use coordinator::share::{Request as ShareRequest, SharePartitionId};
 use coordinator::{PartitionId, SessionId, TopicId};
 use futures::future::join_all;
+use futures::{FutureExt, StreamExt, stream};
 use protocol::messages::peer_shares::{ALTER, DELETE, DESCRIBE, PeerShareOutcome, PeerSharePartition};
 use protocol::messages::{PeerSharesRequest, PeerSharesResponse};
 use protocol::{ErrorCode, Str};
@@ -28,8 +29,12 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// The pause before owners that could not be asked are asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// How many partitions are asked about at a time, so that an answer stays small.
+/// How many partitions one request asks about: the answer, of 23 bytes for each, is far from the longest that a node
+/// takes from another.
 const AT_ONCE: usize = 1000;
+
+/// How many owners' answers are waited for at a time.
+const CONCURRENT: usize = 16;
 
 /// What is wanted of share partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +70,13 @@ pub(super) async fn ask_owners(
     let mut left = partitions;
     let mut outcomes = BTreeMap::new();
     while let Some(cluster) = context.broker.cluster().filter(|_| !left.is_empty()) {
-        let answered = join_all(by_owner(&cluster, &left).into_iter().map(|(session, partitions)| {
+        let asked = by_owner(&cluster, &left).into_iter().map(|(session, partitions)| {
             let session = cluster.session(session);
-            ask_owner(&context.broker, session, group, action, partitions)
-        }));
-        for (partition, outcome) in answered.await.into_iter().flatten() {
+            ask_owner(&context.broker, session, group, action, partitions).boxed()
+        });
+        let asked: Vec<_> = asked.collect();
+        let answered: Vec<_> = stream::iter(asked).buffer_unordered(CONCURRENT).collect().await;
+        for (partition, outcome) in answered.into_iter().flatten() {
             if outcome != Err(ErrorCode::NotLeaderOrFollower) {
                 left.remove(&partition);
             }
@@ -291,5 +298,26 @@ impl Errors for PeerSharesResponse {
     fn errors(&self, each: &mut dyn FnMut(i16)) {
         each(self.error_code);
         self.partitions.iter().for_each(|p| each(p.error_code));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::frame;
+
+    use super::*;
+    use crate::peer::LONGEST_ANSWER;
+
+    #[test]
+    fn an_answer_is_as_short_as_one_may_be() {
+        let outcome = PeerShareOutcome {
+            error_code: i16::MAX,
+            start_offset: i64::MAX,
+            leader_epoch: i32::MAX,
+            lag: i64::MAX,
+        };
+        let answer = PeerSharesResponse { partitions: vec![outcome; AT_ONCE], ..Default::default() };
+        let frame = frame::encode_response(1, 0, &answer).expect("it is right").concat();
+        assert!(frame.len() <= LONGEST_ANSWER, "{}", frame.len());
     }
 }

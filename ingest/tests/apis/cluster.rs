@@ -46,6 +46,8 @@ struct Network {
     nodes: BTreeMap<String, Arc<Broker>>,
     cut: Vec<(String, String)>,
     refused: Vec<(String, String)>,
+    /// How often a node has turned to another.
+    calls: usize,
 }
 
 pub(crate) struct World {
@@ -109,7 +111,8 @@ impl World {
             Box::pin(async move {
                 let way = (host(from), address.host.clone());
                 let (node, cut) = {
-                    let network = network.lock();
+                    let mut network = network.lock();
+                    network.calls += 1;
                     let node = network.nodes.get(&address.host).filter(|_| !network.refused.contains(&way));
                     (node.cloned(), network.cut.contains(&way))
                 };
@@ -185,6 +188,11 @@ impl World {
 
     pub(crate) fn client(&self, node: i32) -> Client {
         Client::new(accept(&self.nodes[&node].broker))
+    }
+
+    /// How often a node has turned to another.
+    pub(crate) fn calls(&self) -> usize {
+        self.network.lock().calls
     }
 
     pub(crate) fn cluster(&self) -> Arc<Cluster> {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use protocol::messages::alter_share_group_offsets::{
     AlterShareGroupOffsetsRequestPartition, AlterShareGroupOffsetsRequestTopic,
 };
+use protocol::messages::create_topics::CreatableTopic;
 use protocol::messages::delete_share_group_offsets::DeleteShareGroupOffsetsRequestTopic;
 use protocol::messages::describe_share_group_offsets::{
     DescribeShareGroupOffsetsRequestGroup, DescribeShareGroupOffsetsRequestTopic,
@@ -24,10 +25,10 @@ use protocol::messages::share_fetch::{
     AcknowledgementBatch, FetchPartition, FetchTopic, ForgottenTopic, PartitionData,
 };
 use protocol::messages::{
-    AlterShareGroupOffsetsRequest, ApiVersionsRequest, DeleteGroupsRequest, DeleteShareGroupOffsetsRequest,
-    DescribeShareGroupOffsetsRequest, IncrementalAlterConfigsRequest, ListGroupsRequest,
-    ShareAcknowledgeRequest, ShareFetchRequest, ShareFetchResponse, ShareGroupDescribeRequest,
-    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, share_acknowledge,
+    AlterShareGroupOffsetsRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteShareGroupOffsetsRequest, DescribeShareGroupOffsetsRequest, IncrementalAlterConfigsRequest,
+    ListGroupsRequest, ShareAcknowledgeRequest, ShareFetchRequest, ShareFetchResponse,
+    ShareGroupDescribeRequest, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, share_acknowledge,
 };
 use protocol::{ErrorCode, Uuid};
 use tokio::time::{Instant, sleep};

@@ -1,6 +1,6 @@
 //! Share partitions across restarts and on several nodes.
 
-use super::offsets::{alter, described, starts};
+use super::offsets::{alter, described, forget, starts};
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -109,6 +109,100 @@ async fn thousands_of_partitions_begin_by_one_fetch() {
         let begun = starts(&described(&mut at_coordinator, Some(some.to_vec())).await);
         assert_eq!(begun, vec![(0, 0); some.len()]);
     }
+}
+
+/// One answer of an owner has no room for what it leads.
+#[tokio::test(start_paused = true)]
+async fn offsets_of_thousands_of_partitions_are_kept_together() {
+    let mut world = World::new();
+    for node in 1..=3 {
+        world.start(node).await;
+    }
+    world.client(1).create_topic("t", 10_000, &[]).await;
+    world.settle().await;
+    let coordinator = world.cluster().coordinator(GROUP).expect("an owner").0.node.0;
+    let mut client = world.client(coordinator);
+    let all: Vec<i32> = (0..10_000).collect();
+    let alter = async |client: &mut Client, start_offset| {
+        let partition = |partition_index: &i32| AlterShareGroupOffsetsRequestPartition {
+            partition_index: *partition_index,
+            start_offset,
+        };
+        let partitions = all.iter().map(partition).collect();
+        let topic = AlterShareGroupOffsetsRequestTopic { topic_name: "t".into(), partitions };
+        let request = AlterShareGroupOffsetsRequest { group_id: GROUP.into(), topics: vec![topic] };
+        let response = client.ask(0, &request).await;
+        assert_eq!(response.error_code, 0);
+        let failed = response.responses[0].partitions.iter().filter(|p| p.error_code != 0).count();
+        assert_eq!((response.responses[0].partitions.len(), failed), (10_000, 0));
+    };
+    let counts = async |client: &mut Client| {
+        let mut counts = std::collections::BTreeMap::new();
+        for (start, _) in starts(&described(client, Some(all.clone())).await) {
+            *counts.entry(start).or_insert(0) += 1;
+        }
+        counts.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&mut client).await, [(-1, 10_000)]);
+    alter(&mut client, 3).await;
+    assert_eq!(counts(&mut client).await, [(3, 10_000)]);
+    assert_eq!(starts(&described(&mut client, None).await).len(), 10_000, "the group lists them");
+    assert_eq!(forget(&mut client, "t").await, (ErrorCode::None, Some(ErrorCode::None)));
+    assert_eq!(counts(&mut client).await, [(-1, 10_000)]);
+    alter(&mut client, 5).await;
+    let delete = DeleteGroupsRequest { groups_names: vec![GROUP.into()] };
+    assert_eq!(client.ask(2, &delete).await.results[0].error_code, 0);
+    assert_eq!(counts(&mut client).await, [(-1, 10_000)]);
+}
+
+/// Owners are asked of many topics together, however few partitions each has.
+#[tokio::test(start_paused = true)]
+async fn a_group_of_thousands_of_topics_is_deleted_by_few_requests() {
+    const TOPICS: usize = 2000;
+    let mut world = World::new();
+    for node in 1..=3 {
+        world.start(node).await;
+    }
+    let names: Vec<String> = (0..TOPICS).map(|number| format!("t-{number}")).collect();
+    let topic = |name: &String| CreatableTopic {
+        name: name.as_str().into(),
+        num_partitions: 5,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let topics = names.iter().map(topic).collect();
+    let created = CreateTopicsRequest { topics, timeout_ms: 60_000, validate_only: false };
+    assert!(world.client(1).ask(7, &created).await.topics.iter().all(|topic| topic.error_code == 0));
+    world.settle().await;
+    let coordinator = world.cluster().coordinator(GROUP).expect("an owner").0.node.0;
+    let mut client = world.client(coordinator);
+    let alter = async |client: &mut Client| {
+        let partition =
+            |partition_index| AlterShareGroupOffsetsRequestPartition { partition_index, start_offset: 1 };
+        let topic = |name: &String| AlterShareGroupOffsetsRequestTopic {
+            topic_name: name.as_str().into(),
+            partitions: (0..5).map(partition).collect(),
+        };
+        let topics = names.iter().map(topic).collect();
+        let altered = client.ask(0, &AlterShareGroupOffsetsRequest { group_id: GROUP.into(), topics }).await;
+        let partitions = altered.responses.iter().flat_map(|topic| &topic.partitions);
+        assert_eq!(partitions.filter(|p| p.error_code == 0).count(), 5 * TOPICS);
+    };
+    alter(&mut client).await;
+    let before = world.calls();
+    let topic = |name: &String| DeleteShareGroupOffsetsRequestTopic { topic_name: name.as_str().into() };
+    let topics = names.iter().map(topic).collect();
+    let deleted = client.ask(0, &DeleteShareGroupOffsetsRequest { group_id: GROUP.into(), topics }).await;
+    assert_eq!(deleted.error_code, 0);
+    assert_eq!(deleted.responses.iter().filter(|topic| topic.error_code == 0).count(), TOPICS);
+    let calls = world.calls() - before;
+    assert!(calls < 100, "{calls} for the topics");
+    alter(&mut client).await;
+    let before = world.calls();
+    let delete = DeleteGroupsRequest { groups_names: vec![GROUP.into()] };
+    assert_eq!(client.ask(2, &delete).await.results[0].error_code, 0);
+    let calls = world.calls() - before;
+    assert!(calls < 100, "{calls} for the group");
 }
 
 #[tokio::test(start_paused = true)]
