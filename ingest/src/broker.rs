@@ -317,24 +317,20 @@ impl Broker {
     }
 
     /// Puts a metadata entry that a client asks for, in its turn: entries are kept for ever. One that is refused when
-    /// it is decided takes no turn of others.
+    /// it is decided, fails before it is written or is given up until then takes no turn of others.
     pub async fn change<R>(
         &self,
         mut decide: impl FnMut(&Cluster) -> Result<Vec<Op>, R>,
     ) -> Result<Result<Committed, R>, RefreshError> {
-        let turn = self.pace.turn().await;
-        let mut bytes = 0;
+        let mut turn = self.pace.turn().await;
         let proposed = self.propose(|cluster| {
+            // Decided once more, after a race that was lost.
+            turn.writes(None);
             let ops = decide(cluster)?;
-            bytes = ops.iter().map(Op::bytes).sum();
+            turn.writes(Some(ops.iter().map(Op::bytes).sum()));
             Ok(ops)
         });
-        let proposed = proposed.await?;
-        match proposed {
-            Ok(_) => turn.took(bytes),
-            Err(_) => turn.give_back(),
-        }
-        Ok(proposed)
+        proposed.await
     }
 
     /// A partition, if this node leads it. A node that has lost its store, which others may still have, or whose

@@ -30,10 +30,13 @@ pub(super) struct Pace {
     turns: tokio::sync::Mutex<()>,
 }
 
-/// A turn that was taken. The next one comes when this one is over.
+/// A turn that was taken. The next one comes when this one is over. One in which nothing was written is given back,
+/// however it ends.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     pace: &'a Pace,
+    /// The bytes of the entry that may have been written.
+    written: Option<usize>,
     _first: tokio::sync::MutexGuard<'a, ()>,
 }
 
@@ -56,7 +59,7 @@ impl Pace {
             }
             sleep_until(free).await;
         }
-        Turn { pace: self, _first }
+        Turn { pace: self, written: None, _first }
     }
 
     /// Takes a turn, or tells when there is one.
@@ -73,22 +76,34 @@ impl Pace {
 }
 
 impl Turn<'_> {
-    /// An entry of so many bytes was written.
-    pub(super) fn took(self, bytes: usize) {
-        let more = u32::try_from(bytes / BYTES).unwrap_or(u32::MAX);
-        *self.pace.busy_until.lock() += self.pace.interval.saturating_mul(more);
+    /// From now on, an entry of so many bytes may be written; or nothing is.
+    pub(super) fn writes(&mut self, bytes: Option<usize>) {
+        self.written = bytes;
     }
+}
 
-    /// Nothing was written.
-    pub(super) fn give_back(self) {
-        let mut busy_until = self.pace.busy_until.lock();
-        *busy_until = busy_until.checked_sub(self.pace.interval).unwrap_or(*busy_until);
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let (interval, mut busy_until) = (self.pace.interval, self.pace.busy_until.lock());
+        match self.written {
+            Some(bytes) => {
+                *busy_until += interval.saturating_mul(u32::try_from(bytes / BYTES).unwrap_or(u32::MAX))
+            }
+            None => *busy_until = busy_until.checked_sub(interval).unwrap_or(*busy_until),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Turn<'_> {
+        /// An entry of so many bytes is written.
+        fn took(mut self, bytes: usize) {
+            self.writes(Some(bytes));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn turns_are_saved_up_and_then_come_one_by_one() {
@@ -110,10 +125,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_given_back_or_not_waited_for_costs_nothing() {
+    async fn what_is_given_up_or_not_waited_for_costs_nothing() {
         let (pace, start) = (Pace::new(10), Instant::now());
         for _ in 0..5_000 {
-            pace.turn().await.give_back();
+            drop(pace.turn().await);
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
         for _ in 0..1_000 {
@@ -124,6 +139,18 @@ mod tests {
         }
         pace.turn().await.took(0);
         assert_eq!(start.elapsed().as_millis(), 100);
+    }
+
+    /// What lost a race, and is refused when it is decided again.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_written_after_all_costs_nothing() {
+        let (pace, start) = (Pace::new(10), Instant::now());
+        for _ in 0..5_000 {
+            let mut turn = pace.turn().await;
+            turn.writes(Some(4 << 20));
+            turn.writes(None);
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
     }
 
     /// What the node itself writes would wait for all of them otherwise.

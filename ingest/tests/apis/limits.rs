@@ -14,10 +14,11 @@ use protocol::messages::{
     CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
     IncrementalAlterConfigsRequest, MetadataRequest, MetadataResponse, incremental_alter_configs,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
 use crate::node::{Node, config};
+use crate::store::Fault;
 
 const SET: i8 = 0;
 const TOPIC: i8 = 2;
@@ -342,6 +343,26 @@ async fn as_many_groups_have_settings_as_may() {
     assert_eq!(entries(&node), before);
     assert_eq!(set(&mut client, GROUP, &[("g", name, "55000")]).await[0].0, ErrorCode::None);
     assert_eq!(entries(&node), before + 1);
+}
+
+/// A change that is given up before it is written, or that fails, is no change.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_written_keeps_nobody_waiting() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 1).await;
+    let change = || node.broker.change(|_| Ok::<_, ()>(Vec::new()));
+    node.store.set(Fault::SilentReads);
+    for _ in 0..1_000 {
+        assert!(timeout(Duration::ZERO, change()).await.is_err(), "it waits for the store");
+    }
+    node.store.set(Fault::MetadataUnreadable);
+    for _ in 0..1_000 {
+        assert!(change().await.is_err(), "it can't be read");
+    }
+    node.store.set(Fault::None);
+    let asked = Instant::now();
+    assert_eq!(create(&mut client, &[("u", 1)]).await[0].0, ErrorCode::None);
+    assert_eq!(asked.elapsed(), Duration::ZERO);
 }
 
 /// A setting that is toggled without end is an entry each time, but no more than so many a second.
