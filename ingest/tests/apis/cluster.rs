@@ -190,6 +190,16 @@ impl World {
         Client::new(accept(&self.nodes[&node].broker))
     }
 
+    /// From here on, a node gets no word from another that it turns to.
+    pub(crate) fn silence(&self, from: i32, to: i32) {
+        self.network.lock().cut.push((host(from), host(to)));
+    }
+
+    /// Every node reaches every other one again.
+    pub(crate) fn reconnect(&self) {
+        self.network.lock().cut.clear();
+    }
+
     /// How often a node has turned to another.
     pub(crate) fn calls(&self) -> usize {
         self.network.lock().calls

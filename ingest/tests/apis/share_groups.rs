@@ -8,6 +8,7 @@ mod nodes;
 mod offsets;
 mod records;
 mod sessions;
+mod silence;
 
 use std::time::Duration;
 

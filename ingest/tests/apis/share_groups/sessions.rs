@@ -1,6 +1,10 @@
 //! Share sessions.
 
+use protocol::messages::CreatePartitionsRequest;
+use protocol::messages::create_partitions::CreatePartitionsTopic;
+
 use super::*;
+use crate::store::Fault;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_hand_comes_back_when_its_session_ends() {
@@ -59,4 +63,28 @@ async fn requests_that_do_not_fit_their_session_are_refused() {
     let codes: Vec<_> = response.responses.iter().map(|t| t.partitions[0].error_code).collect();
     assert!(codes.contains(&ErrorCode::UnknownTopicId.code()), "{codes:?}");
     assert!(codes.contains(&ErrorCode::UnknownTopicOrPartition.code()), "{codes:?}");
+}
+
+/// A node that can't read the metadata log does not know that a partition does not exist.
+#[tokio::test(start_paused = true)]
+async fn what_may_exist_stays_in_its_session() {
+    let (node, mut client) = node().await;
+    let mut one = Consumer::new(node.connect(), "one").await;
+    assert_eq!(one.get().await, []);
+    let mut request = one.request(vec![]);
+    request.topics[0].partitions[0].partition_index = 1;
+    node.store.set(Fault::MetadataUnreadable);
+    let data = only(one.send(1, &request).await);
+    assert_eq!((data.partition_index, data.error_code), (1, ErrorCode::NotLeaderOrFollower.code()));
+    node.store.set(Fault::None);
+    let topic = CreatePartitionsTopic { name: "t".into(), count: 2, assignments: None };
+    let grow = CreatePartitionsRequest { topics: vec![topic], timeout_ms: 1000, validate_only: false };
+    assert_eq!(client.ask(3, &grow).await.results[0].error_code, 0);
+    // Assignments are computed once a second.
+    sleep(Duration::from_secs(1)).await;
+    beat(&mut client, "one", 0).await;
+    client.produce_to(9, "t", 1, batch(&["a"])).await;
+    let rest = ShareFetchRequest { topics: vec![], share_session_epoch: one.epoch, ..request };
+    let data = only(one.send(1, &rest).await);
+    assert_eq!((data.partition_index, acquired(&data)), (1, vec![(0, 0, 1)]));
 }
