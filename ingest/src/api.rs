@@ -175,7 +175,8 @@ pub(crate) struct Context {
     pub(crate) stop: CancellationToken,
     /// What ends with the connection.
     pub(crate) tie: Tie,
-    /// The memory of the request at hand, if what it writes goes into the log of groups.
+    /// The memory of the request at hand. What it writes into the log of groups takes it along; what waits for
+    /// something that may be long in coming lets go of it.
     pub(crate) admitted: Mutex<Option<Permit>>,
 }
 
@@ -249,6 +250,15 @@ impl Answer {
             }
             (answer, _) => answer,
         }
+    }
+
+    /// As [`Answer::within`]; an answer that turns out to take more has yet to get its memory.
+    fn in_room(self, permit: Option<Permit>) -> Self {
+        let bytes = match &self {
+            Self::Now(Reply::Frame(chunks, None)) => chunks.iter().map(Bytes::len).sum(),
+            _ => 0,
+        };
+        self.within(permit.filter(|permit| permit.num_permits() >= bytes))
     }
 }
 

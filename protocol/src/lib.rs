@@ -19,6 +19,6 @@ pub mod records;
 mod tests;
 
 pub use api_key::ApiKey;
-pub use codec::{DecodeError, EncodeError, Message, Records, Request, Str, Uuid};
+pub use codec::{DecodeError, EncodeError, Message, Records, Request, Sent, Str, Uuid};
 pub use error_code::ErrorCode;
 pub use protocol_derive::{Message, Wire};

@@ -17,7 +17,7 @@ pub(super) fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Re
             ApiVersionsResponse { error_code, api_keys: own.map(listed).collect(), ..Default::default() };
         return outgoing.now(context, &response);
     }
-    let request = incoming.decode::<ApiVersionsRequest>()?;
+    let request = incoming.decode::<ApiVersionsRequest>()?.request;
     let names = [&request.client_software_name, &request.client_software_version];
     let response = if outgoing.version >= 3 && !names.into_iter().all(|name| is_software_name(name)) {
         ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }

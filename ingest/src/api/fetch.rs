@@ -10,6 +10,7 @@
 mod cold;
 mod plan;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use coordinator::cluster::Cluster;
 use coordinator::topic::config::TopicConfig;
 use futures::{FutureExt, StreamExt, stream};
 use protocol::messages::fetch::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    EpochEndOffset, FetchTopic, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::{ErrorCode, Records};
@@ -40,6 +41,10 @@ const SHARE: usize = 8;
 
 /// What a response may have however little is free, in bytes, if it is free.
 const SMALL: usize = 1 << 20;
+
+/// What a response takes for a partition, at most, besides its records, and of how many partitions it is not counted.
+const PARTITION: usize = 256;
+const FEW: usize = 256;
 
 /// How long a response waits for memory. Clients hang up after 30 s or more.
 const SHORTAGE: Duration = Duration::from_secs(25);
@@ -70,6 +75,10 @@ pub(super) async fn answer(
         let error_code = ErrorCode::FetchSessionIdNotFound.code();
         return (FetchResponse { error_code, ..Default::default() }, None);
     }
+    let named: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    if i64::try_from(named).unwrap_or(i64::MAX) > cluster.partition_count() {
+        name_once(&mut request.topics);
+    }
     let view = View::knowing(context, cluster, |cluster| is_known(cluster, version, &request)).await;
     let mut wanted = Vec::new();
     for topic in &request.topics {
@@ -81,6 +90,21 @@ pub(super) async fn answer(
     let response =
         Responding { context, committed, names_leaders: version >= NAMED_LEADERS, nodes: Vec::new() };
     (response.finish(request, wanted, plans).await, permit)
+}
+
+/// Takes partitions out that have been named before. A request for more than there are names such, or unknown ones.
+fn name_once(topics: &mut Vec<FetchTopic>) {
+    let mut numbers = HashMap::new();
+    let numbers = topics.iter().map(|topic| {
+        let next = numbers.len();
+        *numbers.entry((topic.topic_id, topic.topic.as_str())).or_insert(next)
+    });
+    let numbers: Vec<_> = numbers.collect();
+    let mut named = HashSet::new();
+    for (topic, number) in topics.iter_mut().zip(numbers) {
+        topic.partitions.retain(|partition| named.insert((number, partition.partition)));
+    }
+    topics.retain(|topic| !topic.partitions.is_empty());
 }
 
 fn is_known(cluster: &Cluster, version: i16, request: &FetchRequest) -> bool {
@@ -110,6 +134,7 @@ async fn wait(
         }
         // The plans hold slices of memory, which may take long to be sent, or never, and the request its frame.
         drop(plans);
+        drop(context.admitted.lock().take());
         request.forgotten_topics_data = Vec::new();
         request.topics.iter_mut().for_each(|topic| topic.topic = topic.topic.detached());
         let waiter = Waiter::new(i64::try_from(enough.min(budget) - bytes).unwrap_or(i64::MAX));
@@ -152,7 +177,8 @@ async fn reserve(
 ) -> (Vec<Plan>, Option<Permit>) {
     let answers = context.broker.answers();
     let deadline = Instant::now() + SHORTAGE;
-    let bytes = length(&plans);
+    let told = if wanted.len() > FEW { PARTITION * wanted.len() } else { 0 };
+    let bytes = told + length(&plans);
     if bytes == 0 {
         return (plans, None);
     }
@@ -162,14 +188,14 @@ async fn reserve(
     loop {
         drop(plans);
         let first = plan::all(wanted, 0).await;
-        let least = length(&first);
+        let least = told + length(&first);
         drop(first);
         let taken = timeout_at(deadline, answers.take(least)).await;
         let Ok(Some(mut permit)) = taken else {
             return (wanted.iter().map(|_| Plan::Nothing).collect(), None);
         };
-        plans = plan::all(wanted, least).await;
-        let bytes = length(&plans);
+        plans = plan::all(wanted, least - told).await;
+        let bytes = told + length(&plans);
         // A batch that is larger than all there is has all there is.
         if bytes <= least.max(permit.num_permits()) {
             shrink(&mut permit, bytes);

@@ -7,7 +7,7 @@ use coordinator::cluster::Cluster;
 use futures::FutureExt;
 use protocol::frame::{self, RequestHeader};
 use protocol::messages::PeerStatusRequest;
-use protocol::{ApiKey, Message, Request};
+use protocol::{ApiKey, Message, Request, Sent};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -31,6 +31,21 @@ const BROAD_PARTITION: usize = 256;
 
 /// Answers that take less are made without waiting for memory.
 const BROAD: usize = 64 << 10;
+
+/// What an answer takes for each thing that the request names, at most, while it is made.
+const NAMED: usize = 256;
+
+/// How many things a request may name whose answer is small, and made only after something else has been waited for.
+const MANY: usize = 100_000;
+
+/// The requests that change topics or settings: they wait for their turn.
+const CHANGES: [ApiKey; 5] = [
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::CreatePartitions,
+    ApiKey::AlterConfigs,
+    ApiKey::IncrementalAlterConfigs,
+];
 
 /// A request whose header has been read.
 pub(crate) struct Incoming {
@@ -94,21 +109,6 @@ impl Incoming {
         self.key() == ApiKey::Produce && self.stored() == Stored::Yes { unacknowledged: false }
     }
 
-    /// The bytes that the answer may take while it is made, where it may tell of the whole cluster; what it is made
-    /// of takes more than it does itself.
-    fn breadth(&self, cluster: &Cluster) -> usize {
-        match self.key() {
-            ApiKey::Metadata
-            | ApiKey::DescribeTopicPartitions
-            | ApiKey::DescribeLogDirs
-            | ApiKey::OffsetFetch => {
-                let partitions = usize::try_from(cluster.partition_count()).unwrap_or(0);
-                BROAD_TOPIC * cluster.topic_count() + BROAD_PARTITION * partitions
-            }
-            _ => 0,
-        }
-    }
-
     /// Whether the answer may take as long as the client likes.
     pub(crate) fn is_patient(&self) -> bool {
         matches!(self.key(), ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::ShareFetch)
@@ -134,12 +134,6 @@ impl Incoming {
         }
         let cluster = timeout(PATIENCE, context.broker.ready()).await.map_err(|_| Refusal::Starting)??;
         let version = self.header.request_api_version;
-        let breadth = self.breadth(&cluster);
-        if breadth >= BROAD {
-            let permit = timeout(PATIENCE, context.broker.answers().take(breadth)).await.ok().flatten();
-            let answer = self.handle_in(context, cluster, version, None).await?;
-            return Ok(answer.within(permit));
-        }
         self.handle_in(context, cluster, version, permit).await
     }
 
@@ -153,16 +147,16 @@ impl Incoming {
         let permit = match self.key() {
             ApiKey::Produce => permit,
             _ => {
-                *context.admitted.lock() = permit.filter(|_| self.stored() != Stored::No);
+                *context.admitted.lock() = permit.filter(|_| !CHANGES.contains(&self.key()));
                 None
             }
         };
         // The handlers' futures are boxed: one that could be any of them would be as large as the largest.
         macro_rules! answer {
             ($handler:path $(, $argument:expr)*) => {{
-                let (request, outgoing) = self.open()?;
+                let (request, outgoing, room) = self.open_in(context, &cluster).await?;
                 let response = $handler(context $(, $argument)*, request).boxed().await;
-                outgoing.now(context, &response)
+                Ok(outgoing.now(context, &response)?.in_room(room))
             }};
         }
         match self.key() {
@@ -173,7 +167,12 @@ impl Incoming {
                 Ok(outgoing.now(context, &response)?.within(permit))
             }
             ApiKey::ListOffsets => answer!(list_offsets::answer, cluster, version),
-            ApiKey::Metadata => answer!(metadata::answer, cluster, version),
+            ApiKey::Metadata => {
+                let (Sent { request, elements }, outgoing) = (self.decode()?, Outgoing::of(&self));
+                let (response, room) =
+                    metadata::answer(context, cluster, version, request, elements).boxed().await;
+                Ok(outgoing.now(context, &response)?.in_room(room))
+            }
             ApiKey::OffsetCommit => answer!(offset_commit::answer, cluster, version),
             ApiKey::OffsetFetch => answer!(offset_fetch::answer, cluster, version),
             ApiKey::JoinGroup => {
@@ -225,17 +224,17 @@ impl Incoming {
             ApiKey::IncrementalAlterConfigs => answer!(alter_configs::answer_incremental),
             ApiKey::CreatePartitions => answer!(create_partitions::answer),
             ApiKey::DescribeTopicPartitions => answer!(describe_topic_partitions::answer, cluster),
-            _ => self.handle_at_once(context, &cluster),
+            _ => self.handle_at_once(context, &cluster).boxed().await,
         }
     }
 
-    /// What is answered from what this node knows, without waiting for anything.
-    fn handle_at_once(self, context: &Context, cluster: &Cluster) -> Result<Answer, Refusal> {
+    /// What is answered from what this node knows, without waiting for anything but memory.
+    async fn handle_at_once(self, context: &Context, cluster: &Cluster) -> Result<Answer, Refusal> {
         let version = self.header.request_api_version;
         macro_rules! answer {
             ($handler:path $(, $argument:expr)*) => {{
-                let (request, outgoing) = self.open()?;
-                outgoing.now(context, &$handler($($argument,)* &request))
+                let (request, outgoing, room) = self.open_in(context, cluster).await?;
+                Ok(outgoing.now(context, &$handler($($argument,)* &request))?.in_room(room))
             }};
         }
         match self.key() {
@@ -260,15 +259,56 @@ impl Incoming {
         }
     }
 
-    pub(super) fn decode<R: Request>(&self) -> Result<R, Refusal> {
+    pub(super) fn decode<R: Request>(&self) -> Result<Sent<R>, Refusal> {
         let (api, version) = (self.header.request_api_key, self.header.request_api_version);
         R::decode_sent(self.body.clone(), version).map_err(|source| Refusal::Body { api, version, source })
     }
 
     /// The request, and what its response needs.
     fn open<R: Request>(self) -> Result<(R, Outgoing), Refusal> {
-        Ok((self.decode()?, Outgoing::of(&self)))
+        Ok((self.decode()?.request, Outgoing::of(&self)))
     }
+
+    /// The request, what its response needs, and the memory that it takes while it is made.
+    async fn open_in<R: Request>(
+        self,
+        context: &Context,
+        cluster: &Cluster,
+    ) -> Result<(R, Outgoing, Option<Permit>), Refusal> {
+        let Sent { request, elements } = self.decode()?;
+        let (key, outgoing) = (self.key(), Outgoing::of(&self));
+        let waits = self.is_patient() || CHANGES.contains(&key) || self.stored() != Stored::No;
+        let named = if waits && elements <= MANY { 0 } else { NAMED * elements };
+        let breadth = match key {
+            ApiKey::DescribeTopicPartitions | ApiKey::DescribeLogDirs | ApiKey::OffsetFetch => {
+                breadth(cluster)
+            }
+            _ => 0,
+        };
+        // What came of the frame is all that is needed of it.
+        drop(self);
+        Ok((request, outgoing, room(context, breadth + named).await))
+    }
+}
+
+/// The bytes that an answer may take while it is made that may tell of the whole cluster; what it is made of takes more
+/// than it does itself.
+fn breadth(cluster: &Cluster) -> usize {
+    let partitions = usize::try_from(cluster.partition_count()).unwrap_or(0);
+    BROAD_TOPIC * cluster.topic_count() + BROAD_PARTITION * partitions
+}
+
+/// Memory for an answer that is about to be made and may take so many bytes; none if they are few, or not to be had.
+async fn room(context: &Context, bytes: usize) -> Option<Permit> {
+    match bytes {
+        ..BROAD => None,
+        _ => timeout(PATIENCE, context.broker.answers().take(bytes)).await.ok().flatten(),
+    }
+}
+
+/// Memory for an answer about this cluster to a request that names so many things.
+pub(super) async fn broad_room(context: &Context, cluster: &Cluster, named: usize) -> Option<Permit> {
+    room(context, breadth(cluster) + NAMED * named).await
 }
 
 /// What of a request its response needs.

@@ -11,13 +11,15 @@ use protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use protocol::messages::{MetadataRequest, MetadataResponse};
-use protocol::{ErrorCode, Str, Uuid};
+use protocol::{ErrorCode, Uuid};
 use tokio::time::timeout;
 
+use super::incoming::broad_room;
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
 use super::{Context, Errors, PATIENCE};
 use crate::broker::{Broker, owners};
 use crate::connection::Quiet;
+use crate::memory::Permit;
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
@@ -44,7 +46,8 @@ pub(super) async fn answer(
     cluster: Arc<Cluster>,
     version: i16,
     mut request: MetadataRequest,
-) -> MetadataResponse {
+    elements: usize,
+) -> (MetadataResponse, Option<Permit>) {
     let wanted = match request.topics.take() {
         None => None,
         Some(topics) if topics.is_empty() && version == 0 => None,
@@ -53,7 +56,8 @@ pub(super) async fn answer(
     if let Some(topics) = &wanted
         && topics.iter().any(|topic| !is_well_formed(topic, version))
     {
-        return malformed(topics);
+        let room = broad_room(context, &cluster, elements).await;
+        return (malformed(topics), room);
     }
     let wanted = wanted.map(distinct);
     let known = |cluster: &Cluster| wanted.iter().flatten().all(|topic| named(topic).find(cluster).is_some());
@@ -66,6 +70,8 @@ pub(super) async fn answer(
         // Who is not told of a topic in time asks again.
         let _ = timeout(PATIENCE, create(context, &mut view, &names)).await;
     }
+    // Others need it while a turn is waited for.
+    let room = broad_room(context, &view.cluster, elements).await;
     let cluster = &view.cluster;
     let nodes = Node::all(cluster, &context.listener);
     let described = Described {
@@ -92,7 +98,7 @@ pub(super) async fn answer(
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
     }
     response.brokers = nodes.into_iter().map(broker).collect();
-    response
+    (response, room)
 }
 
 fn is_well_formed(topic: &MetadataRequestTopic, version: i16) -> bool {
@@ -123,8 +129,10 @@ fn named(topic: &MetadataRequestTopic) -> TopicRef<'_> {
 
 /// The topics, each once.
 fn distinct(mut topics: Vec<MetadataRequestTopic>) -> Vec<MetadataRequestTopic> {
-    let mut seen: HashSet<(Uuid, Option<Str>)> = HashSet::with_capacity(topics.len());
-    topics.retain(|topic| seen.insert((topic.topic_id, topic.name.clone())));
+    let mut seen: HashSet<(Uuid, Option<&str>)> = HashSet::new();
+    let new = topics.iter().map(|topic| seen.insert((topic.topic_id, topic.name.as_deref())));
+    let mut new = new.collect::<Vec<_>>().into_iter();
+    topics.retain(|_| new.next() == Some(true));
     topics
 }
 
@@ -134,6 +142,8 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
     if plans.is_empty() {
         return;
     }
+    // Large requests of others need it while this one waits for its turn.
+    drop(context.admitted.lock().take());
     let limits = context.broker.config().limits;
     let proposed = context.broker.change(|cluster| {
         let mut planner = cluster.planner(limits);

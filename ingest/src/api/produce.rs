@@ -42,7 +42,7 @@ pub(super) async fn handle(
     incoming: Incoming,
     permit: Option<Permit>,
 ) -> Result<Answer, Refusal> {
-    let request = incoming.decode::<ProduceRequest>()?;
+    let request = incoming.decode::<ProduceRequest>()?.request;
     let outgoing = Outgoing::of(&incoming);
     let is_admin = incoming.header.client_id.as_deref() == Some(ADMIN_CLIENT);
     let acks = request.acks;

@@ -14,7 +14,7 @@ use protocol::messages::{
     CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
     IncrementalAlterConfigsRequest, MetadataRequest, MetadataResponse, incremental_alter_configs,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::Client;
 use crate::node::{Node, config};
@@ -249,7 +249,7 @@ async fn a_resource_is_described_once() {
         resource_name: "t".into(),
         configuration_keys: keys.map(|key| vec![key.into()]),
     };
-    let mut resources = vec![resource(None); 200_000];
+    let mut resources = vec![resource(None); 40_000];
     resources.push(resource(Some("retention.ms")));
     let request = DescribeConfigsRequest { resources, include_synonyms: true, include_documentation: true };
     let response = client.ask(4, &request).await;
@@ -363,6 +363,25 @@ async fn what_was_not_written_keeps_nobody_waiting() {
     let asked = Instant::now();
     assert_eq!(create(&mut client, &[("u", 1)]).await[0].0, ErrorCode::None);
     assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
+/// Answers of others are not kept waiting by what waits for a turn.
+#[tokio::test(start_paused = true)]
+async fn metadata_that_waits_for_a_turn_takes_no_memory_for_its_answer() {
+    let node = Node::with(BrokerConfig { changes_per_second: 1, ..config() }).await;
+    let (mut client, mut other) = (node.with_topic("t", 1_000).await, node.connect());
+    for change in 0..99 {
+        let value = if change % 2 == 0 { "7000" } else { "8000" };
+        assert_eq!(set(&mut client, TOPIC, &[("t", "retention.ms", value)]).await[0].0, ErrorCode::None);
+    }
+    let (answers, others) = (node.broker.answers().clone(), node.broker.others().clone());
+    let names: Vec<_> = (0..1_000).map(|number| format!("u-{number}")).collect();
+    let sent = other.send(12, &metadata(&names)).await;
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(topics(&node), 1, "it waits for its turn");
+    assert_eq!((answers.available(), others.available()), (answers.size(), others.size()));
+    let response = other.receive::<MetadataRequest>(12, sent).await;
+    assert_eq!(codes(&response), vec![ErrorCode::None; 1_000]);
 }
 
 /// A setting that is toggled without end is an entry each time, but no more than so many a second.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ingest::broker::BrokerConfig;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::join_group::JoinGroupRequestProtocol;
+use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{
@@ -352,4 +353,50 @@ async fn a_request_waits_outside_while_answers_are_not_read() {
     let memory = node.broker.memory();
     assert_eq!((memory.available(), memory.waiting()), (memory.size(), 0));
     sending.abort();
+}
+
+fn unknown_topics(count: usize) -> MetadataRequest {
+    let topic =
+        |number| MetadataRequestTopic { name: Some(format!("u{number}").into()), ..Default::default() };
+    let topics = Some((0..count).map(topic).collect());
+    MetadataRequest { topics, allow_auto_topic_creation: false, ..Default::default() }
+}
+
+/// The request counts for what is decoded of it, and its answer waits for memory before it is made.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_many_names_is_not_made_before_there_is_memory_for_it() {
+    let node = Node::with(BrokerConfig { answer_memory: POOL, ..config() }).await;
+    let mut client = connect(&node);
+    let (answers, others) = (node.broker.answers().clone(), node.broker.others().clone());
+    let all = answers.take(POOL).await;
+    let sent = client.send(12, &unknown_topics(5_000)).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(answers.waiting(), 1);
+    assert!(others.available() < others.size(), "the request is still there");
+    drop(all);
+    sleep(Duration::from_millis(1)).await;
+    assert!(answers.available() < POOL, "it has some while it is not read");
+    let response = client.receive::<MetadataRequest>(12, sent).await;
+    assert_eq!(response.topics.len(), 5_000);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((answers.available(), others.available()), (POOL, others.size()));
+}
+
+/// Named twice, a partition is read once, as with Kafka: a request may name few partitions very often.
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_named_very_often_is_fetched_once() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 2).await;
+    client.produce("t", batch(&["a"])).await;
+    let partition =
+        |partition| FetchPartition { partition, partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic = FetchTopic { topic: "t".into(), partitions: vec![partition(0); 1000], ..Default::default() };
+    let mut topics = vec![topic; 100];
+    topics[50].partitions[0] = partition(1);
+    let request = FetchRequest { topics, max_wait_ms: 0, max_bytes: 1 << 20, ..Default::default() };
+    let response = client.ask(4, &request).await;
+    let all = response.responses.iter().flat_map(|topic| &topic.partitions);
+    assert_eq!(all.clone().count(), 2);
+    let answered: Vec<_> = all.map(|data| (data.partition_index, data.records.is_empty())).collect();
+    assert_eq!(answered, [(0, false), (1, true)]);
 }

@@ -78,6 +78,9 @@ pub enum Problem {
     /// More array elements than a frame of this size may make us hold in memory.
     #[error("arrays would take more memory than a frame of this size may")]
     OverBudget,
+    /// More array elements than a request may have.
+    #[error("arrays have more elements than a request may")]
+    TooManyElements,
     /// Bytes left after the message.
     #[error("{0} bytes after the message")]
     TrailingBytes(usize),

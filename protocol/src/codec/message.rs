@@ -41,15 +41,31 @@ pub trait Message: Wire {
     }
 }
 
+/// How many elements the arrays of a request may have together: each is held in memory several times, until it is
+/// answered. A Fetch of 100 partitions of each of 10,000 topics has fewer.
+const MOST_ELEMENTS: usize = 1 << 20;
+
+/// A request, and how much it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent<R> {
+    /// The request.
+    pub request: R,
+    /// How many elements its arrays have, those of arrays in arrays among them.
+    pub elements: usize,
+}
+
 /// A message that asks for another.
 pub trait Request: Message {
     /// The answer, of the same version.
     type Response: Message;
 
     /// Decodes what a client sent. Like Kafka it ignores bytes after the message: librdkafka 2.16 sends
-    /// three of them when it asks for all topics (Metadata 13).
-    fn decode_sent(body: Bytes, version: i16) -> Result<Self, DecodeError> {
-        read(&mut Reader::new(body), version)
+    /// three of them when it asks for all topics (Metadata 13). Fails on arrays of more than 1,048,576 elements
+    /// together, too.
+    fn decode_sent(body: Bytes, version: i16) -> Result<Sent<Self>, DecodeError> {
+        let mut reader = Reader::new(body).with_most_elements(MOST_ELEMENTS);
+        let request = read(&mut reader, version)?;
+        Ok(Sent { request, elements: reader.elements() })
     }
 }
 

@@ -14,7 +14,7 @@ mod wire;
 mod writer;
 
 pub use error::{DecodeError, EncodeError, Problem};
-pub use message::{Message, Request};
+pub use message::{Message, Request, Sent};
 pub use reader::Reader;
 pub use rope::Records;
 pub use text::Str;

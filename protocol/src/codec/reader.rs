@@ -5,8 +5,10 @@ use bytes::Bytes;
 use super::{DecodeError, Problem, Str};
 
 /// Memory that arrays may take, per byte of the frame. Real messages stay below 8: the widest array element
-/// relative to its wire form is a topic asked for by a name of a few letters.
-const BUDGET_PER_BYTE: usize = 16;
+/// relative to its wire form is a topic asked for by its name, and most names have four letters or more.
+const BUDGET_PER_BYTE: usize = 8;
+/// As much more may be taken by the first bytes of a frame: few names can be shorter.
+const BUDGET_OF_SHORT: usize = 1 << 20;
 /// Memory that arrays may take in any frame, however short.
 const BUDGET_BASE: usize = 64 * 1024;
 
@@ -18,14 +20,30 @@ pub struct Reader {
     position: usize,
     end: usize,
     budget: usize,
+    /// How many elements arrays may have yet, and how many they have.
+    elements_left: usize,
+    elements: usize,
 }
 
 impl Reader {
     /// A reader over all of `frame`.
     #[must_use]
     pub fn new(frame: Bytes) -> Self {
-        let budget = frame.len().saturating_mul(BUDGET_PER_BYTE).saturating_add(BUDGET_BASE);
-        Self { position: 0, end: frame.len(), frame, budget }
+        let by_length = frame.len().saturating_mul(BUDGET_PER_BYTE);
+        let budget = by_length.saturating_add(by_length.min(BUDGET_OF_SHORT)).saturating_add(BUDGET_BASE);
+        Self { position: 0, end: frame.len(), frame, budget, elements_left: usize::MAX, elements: 0 }
+    }
+
+    /// A reader of a message whose arrays may have `most` elements together.
+    #[must_use]
+    pub fn with_most_elements(self, most: usize) -> Self {
+        Self { elements_left: most, ..self }
+    }
+
+    /// How many elements the arrays have that were read, those of arrays in arrays among them.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        self.elements
     }
 
     /// The bytes that are left.
@@ -139,12 +157,15 @@ impl Reader {
     }
 
     /// An empty vector with room for `length` elements. Every element takes a byte or more on the wire, so a
-    /// length above what is left fails at once; so does one that the frame's budget does not cover.
+    /// length above what is left fails at once; so does one that the frame's budget or the bound on elements does not
+    /// cover.
     pub fn reserve<T>(&mut self, length: usize) -> Result<Vec<T>, DecodeError> {
         let remaining = self.remaining();
         if length > remaining {
             return Err(Problem::Truncated { needed: length, remaining }.into());
         }
+        self.elements_left = self.elements_left.checked_sub(length).ok_or(Problem::TooManyElements)?;
+        self.elements += length;
         let cost = length.saturating_mul(size_of::<T>());
         self.budget = self.budget.checked_sub(cost).ok_or(Problem::OverBudget)?;
         Ok(Vec::with_capacity(length))

@@ -9,7 +9,7 @@ use crate::messages::fetch::{FetchableTopicResponse, PartitionData};
 use crate::messages::produce::{PartitionProduceData, TopicProduceData};
 use crate::messages::*;
 use crate::records::{Batch, BatchBuilder};
-use crate::{Message, Records, frame};
+use crate::{Message, Records, Request, frame};
 
 fn batch(records: usize) -> Bytes {
     let mut builder = BatchBuilder::new();
@@ -96,4 +96,66 @@ fn an_array_is_compared_with_the_budget() {
     });
     assert!(used.bytes_max <= 1_000_008, "the body alone: {used:?}");
     assert!(MetadataRequest::decode(body(1_000), 1).is_ok(), "a small frame may");
+}
+
+/// As many topics as there is room for in the largest request without records, with names of one letter.
+#[test]
+fn a_large_request_has_no_more_memory_for_short_names() {
+    let body: Bytes = [&5_500_000_i32.to_be_bytes()[..], &b"\0\x01x".repeat(5_500_000)].concat().into();
+    let used = measure(|| {
+        let error = MetadataRequest::decode_sent(body, 1).expect_err("it is too much");
+        assert_eq!((error.field, error.problem), ("MetadataRequest.topics", Problem::TooManyElements));
+    });
+    assert_eq!(used.bytes_total, 0);
+}
+
+/// Of integers, which take no more memory than bytes on the wire, there are only so many either: each is answered.
+#[test]
+fn a_request_has_only_so_many_elements() {
+    let request = |topics: usize, partitions: i32| {
+        let topic = offset_delete::OffsetDeleteRequestTopic {
+            name: "t".into(),
+            partitions: (0..partitions)
+                .map(|partition_index| offset_delete::OffsetDeleteRequestPartition { partition_index })
+                .collect(),
+        };
+        encode(&OffsetDeleteRequest { topics: vec![topic; topics], ..Default::default() }, 0)
+    };
+    let read = |body| {
+        OffsetDeleteRequest::decode_sent(body, 0).map(|sent| (sent.request.topics.len(), sent.elements))
+    };
+    assert_eq!(read(request(16, 1 << 16)).map_err(|error| error.problem), Err(Problem::TooManyElements));
+    assert_eq!(read(request(16, (1 << 16) - 1)), Ok((16, 1 << 20)));
+}
+
+/// The largest Fetch of which anybody has heard, and names as short as distinct ones can be.
+#[test]
+fn what_clients_send_is_decoded() {
+    use crate::messages::fetch::{FetchPartition, FetchTopic};
+    use crate::messages::metadata::MetadataRequestTopic;
+
+    let topic = |number: u128| FetchTopic {
+        topic: format!("topic-{number:04}").into(),
+        topic_id: number.into(),
+        partitions: (0..100).map(|partition| FetchPartition { partition, ..Default::default() }).collect(),
+    };
+    let request = FetchRequest { topics: (0..10_000).map(topic).collect(), ..Default::default() };
+    for version in [4, 11, 12, 17] {
+        let request =
+            FetchRequest::decode_sent(encode(&request, version), version).expect("it is right").request;
+        assert_eq!(request.topics.iter().map(|topic| topic.partitions.len()).sum::<usize>(), 1_000_000);
+    }
+    let letters = || (b'!'..=b'~').map(char::from);
+    let names = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    let topic = |name: [char; 3]| MetadataRequestTopic {
+        name: Some(name.iter().collect::<String>().into()),
+        ..Default::default()
+    };
+    let request =
+        MetadataRequest { topics: Some(names.take(100_000).map(topic).collect()), ..Default::default() };
+    for version in [1, 9] {
+        let request =
+            MetadataRequest::decode_sent(encode(&request, version), version).expect("it is right").request;
+        assert_eq!(request.topics.map(|topics| topics.len()), Some(100_000));
+    }
 }

@@ -20,7 +20,8 @@ fn compact(length: usize) -> Bytes {
 
 /// What becomes of a request whose string, the only one of so many bytes in it, lies between these bytes.
 fn read<R: Request>(version: i16, before: &[u8], after: &[u8], length: usize) -> Result<R, DecodeError> {
-    R::decode_sent([before, &compact(length), after].concat().into(), version)
+    let sent = R::decode_sent([before, &compact(length), after].concat().into(), version);
+    sent.map(|sent| sent.request)
 }
 
 fn refused<R: Request + std::fmt::Debug>(version: i16, before: &[u8], after: &[u8], field: &'static str) {
