@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sends malformed, truncated and stalled requests to a broker, beside an ordinary client.
+"""Sends malformed, truncated, stalled and excessive requests to a broker, beside an ordinary client.
 
 The broker must stay up, its memory bounded, and the ordinary client must not be disturbed.
 """
@@ -23,7 +23,7 @@ from harness.venv import enter  # noqa: E402
 if __name__ == "__main__":
     enter("python")
 
-from abuse import schema  # noqa: E402
+from abuse import demands, schema  # noqa: E402
 from abuse.connections import Crowd, allow_files, frames, throw  # noqa: E402
 from abuse.generate import Generator  # noqa: E402
 from abuse.workload import Workload  # noqa: E402
@@ -34,6 +34,8 @@ from harness.process import LOOPBACK, end_children_on_signals  # noqa: E402
 from harness.toolbox import Unavailable  # noqa: E402
 
 MIB = 1 << 20
+# Far above what is seen on a slow and busy machine.
+LONGEST_SECONDS = 30
 # What changes a whole cluster, by good right: ACLs, configs, quotas, users, features, membership.
 CLUSTER_WIDE = frozenset({30, 31, 33, 34, 43, 44, 45, 49, 51, 52, 53, 54, 57, 58, 59, 62, 63, 64, 80, 81})
 
@@ -43,6 +45,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--idle", type=int, default=5_000, help="idle connections held open")
     parser.add_argument("--stalled", type=int, default=400, help="connections in the middle of a frame")
+    parser.add_argument("--demands", type=float, default=1.0, metavar="SCALE",
+                        help="how much the excessive requests ask for; 0 leaves them out")
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
     parser.add_argument("--max-rss", type=int, default=200, metavar="MIB", help="0: only report")
     parser.add_argument("--store", default="memory://")
@@ -80,12 +84,24 @@ def good_requests(address, draw: random.Random) -> list[bytes]:
     ]
 
 
+def excessive(broker: demands.Broker, workload: Workload, process) -> None:
+    """Asks for too much in every way there is, one after the other."""
+    for kind in demands.KINDS:
+        begun = time.monotonic()
+        outcome, slowest = workload.beside(lambda kind=kind: kind(broker))
+        process.check_alive()
+        print(f"{kind.__name__}: {outcome}, in {time.monotonic() - begun:.1f} s; the ordinary client's slowest "
+              f"round trip took {slowest:.3f} s", flush=True)
+        if slowest > LONGEST_SECONDS:
+            raise AssertionError(f"{kind.__name__} made the ordinary client wait for {slowest:.1f} s")
+
+
 def main() -> int:
     chosen = parse()
     end_children_on_signals()
     seed = chosen.seed if chosen.seed is not None else int.from_bytes(os.urandom(4), "big")
     print(f"repeat with: tests/hostile.py --frames {chosen.frames} --idle {chosen.idle} "
-          f"--stalled {chosen.stalled} --seed {seed}", flush=True)
+          f"--stalled {chosen.stalled} --demands {chosen.demands} --seed {seed}", flush=True)
     draw = random.Random(seed)
     limit = allow_files(chosen.idle + chosen.stalled + 1_000)
     idle = min(chosen.idle, limit - chosen.stalled - 500)
@@ -135,7 +151,10 @@ def main() -> int:
         print(f"{idle} idle connections, {sleepers.still_open()} still open", flush=True)
         stalled.close()
         sleepers.close()
-        at = workload.check(more_than=at + 20)
+        workload.check(more_than=at + 20)
+
+        if chosen.demands and chosen.target == "tidelog":
+            excessive(demands.Broker(address, (LOOPBACK, target.http_port), chosen.demands), workload, process)
         workload.end()
         process.check_alive()
         after = process.resident_bytes()

@@ -19,6 +19,7 @@ class Workload(threading.Thread):
         self.topic = f"ordinary-{uuid.uuid4().hex[:8]}"
         self.done = 0
         self.slowest = 0.0
+        self.slowest_since = 0.0
         self.problem: str | None = None
         self.ending = threading.Event()
 
@@ -48,7 +49,8 @@ class Workload(threading.Thread):
             assert message.error() is None, str(message.error())
             assert (message.offset(), message.value()) == (self.done, value), "another record came"
             self.done += 1
-            self.slowest = max(self.slowest, time.monotonic() - begun)
+            took = time.monotonic() - begun
+            self.slowest, self.slowest_since = max(self.slowest, took), max(self.slowest_since, took)
             self.ending.wait(0.005)
         consumer.close()
 
@@ -60,6 +62,14 @@ class Workload(threading.Thread):
         if self.problem or self.done <= more_than:
             raise AssertionError(f"the ordinary client stopped at {self.done}: {self.problem or 'stuck'}")
         return self.done
+
+    def beside(self, act) -> tuple[object, float]:
+        """Does something while it goes on; what came of that, and the slowest round trip meanwhile."""
+        at, self.slowest_since = self.check(), 0.0
+        outcome = act()
+        # One may have begun before, and the next one ended after.
+        self.check(more_than=at + 2)
+        return outcome, self.slowest_since
 
     def end(self) -> None:
         self.ending.set()

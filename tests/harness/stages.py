@@ -171,7 +171,8 @@ def chaos(run: Run) -> Outcome:
 
 def hostile(run: Run) -> Outcome:
     TOOLS["kafka"].ensure()
-    return _program(run, TESTS / "hostile.py", "--frames", "2000", "--idle", "500", "--stalled", "100")
+    return _program(run, TESTS / "hostile.py", "--frames", "2000", "--idle", "500", "--stalled", "100",
+                    "--demands", "0.25")
 
 
 def memory(run: Run) -> Outcome:
