@@ -2,15 +2,16 @@
 
 mod node;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::Epoch;
-use coordinator::cluster::Format;
+use coordinator::cluster::{Address, Format};
+use coordinator::{Epoch, ProcessId};
 use ingest::broker::{Broker, BrokerConfig};
 use ingest::log::LogConfig;
 use object_store::{ObjectStore, ObjectStoreExt};
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::format::entry::{self, Entry};
@@ -19,7 +20,8 @@ use tiering::store::{MemoryStore, StoreKind};
 use tokio::time::Instant;
 
 use crate::fault::{FaultKind, FaultPlan, Ledger};
-use crate::network::Network;
+use crate::misaddressed::Misaddressed;
+use crate::network::{Network, address};
 use crate::trace::Trace;
 pub use node::{EPOCH_MS, Running};
 
@@ -84,6 +86,9 @@ pub struct Cluster {
     began: Instant,
     processes: u64,
     past: Past,
+    misaddressed: Option<Misaddressed>,
+    /// The processes that advertised a wrong address.
+    astray: Arc<Mutex<BTreeSet<ProcessId>>>,
 }
 
 /// What processes that are gone had counted.
@@ -103,8 +108,43 @@ impl Cluster {
         let first = entry::encode(Epoch(0), &Entry::Format(setup.format), rng.random());
         objects.put(&keys::entry(Epoch(0)), first.into()).await?;
         let machines = (0..setup.nodes).map(|_| Machine::default()).collect();
-        let (ledger, began, past) = (Arc::default(), Instant::now(), Past::default());
-        Ok(Self { network, objects, ledger, trace, setup, rng, machines, began, processes: 0, past })
+        let (ledger, began, past, astray) = (Arc::default(), Instant::now(), Past::default(), Arc::default());
+        let (processes, misaddressed) = (0, None);
+        Ok(Self {
+            network,
+            objects,
+            ledger,
+            trace,
+            setup,
+            rng,
+            machines,
+            began,
+            processes,
+            past,
+            misaddressed,
+            astray,
+        })
+    }
+
+    /// Lets processes of a node advertise a wrong address from now on, or of none.
+    pub fn misaddress(&mut self, misaddressed: Option<Misaddressed>) {
+        self.misaddressed = misaddressed;
+    }
+
+    /// The processes that advertised a wrong address.
+    pub fn astray(&self) -> BTreeSet<ProcessId> {
+        self.astray.lock().clone()
+    }
+
+    /// What the next process of a node says of where it is, and whether that is wrong.
+    fn address(&mut self, node: usize) -> (Address, bool) {
+        match &mut self.misaddressed {
+            Some(it) if it.node == node && it.lives > 0 => {
+                it.lives -= 1;
+                (it.wrong.address(), true)
+            }
+            _ => (address(node), false),
+        }
     }
 
     /// How many machines there are.

@@ -10,6 +10,7 @@ pub mod fault;
 mod forgotten;
 pub mod history;
 mod logs;
+pub mod misaddressed;
 pub mod moves;
 pub mod network;
 mod panics;

@@ -31,6 +31,9 @@ pub use socket::{Reader, Socket, Writer};
 /// The port that every node listens on.
 pub const PORT: u16 = 9092;
 
+/// A host that never answers.
+pub const SILENT: &str = "silent";
+
 /// The name of every listener.
 const LISTENER: &str = "PLAINTEXT";
 
@@ -177,6 +180,9 @@ impl Network {
             let (network, process) = (network.clone(), process.clone());
             Box::pin(async move {
                 process.running().await;
+                if address.host == SILENT {
+                    std::future::pending::<()>().await;
+                }
                 let Some(target) = node_named(&address.host) else {
                     return Err(io::ErrorKind::NotFound.into());
                 };

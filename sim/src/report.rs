@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::chaos::Suffered;
 use crate::fault::{FaultKind, Late};
+use crate::misaddressed::Caused;
 use crate::moves::Moves;
 
 mod varied;
@@ -58,6 +59,8 @@ pub struct Report {
     pub hesitated: u64,
     /// How shards changed hands.
     pub moves: Moves,
+    /// What processes came to whose addresses were wrong.
+    pub misaddressed: Caused,
     /// What clients of other kinds did.
     pub varied: Varied,
     /// What stores did, by fault.
@@ -108,6 +111,7 @@ impl Report {
         self.moves.planned += other.moves.planned;
         self.moves.takeovers += other.moves.takeovers;
         self.moves.suspicions += other.moves.suspicions;
+        self.misaddressed.add_run(&other.misaddressed);
         self.varied.add(&other.varied);
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
@@ -120,7 +124,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { suffered, moves, .. } = self;
+        let Self { suffered, moves, misaddressed, .. } = self;
         writeln!(
             f,
             "{:.0} simulated seconds, {} records acknowledged, {} seen, {} retries, {} attempts of unknown outcome",
@@ -184,6 +188,11 @@ impl fmt::Display for Report {
             moves.planned,
             moves.rotations,
             moves.suspicions,
+        )?;
+        writeln!(
+            f,
+            "{} processes at wrong addresses: {} entries about them, {} sessions opened, {} shards given to them",
+            misaddressed.processes, misaddressed.entries, misaddressed.opened, misaddressed.given,
         )?;
         writeln!(f, "{}", self.varied)?;
         writeln!(f, "store faults: {:?}", self.faults)?;

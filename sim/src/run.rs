@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::Epoch;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::watch;
@@ -20,6 +21,7 @@ use crate::check;
 use crate::client::{self, Client, GroupPlan, PROGRESS, PartitionIndex, Stage, Tally, Topic, Whole};
 use crate::cluster::Cluster;
 use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions, shares};
+use crate::misaddressed::Caused;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
@@ -62,6 +64,7 @@ async fn world(scenario: &Scenario, options: Options) -> anyhow::Result<(Report,
     let (began, trace) = (Instant::now(), Arc::new(Trace::new(options.trace)));
     logs::collect(&trace, scenario.damages());
     let mut cluster = Cluster::new(scenario.setup.clone(), rng.random(), Arc::clone(&trace)).await?;
+    cluster.misaddress(scenario.variety.misaddressed);
     let (stage, seen) = watch::channel(Stage::Running);
     let mut clients = Clients {
         next: 0,
@@ -234,6 +237,7 @@ async fn conclude(
     report.simulated_ms = began.elapsed().as_millis() as u64;
     let (moves, state) = moves::replay(&cluster.objects).await?;
     report.moves = moves;
+    report.misaddressed = Caused::count(&cluster.objects, &cluster.astray(), Epoch(0)).await?;
     if let Some(state) = state {
         report.violations.extend(stored::contradictions(&cluster.objects, &state).await?);
     }

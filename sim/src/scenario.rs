@@ -88,6 +88,9 @@ impl Misfortune {
     ];
 }
 
+/// Each makes another seed of a run's: what is drawn by it changes nothing else that the run's seed stands for.
+const MISADDRESSED: u64 = 0x6164_6472;
+
 /// A run.
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -191,6 +194,7 @@ impl Scenario {
         scenario.shares = shares;
         settings.extend(share_settings);
         scenario.surround(rng);
+        scenario.misaddress(&mut StdRng::seed_from_u64(seed ^ MISADDRESSED));
         // A trial knows each producer's partition, and where uplinks are slow, producers are what fills them.
         if scenario.trial.is_none() && scenario.setup.upload.is_none() {
             settings.extend(scenario.vary(rng));
@@ -224,12 +228,17 @@ impl Scenario {
         // Where uplinks are slow, a client that waits need not be waiting for the cluster.
         let is_quick = self.setup.upload.is_none();
         if is_quick && self.setup.nodes >= trial.nodes() && rng.random_bool(0.15) {
-            self.trial = Some(trial);
-            self.producers = 6;
-            self.pace.pause_ms = self.pace.pause_ms.max(300);
-            // It takes as long as the rest of the chaos would have.
-            self.chaos = Duration::from_secs(rng.random_range(5..20));
+            self.put_on_trial(trial, rng);
         }
+    }
+
+    /// What each producer does must be known there.
+    pub(crate) fn put_on_trial(&mut self, trial: Trial, rng: &mut StdRng) {
+        self.trial = Some(trial);
+        self.producers = 6;
+        self.pace.pause_ms = self.pace.pause_ms.max(300);
+        // It takes as long as the rest of the chaos would have.
+        self.chaos = Duration::from_secs(rng.random_range(5..20));
     }
 
     /// Whether anything that is stored is ever read with another bit.

@@ -4,12 +4,14 @@
 //! its shards though it can't write, or of a cluster that does not start because one object is damaged: here clients
 //! must get on while that lasts. Whose producers must is known, because each has one partition of its own.
 
+mod misaddressed;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::SessionId;
 use coordinator::cluster::Cluster as State;
+use coordinator::{Epoch, SessionId};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -43,13 +45,16 @@ pub enum Trial {
     Denied,
     /// An object of one session is damaged, and every process dies. It needs two nodes.
     Damaged,
+    /// One node starts again, and the address that it advertises is wrong. It needs three nodes, so that two can agree
+    /// that it can't be reached.
+    Misaddressed,
 }
 
 impl Trial {
     /// How many nodes it takes.
     pub fn nodes(self) -> usize {
         match self {
-            Self::Denied => 3,
+            Self::Denied | Self::Misaddressed => 3,
             Self::Damaged => 2,
         }
     }
@@ -72,7 +77,7 @@ pub async fn run(
     let before = acks(history);
     pass(cluster, scenario, SETTLE).await;
     let mut working = since(&before, acks(history));
-    let mut damage = None;
+    let (mut damage, began) = (None, next(cluster));
     let what = match trial {
         Trial::Denied => deny(cluster, rng),
         Trial::Damaged => match harm(cluster, rng).await {
@@ -88,15 +93,21 @@ pub async fn run(
             }
             None => None,
         },
+        Trial::Misaddressed => misaddressed::begin(cluster, scenario, rng, suffered),
     };
     let Some(what) = what else { return Vec::new() };
     suffered.trials += 1;
     suffered.tried += working.len() as u64;
     cluster.trace.line(format_args!("trial: {what}, {} producers must get on", working.len()));
     pass(cluster, scenario, GRACE).await;
-    let before = acks(history);
+    let (before, settled) = (acks(history), next(cluster));
     pass(cluster, scenario, WAIT).await;
     let after = since(&before, acks(history));
+    let mut failed = Vec::new();
+    if trial == Trial::Misaddressed {
+        failed.extend(misaddressed::unsettled(cluster, began, settled).await);
+        cluster.misaddress(None);
+    }
     for node in 0..cluster.len() {
         if let Some(running) = cluster.current(node) {
             running.faults.deny(None);
@@ -108,11 +119,17 @@ pub async fn run(
     }
     cluster.trace.line(format_args!("the trial is over"));
     let idle = working.keys().filter(|place| !after.contains_key(place));
-    idle.map(|(topic, partition, producer)| {
+    failed.extend(idle.map(|(topic, partition, producer)| {
         let topic = topic.as_deref().unwrap_or_default();
         format!("not available: producer {producer} of {topic}-{partition} got nothing done in {WAIT:?}, and {what}")
-    })
-    .collect()
+    }));
+    failed
+}
+
+/// The metadata entry that comes next, as far as any node knows.
+fn next(cluster: &Cluster) -> Epoch {
+    let known = cluster.running().filter_map(|running| running.broker()?.cluster());
+    known.map(|cluster| cluster.next()).max().unwrap_or(Epoch(0))
 }
 
 /// Lets time pass. What ends is started again.

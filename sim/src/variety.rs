@@ -9,7 +9,9 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use crate::client::{Churn, GroupKind};
+use crate::misaddressed::Misaddressed;
 use crate::scenario::{Misfortune, Scenario};
+use crate::trial::Trial;
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +26,8 @@ pub struct Variety {
     pub forgotten: Option<Duration>,
     /// How long groups' offsets are kept, if not for long.
     pub retention: Option<Duration>,
+    /// The node that advertises a wrong address, for one process life or for all.
+    pub misaddressed: Option<Misaddressed>,
 }
 
 impl Scenario {
@@ -53,6 +57,20 @@ impl Scenario {
         }
         self.forget(rng);
         self.expire(rng)
+    }
+
+    /// Whether a node's address is wrong, in a trial or all along. The others must be able to agree that it is.
+    pub(crate) fn misaddress(&mut self, rng: &mut StdRng) {
+        let trial = Trial::Misaddressed;
+        if self.trial.is_some() || self.setup.nodes < trial.nodes() {
+            return;
+        }
+        if self.setup.upload.is_none() && rng.random_bool(0.05) {
+            self.put_on_trial(trial, rng);
+        } else if rng.random_bool(0.08) {
+            let lives = *[1, 1, u64::MAX].choose(rng).unwrap_or(&1);
+            self.variety.misaddressed = Some(Misaddressed::draw(self.setup.nodes, lives, rng));
+        }
     }
 
     /// Whether idle producers are forgotten soon. Clocks that are set would have them forgotten at once.

@@ -68,11 +68,13 @@ pub enum Mutant {
     OneDamageStopsAll,
     /// The wall clock is believed where it says that something is old, however far it went.
     BelieveClock,
+    /// A session counts as reached from its beginning, whether any other node reaches it or not.
+    GrantUnreached,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -104,6 +106,7 @@ impl Mutant {
         Self::TrustHeads,
         Self::OneDamageStopsAll,
         Self::BelieveClock,
+        Self::GrantUnreached,
     ];
 }
 

@@ -1,10 +1,11 @@
 //! A process that runs a node, as a service manager would: started again if it does not come up.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use coordinator::NodeId;
+use coordinator::{NodeId, ProcessId};
 use ingest::broker::{Broker, BrokerParts};
 use ingest::metrics::Metrics;
 use parking_lot::Mutex;
@@ -18,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Cluster;
 use crate::fault::{FaultPlan, FaultStore, View};
-use crate::network::{Listener, Network, address};
+use crate::network::{Listener, Network};
 use crate::process::Process;
 use crate::trace::Trace;
 
@@ -63,7 +64,8 @@ impl Running {
         let (began, ahead) = (cluster.began, Arc::clone(&cluster.machines[node].clock));
         let clock = move || EPOCH_MS + began.elapsed().as_millis() as i64 + ahead.load(Ordering::Relaxed);
         let mut config = cluster.setup.config.clone();
-        config.addresses = vec![address(node)];
+        let (address, is_wrong) = cluster.address(node);
+        config.addresses = vec![address];
         if let Some(log) = cluster.setup.logs.get(node) {
             config.log = log.clone();
         }
@@ -83,6 +85,7 @@ impl Running {
             broker: Arc::clone(&broker),
             ended: Arc::clone(&ended),
             replaced: Arc::clone(&replaced),
+            astray: is_wrong.then(|| Arc::clone(&cluster.astray)),
         };
         let (network, dying) = (cluster.network.clone(), process.clone());
         drop(tokio::spawn(async move {
@@ -122,6 +125,8 @@ struct Service {
     broker: Arc<Mutex<Option<Arc<Broker>>>>,
     ended: Arc<AtomicBool>,
     replaced: Arc<AtomicBool>,
+    /// Where it is noted that its address is wrong, if it is.
+    astray: Option<Arc<Mutex<BTreeSet<ProcessId>>>>,
 }
 
 impl Service {
@@ -136,6 +141,9 @@ impl Service {
                 connect: self.network.connect_from(self.node, &self.process),
             });
             *self.broker.lock() = Some(Arc::clone(&broker));
+            if let Some(astray) = &self.astray {
+                astray.lock().insert(broker.process());
+            }
             let connections = TaskTracker::new();
             let refuse = CancellationToken::new();
             self.network.listen(
