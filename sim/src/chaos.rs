@@ -14,6 +14,7 @@ use crate::cluster::{Cluster, Running};
 use crate::fault::{Blow, Damage, Denial, Fault, FaultPlan, Moment, Status, Strike, Target, pause};
 use crate::network::Host;
 use crate::scenario::{Misfortune, Scenario};
+use crate::trial::{Trial, even_out};
 
 /// What happened to nodes, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Suffered {
     pub trials: u64,
     /// Producers that had to get on meanwhile.
     pub tried: u64,
+    /// Shards that changed hands where producers wrote to a few partitions only.
+    pub evened: u64,
 }
 
 impl Suffered {
@@ -65,6 +68,7 @@ impl Suffered {
         self.damages += other.damages;
         self.trials += other.trials;
         self.tried += other.tried;
+        self.evened += other.evened;
     }
 }
 
@@ -220,6 +224,9 @@ impl<'a> Chaos<'a> {
         let allowed: Vec<_> = allowed.copied().collect();
         let Ok((kind, _)) = allowed.choose_weighted(&mut self.rng, |(_, weight)| *weight) else { return };
         self.cluster.trace.line(format_args!("misfortune {kind:?} {node}"));
+        if self.scenario.trial == Some(Trial::Skewed) {
+            even_out(self.cluster);
+        }
         match kind {
             Misfortune::Outage => self.outage(),
             Misfortune::Damage => self.damage().await,

@@ -167,7 +167,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{} stores slow, {} denied, {} out for all; {} objects damaged; {} sessions deposed; {} trials of {} producers; {} hesitations",
+            "{} stores slow, {} denied, {} out for all; {} objects damaged; {} sessions deposed; {} trials of {} producers, {} shards moved by load; {} hesitations",
             suffered.slow,
             suffered.denials,
             suffered.outages,
@@ -175,6 +175,7 @@ impl fmt::Display for Report {
             suffered.deposed,
             suffered.trials,
             suffered.tried,
+            suffered.evened,
             self.hesitated,
         )?;
         writeln!(

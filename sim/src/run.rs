@@ -23,7 +23,7 @@ use crate::cluster::Cluster;
 use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, Partition, Place, partitions, shares};
 use crate::misaddressed::Caused;
 use crate::report::Report;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, partitions as partitions_of};
 use crate::trace::Trace;
 use crate::{ending, forgotten, logs, moves, panics, stored, trial};
 
@@ -32,6 +32,9 @@ const LONGEST: Duration = Duration::from_secs(1800);
 
 /// The time between two races.
 const RACE: Duration = Duration::from_secs(9);
+
+/// Where there are hot partitions, producers with a lower number write to them alone.
+const COLD: usize = 4;
 
 /// What is wanted of a run besides its report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -273,12 +276,7 @@ impl Clients {
     /// Those who shall come to an end before the log is read: producers, one that deletes, and the clients of
     /// groups; and consumers, the members of share groups among them. Each waits until the topics exist.
     fn spawn(&mut self, scenario: &Scenario) -> (Vec<JoinHandle<()>>, Vec<JoinHandle<()>>) {
-        let all: Vec<PartitionIndex> = scenario
-            .topics
-            .iter()
-            .enumerate()
-            .flat_map(|(topic, t)| (0..t.partitions).map(move |index| (topic, index)))
-            .collect();
+        let all: Vec<PartitionIndex> = partitions_of(&scenario.topics).collect();
         let (made, exist) = watch::channel(false);
         let mut admin = self.next();
         let topics = scenario.topics.clone();
@@ -307,7 +305,9 @@ impl Clients {
         let mut producers = Vec::new();
         for number in 0..scenario.producers {
             let (mut client, mut exist, pace) = (self.next(), exist.clone(), scenario.pace);
+            let hot = &scenario.variety.hot;
             let partitions = match scenario.trial {
+                Some(_) if number < COLD && !hot.is_empty() => vec![hot[number % hot.len()]],
                 Some(_) => vec![all[number % all.len()]],
                 None => some(&mut client.rng),
             };

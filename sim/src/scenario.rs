@@ -17,7 +17,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tiering::store::StoreKind;
 
-use crate::client::{GroupKind, GroupPlan, Pace, ShareRules, Topic};
+use crate::client::{GroupKind, GroupPlan, Pace, PartitionIndex, ShareRules, Topic};
 use crate::cluster::Setup;
 use crate::fault::{FaultPlan, Latency};
 use crate::trial::Trial;
@@ -90,6 +90,7 @@ impl Misfortune {
 
 /// Each makes another seed of a run's: what is drawn by it changes nothing else that the run's seed stands for.
 const MISADDRESSED: u64 = 0x6164_6472;
+const SKEWED: u64 = 0x736b_6577;
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -195,6 +196,7 @@ impl Scenario {
         settings.extend(share_settings);
         scenario.surround(rng);
         scenario.misaddress(&mut StdRng::seed_from_u64(seed ^ MISADDRESSED));
+        scenario.skew(&mut StdRng::seed_from_u64(seed ^ SKEWED));
         // A trial knows each producer's partition, and where uplinks are slow, producers are what fills them.
         if scenario.trial.is_none() && scenario.setup.upload.is_none() {
             settings.extend(scenario.vary(rng));
@@ -251,6 +253,11 @@ impl Scenario {
     pub fn sending(&self) -> Duration {
         if self.setup.upload.is_some() { Duration::from_secs(240) } else { Duration::ZERO }
     }
+}
+
+/// The partitions of topics.
+pub(crate) fn partitions(topics: &[Topic]) -> impl Iterator<Item = PartitionIndex> {
+    topics.iter().enumerate().flat_map(|(topic, t)| (0..t.partitions).map(move |index| (topic, index)))
 }
 
 type Settings = BTreeMap<String, String>;

@@ -5,6 +5,7 @@
 //! must get on while that lasts. Whose producers must is known, because each has one partition of its own.
 
 mod misaddressed;
+mod skewed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::fault::{Damage, Denial};
 use crate::history::Event;
 use crate::process::Process;
 use crate::scenario::Scenario;
+pub(crate) use skewed::ask as even_out;
 
 /// How long the cluster has to come to rest first.
 const SETTLE: Duration = Duration::from_secs(20);
@@ -48,6 +50,8 @@ pub enum Trial {
     /// One node starts again, and the address that it advertises is wrong. It needs three nodes, so that two can agree
     /// that it can't be reached.
     Misaddressed,
+    /// Nothing, but producers write to a few partitions only; the shards must come to rest. It needs two nodes.
+    Skewed,
 }
 
 impl Trial {
@@ -55,7 +59,7 @@ impl Trial {
     pub fn nodes(self) -> usize {
         match self {
             Self::Denied | Self::Misaddressed => 3,
-            Self::Damaged => 2,
+            Self::Damaged | Self::Skewed => 2,
         }
     }
 }
@@ -74,6 +78,9 @@ pub async fn run(
     rng: &mut StdRng,
     suffered: &mut Suffered,
 ) -> Vec<String> {
+    if trial == Trial::Skewed {
+        return skewed::run(scenario, cluster, suffered).await;
+    }
     let before = acks(history);
     pass(cluster, scenario, SETTLE).await;
     let mut working = since(&before, acks(history));
@@ -94,6 +101,7 @@ pub async fn run(
             None => None,
         },
         Trial::Misaddressed => misaddressed::begin(cluster, scenario, rng, suffered),
+        Trial::Skewed => None,
     };
     let Some(what) = what else { return Vec::new() };
     suffered.trials += 1;

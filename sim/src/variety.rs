@@ -8,9 +8,9 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use crate::client::{Churn, GroupKind};
+use crate::client::{Churn, GroupKind, PartitionIndex};
 use crate::misaddressed::Misaddressed;
-use crate::scenario::{Misfortune, Scenario};
+use crate::scenario::{Misfortune, Scenario, partitions};
 use crate::trial::Trial;
 
 /// See the module.
@@ -28,6 +28,8 @@ pub struct Variety {
     pub retention: Option<Duration>,
     /// The node that advertises a wrong address, for one process life or for all.
     pub misaddressed: Option<Misaddressed>,
+    /// The partitions to which most producers write, if load differs by shard.
+    pub hot: Vec<PartitionIndex>,
 }
 
 impl Scenario {
@@ -70,6 +72,24 @@ impl Scenario {
         } else if rng.random_bool(0.08) {
             let lives = *[1, 1, u64::MAX].choose(rng).unwrap_or(&1);
             self.variety.misaddressed = Some(Misaddressed::draw(self.setup.nodes, lives, rng));
+        }
+    }
+
+    /// Whether producers write to a few partitions only, so that load moves shards.
+    pub(crate) fn skew(&mut self, rng: &mut StdRng) {
+        let trial = Trial::Skewed;
+        let is_free = self.trial.is_none() && self.variety.misaddressed.is_none();
+        if is_free
+            && self.setup.upload.is_none()
+            && self.setup.nodes >= trial.nodes()
+            && rng.random_bool(0.05)
+        {
+            self.put_on_trial(trial, rng);
+            (self.consumers, self.pace.padding) = (1, 500);
+            self.shares.clear();
+            let all: Vec<_> = partitions(&self.topics).collect();
+            let count = rng.random_range(1..=3);
+            self.variety.hot = all.choose_multiple(rng, count).copied().collect();
         }
     }
 

@@ -70,11 +70,13 @@ pub enum Mutant {
     BelieveClock,
     /// A session counts as reached from its beginning, whether any other node reaches it or not.
     GrantUnreached,
+    /// What a shard carries is taken for a quarter of what it is, where load is evened out.
+    UnderrateShards,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -107,6 +109,7 @@ impl Mutant {
         Self::OneDamageStopsAll,
         Self::BelieveClock,
         Self::GrantUnreached,
+        Self::UnderrateShards,
     ];
 }
 
