@@ -23,6 +23,7 @@ pub mod producer_id;
 pub mod record_epoch;
 pub mod reordered;
 pub mod share_count;
+pub mod share_deleted;
 pub mod share_exclusive;
 pub mod share_final;
 pub mod share_lost;
@@ -99,6 +100,8 @@ pub enum Anomaly {
     LostDelivery,
     /// See [`share_start`].
     ShareStartWentBack,
+    /// See [`share_deleted`].
+    DeletedGroupBack,
     /// See [`torn`].
     TornBatch,
     /// See [`gap`].
@@ -141,6 +144,7 @@ impl fmt::Display for Anomaly {
             Self::DeliveryCount => "delivery count",
             Self::LostDelivery => "lost from delivery",
             Self::ShareStartWentBack => "share start went back",
+            Self::DeletedGroupBack => "back after its deletion",
             Self::TornBatch => "torn batch",
             Self::Gap => "gap",
             Self::PhantomRecord => "phantom record",
@@ -225,6 +229,7 @@ pub fn check(events: &[Event]) -> Vec<Violation> {
         let records = group.records();
         SHARE_CHECKERS.iter().for_each(|checker| checker(&group, &records, &mut findings));
         share_start::check(&group, &mut findings);
+        share_deleted::check(&group, &mut findings);
         violations.extend(findings.violations);
     }
     violations

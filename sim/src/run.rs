@@ -365,7 +365,8 @@ impl Clients {
             }));
         }
         for plan in scenario.shares.iter().cloned() {
-            let clients: Vec<_> = (0..plan.clients).map(|_| self.next()).collect();
+            let clients = plan.clients + usize::from(plan.deletions.is_some());
+            let clients: Vec<_> = (0..clients).map(|_| self.next()).collect();
             let mut exist = exist.clone();
             consumers.push(tokio::spawn(async move {
                 if exist.wait_for(|exist| *exist).await.is_ok() {

@@ -91,6 +91,7 @@ impl Misfortune {
 /// Each makes another seed of a run's: what is drawn by it changes nothing else that the run's seed stands for.
 const MISADDRESSED: u64 = 0x6164_6472;
 const SKEWED: u64 = 0x736b_6577;
+const DELETED: u64 = 0x6465_6c65;
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -201,6 +202,7 @@ impl Scenario {
         if scenario.trial.is_none() && scenario.setup.upload.is_none() {
             settings.extend(scenario.vary(rng));
         }
+        scenario.delete_shares(&mut StdRng::seed_from_u64(seed ^ DELETED));
         // They are settings of Kafka's, with values that it takes.
         scenario.setup.config.settings = Statics::read(settings).unwrap_or_default();
         scenario
@@ -302,6 +304,7 @@ fn shares(rng: &mut StdRng) -> (Vec<GroupPlan>, Settings) {
         rebalance: session,
         restless: rng.random_bool(0.5),
         retention: None,
+        deletions: None,
     };
     ((0..count).map(plan).collect(), settings.into())
 }
@@ -324,6 +327,7 @@ fn groups(consumer_session: Duration, rng: &mut StdRng) -> Vec<GroupPlan> {
             rebalance: Duration::from_secs(rng.random_range(12..=25)),
             restless: rng.random_bool(0.5),
             retention: None,
+            deletions: None,
         }
     };
     (0..count).map(plan).collect()

@@ -93,6 +93,18 @@ impl Scenario {
         }
     }
 
+    /// Whether clients delete share groups, which few members use then, who come and go.
+    pub(crate) fn delete_shares(&mut self, rng: &mut StdRng) {
+        for plan in &mut self.shares {
+            if rng.random_bool(0.4) {
+                let gap = *[1500, 4000, 8000].choose(rng).unwrap_or(&4000);
+                plan.deletions = Some(Duration::from_millis(gap));
+                plan.clients = plan.clients.min(2);
+                plan.restless = true;
+            }
+        }
+    }
+
     /// Whether idle producers are forgotten soon. Clocks that are set would have them forgotten at once.
     fn forget(&mut self, rng: &mut StdRng) {
         if rng.random_bool(0.2) {

@@ -72,11 +72,13 @@ pub enum Mutant {
     GrantUnreached,
     /// What a shard carries is taken for a quarter of what it is, where load is evened out.
     UnderrateShards,
+    /// A share group's deletion misses the last partition of each topic.
+    DeletePartOfShares,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::SkipSeal,
         Self::SealAtMaximum,
         Self::AcknowledgeOutOfOrder,
@@ -110,6 +112,7 @@ impl Mutant {
         Self::BelieveClock,
         Self::GrantUnreached,
         Self::UnderrateShards,
+        Self::DeletePartOfShares,
     ];
 }
 

@@ -11,6 +11,7 @@ use coordinator::{PartitionId, TopicId};
 use protocol::messages::delete_share_group_offsets::DeleteShareGroupOffsetsResponseTopic;
 use protocol::messages::{DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse};
 use protocol::{ErrorCode, Str};
+use tiering::mutant::{self, Mutant};
 use tokio::time::timeout;
 
 use super::groups::{check_id, log};
@@ -103,8 +104,9 @@ impl<'a> Deleting<'a> {
     /// Has the owners of the topics' partitions forget the group, all together. Answers why the owners of some could
     /// not.
     async fn delete(&self, cluster: &Cluster, topics: &BTreeSet<TopicId>) -> BTreeMap<TopicId, ErrorCode> {
+        let missed = i32::from(mutant::is(Mutant::DeletePartOfShares));
         let partitions = topics.iter().flat_map(|topic| {
-            let count = cluster.topic(*topic).map_or(0, |topic| topic.partitions);
+            let count = cluster.topic(*topic).map_or(0, |topic| topic.partitions) - missed;
             (0..count).map(|index| (PartitionId { topic: *topic, index }, -1))
         });
         let outcomes = ask_owners(self.context, &self.id, Action::Delete, partitions.collect()).await;

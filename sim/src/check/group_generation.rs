@@ -14,7 +14,7 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
     let mut leaders: BTreeMap<i32, Arc<str>> = BTreeMap::new();
     // What was told, and the highest generation by then.
     let mut told: Vec<(usize, i32)> = Vec::new();
-    let mut epochs: BTreeMap<Arc<str>, i32> = BTreeMap::new();
+    let mut epochs: BTreeMap<Arc<str>, (usize, i32)> = BTreeMap::new();
     for (exchange, at, reply) in group.answered() {
         let member = &exchange.member;
         match reply {
@@ -38,7 +38,9 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
                 told.push((at.order, highest.max(*generation)));
             }
             GroupReply::Beat { epoch, .. } if *epoch >= 0 => {
-                if let Some(before) = epochs.insert(Arc::clone(member), *epoch).filter(|b| b > epoch) {
+                let before = epochs.insert(Arc::clone(member), (exchange.asked.order, *epoch));
+                let before = before.filter(|(since, _)| !group.resets.between(*since, at.order));
+                if let Some((_, before)) = before.filter(|(_, before)| before > epoch) {
                     findings.add(
                         Anomaly::GenerationWentBack,
                         format_args!("{member} was told of epoch {epoch} after {before}"),

@@ -2,7 +2,7 @@
 //!
 //! KIP-932, "In-flight records": each delivery counts, and a record that comes back after the last one is archived.
 //! What a leader counted and did not write is lost with it; a release is written before it is answered, with the
-//! count.
+//! count. In a group that was deleted, counts begin anew.
 
 use super::{Anomaly, Findings};
 use crate::history::{Said, ShareGroup, ShareRecords, not_before};
@@ -33,6 +33,7 @@ pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &m
                     delivered.span().0 > done
                         && delivered.deliveries <= had.deliveries
                         && not_before(delivered.owner, said.owner)
+                        && !group.resets.between(had.span().0, delivered.span().1)
                 });
                 if let Some(again) = again {
                     findings.add(

@@ -3,7 +3,8 @@
 //!
 //! KIP-932, "In-flight records": an acquired record is locked for its member, until that says what became of it,
 //! its share session ends, or the lock's time is over. A session ends with its connection, so that a lock counts
-//! only if the same connection answered something later. With the next leader, nothing is in anybody's hands.
+//! only if the same connection answered something later. With the next leader, nothing is in anybody's hands, nor in a
+//! group that was deleted meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -59,6 +60,9 @@ fn is_locked(
 ) -> bool {
     let ((_, had), (asked, answered)) = (first.span(), second.span());
     if first.owner.is_none() || first.owner != second.owner || asked < had {
+        return false;
+    }
+    if group.resets.between(first.span().0, answered) {
         return false;
     }
     let mut since = first.exchange.asked.ms;

@@ -9,15 +9,17 @@
 use super::{Anomaly, Findings};
 use crate::history::{ShareGroup, ShareRecords, not_before};
 
-pub(super) fn check(_: &ShareGroup, records: &ShareRecords<'_>, findings: &mut Findings) {
+pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &mut Findings) {
     for ((topic, index), of) in records {
         for (offset, record) in of {
             for said in record.said.iter().filter(|said| said.said.is_final()) {
                 let Some(done) = said.done() else { continue };
-                let again = record
-                    .delivered
-                    .iter()
-                    .find(|delivered| delivered.span().0 > done && not_before(delivered.owner, said.owner));
+                let again = record.delivered.iter().find(|delivered| {
+                    let (asked, answered) = delivered.span();
+                    asked > done
+                        && not_before(delivered.owner, said.owner)
+                        && !group.resets.between(said.exchange.asked.order, answered)
+                });
                 if let Some(again) = again {
                     findings.add(
                         Anomaly::DeliveredAfterSettled,

@@ -3,16 +3,19 @@
 //!
 //! KIP-932's delivery is at least once: a record leaves the records in flight only by an acknowledgement, after too
 //! many deliveries, or because it is not in the log any more. An answer that was lost may have delivered anything
-//! that was wanted, and so may one of a node whose shard was moved before what it had acquired was confirmed.
+//! that was wanted, and so may one of a node whose shard was moved before what it had acquired was confirmed. What came
+//! before an acknowledged deletion of the group does not count: none of that may be left.
 
 use std::collections::BTreeMap;
 
 use super::{Anomaly, Findings};
-use crate::history::{Place, SaidOf, ShareGroup, ShareRecords};
+use crate::history::{Place, SaidOf, ShareExchange, ShareGroup, ShareRecords};
 
 pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &mut Findings) {
+    let begun = group.resets.done().iter().map(|span| span.0).max().unwrap_or(0);
+    let counts = |exchange: &ShareExchange| exchange.answer.as_ref().is_none_or(|(at, _)| at.order > begun);
     let mut unknown: BTreeMap<&Place, usize> = BTreeMap::new();
-    for exchange in &group.exchanges {
+    for exchange in group.exchanges.iter().filter(|exchange| counts(exchange)) {
         let lost = exchange.request.wanted.iter().filter(|place| exchange.may_have_lost(place));
         lost.for_each(|place| *unknown.entry(place).or_default() += 1);
     }
@@ -21,8 +24,10 @@ pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &m
         let unknown = unknown.get(place).copied().unwrap_or(0);
         for offset in offsets {
             let record = records.get(place).and_then(|of| of.get(offset));
-            let (settled, delivered) = record
-                .map_or((false, 0), |record| (record.said.iter().any(may_settle), record.delivered.len()));
+            let (settled, delivered) = record.map_or((false, 0), |record| {
+                let settled = record.said.iter().any(|said| counts(said.exchange) && may_settle(said));
+                (settled, record.delivered.iter().filter(|delivered| counts(delivered.exchange)).count())
+            });
             if !settled && delivered + unknown < most {
                 let (topic, index) = place;
                 findings.add(

@@ -58,6 +58,9 @@ pub struct GroupPlan {
     /// How long offsets are kept, if they may expire in the run. Then hardly any member commits in its
     /// middle.
     pub retention: Option<Duration>,
+    /// The mean time between two attempts to delete the group, if a client does that. Its members come and go more
+    /// often then, and leave it empty now and then.
+    pub deletions: Option<Duration>,
 }
 
 /// What the clients of a group share.
@@ -68,7 +71,8 @@ struct Group {
     next: Arc<Mutex<BTreeMap<Place, i64>>>,
 }
 
-/// Runs the clients of a group, until each of them finds the group as it should be after the run's misfortunes.
+/// Runs the clients of a group, the first of which deletes it if it is to be deleted, until each of them finds the group
+/// as it should be after the run's misfortunes.
 pub async fn run(plan: GroupPlan, clients: Vec<Client>) {
     let group = Group { plan: Arc::new(plan), next: Arc::default() };
     let Some(first) = clients.first() else { return };
@@ -80,10 +84,12 @@ pub async fn run(plan: GroupPlan, clients: Vec<Client>) {
         let lock_ms = u64::try_from(lock.as_millis()).unwrap_or(u64::MAX);
         first.note(Event::ShareMade { group: Arc::clone(&group.plan.name), lock_ms, deliveries });
     }
-    let running = clients.into_iter().map(|client| {
+    let deleters = usize::from(group.plan.deletions.is_some());
+    let running = clients.into_iter().enumerate().map(|(at, client)| {
         let seat = Seat::new(client, group.clone());
         tokio::spawn(async move {
             match seat.group.plan.kind {
+                _ if at < deleters => share::delete(seat).await,
                 GroupKind::Simple => committer::run(seat).await,
                 GroupKind::Classic => classic::run(seat).await,
                 GroupKind::Consumer => consumer::run(seat).await,

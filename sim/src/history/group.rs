@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
@@ -49,6 +50,8 @@ pub enum GroupRequest {
         /// The member's epoch: 0 joins, −1 leaves.
         epoch: i32,
     },
+    /// DeleteGroups.
+    Delete,
 }
 
 /// What came back.
@@ -125,6 +128,45 @@ pub enum Step {
     Gone(Arc<str>),
 }
 
+/// A part of the history in which something may have happened, or did: after its first place and before its last, the
+/// largest number if it may happen yet.
+pub type Span = (usize, usize);
+
+/// Where in the history a group may have begun anew, because its deletion was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resets {
+    spans: Vec<Span>,
+    done: Vec<Span>,
+}
+
+impl Resets {
+    /// The deletions that were asked for. One that was refused may have been carried out in part, or while another
+    /// was under way.
+    pub(super) fn of<'a>(exchanges: impl Iterator<Item = &'a Exchange>) -> Self {
+        let mut resets = Self::default();
+        for exchange in exchanges.filter(|exchange| exchange.request == GroupRequest::Delete) {
+            let until = exchange.reply.as_ref().map_or(usize::MAX, |(at, _)| at.order);
+            let span = (exchange.asked.order, until);
+            resets.spans.push(span);
+            if matches!(exchange.reply, Some((_, GroupReply::Done))) {
+                resets.done.push(span);
+            }
+        }
+        resets
+    }
+
+    /// Whether the group may have begun anew after something that began at one place in the history, and before
+    /// something that was over at another.
+    pub fn between(&self, since: usize, until: usize) -> bool {
+        self.spans.iter().any(|span| span.1 > since && span.0 < until)
+    }
+
+    /// The deletions that were acknowledged.
+    pub fn done(&self) -> &[Span] {
+        &self.done
+    }
+}
+
 /// A group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Group {
@@ -136,6 +178,8 @@ pub struct Group {
     pub exchanges: Vec<Exchange>,
     /// Everything, in order.
     pub steps: Vec<(Moment, Step)>,
+    /// Where it may have begun anew.
+    pub resets: Resets,
 }
 
 impl Group {
@@ -148,6 +192,31 @@ impl Group {
             Some((exchange, *at, reply))
         })
     }
+
+    /// Where a member may have joined, or stayed.
+    pub(super) fn came(&self) -> Vec<Span> {
+        let came = self.exchanges.iter().filter(|exchange| match &exchange.request {
+            GroupRequest::ShareHeartbeat { epoch } | GroupRequest::ConsumerHeartbeat { epoch, .. } => {
+                *epoch >= 0 && !matches!(&exchange.reply, Some((_, reply)) if is_out(reply))
+            }
+            _ => false,
+        });
+        let span = |exchange: &Exchange| {
+            let until = exchange.reply.as_ref().filter(|(_, reply)| matches!(reply, GroupReply::Beat { .. }));
+            (exchange.asked.order, until.map_or(usize::MAX, |(at, _)| at.order))
+        };
+        came.map(span).collect()
+    }
+}
+
+/// Whether a reply says that who asked is no member.
+fn is_out(reply: &GroupReply) -> bool {
+    let GroupReply::Refused(code) = reply else { return false };
+    let code = ErrorCode::from_code(*code);
+    matches!(
+        code,
+        Some(ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch | ErrorCode::GroupIdNotFound)
+    )
 }
 
 /// The groups of a history.
@@ -182,5 +251,6 @@ pub fn groups(events: &[Event]) -> BTreeMap<Arc<str>, Group> {
             _ => {}
         }
     }
+    groups.values_mut().for_each(|group| group.resets = Resets::of(group.exchanges.iter()));
     groups
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Moment, Place};
+use super::{Event, Moment, Place, Resets, Span, groups as of_groups};
 pub use records::{Delivered, SaidOf, ShareRecord, ShareRecords, not_before};
 
 /// Who held a partition's shard: the epoch of the holding, which is greater for each later one. A node that gives a
@@ -155,6 +155,10 @@ pub struct ShareGroup {
     pub starts: BTreeMap<Place, Vec<ShareStart>>,
     /// The offsets of the final log, but for those that were or may have been dropped after it was read.
     pub log: Arc<BTreeMap<Place, Vec<i64>>>,
+    /// Where it may have begun anew, at the configured start.
+    pub resets: Resets,
+    /// Where a member may have joined, or stayed.
+    pub came: Vec<Span>,
 }
 
 /// The share groups of a history.
@@ -209,6 +213,12 @@ pub fn shares(events: &[Event]) -> BTreeMap<Arc<str>, ShareGroup> {
         }
     }
     let log = Arc::new(log);
-    groups.values_mut().for_each(|group| group.log = Arc::clone(&log));
+    let mut known = of_groups(events);
+    for (name, group) in &mut groups {
+        group.log = Arc::clone(&log);
+        if let Some(known) = known.remove(name) {
+            (group.came, group.resets) = (known.came(), known.resets);
+        }
+    }
     groups
 }

@@ -92,3 +92,84 @@ fn a_share_partition_s_start_stays_or_goes_on() {
         (vec![Anomaly::ShareStartWentBack], vec![Anomaly::ShareStartWentBack])
     );
 }
+
+/// A request to the group and its reply, of this number, a second after the last exchange with a leader.
+fn group_exchange(ask: u64, request: &str, reply: &str) -> String {
+    let at_ms = ask * 1000;
+    let answered = match reply {
+        "" => String::new(),
+        reply => format!(
+            r#"
+{{"type":"group_answered","ask":{ask},"at_ms":{at_ms},"reply":{reply}}}"#
+        ),
+    };
+    format!(
+        r#"
+{{"type":"group_asked","ask":{ask},"group":"s","member":"d","at_ms":{at_ms},"request":{request}}}{answered}"#
+    )
+}
+
+const DONE: &str = r#""done""#;
+const REFUSED: &str = r#"{"refused":68}"#;
+
+fn deleted(ask: u64, reply: &str) -> String {
+    group_exchange(ask, r#""delete""#, reply)
+}
+
+#[test]
+fn a_group_that_was_deleted_begins_anew() {
+    let first = format!("{}{}", exchange(1, 1, "", "2", 7), exchange(2, 1, "accept", "", 7));
+    let again = format!("{}{}", exchange(4, 2, "", "1", 7), exchange(5, 2, "accept", "", 7));
+    let run = |between: &str, then: &str| found(&format!("{MADE}{first}{between}{then}"));
+    assert_eq!(run("", &again), [Anomaly::DeliveredAfterSettled]);
+    // One that was refused may have been carried out in part.
+    for reply in [DONE, REFUSED, ""] {
+        assert_eq!(run(&deleted(3, reply), &again), [], "{reply}");
+    }
+    // What was settled before does not count after it.
+    assert_eq!(run(&deleted(3, DONE), ""), [Anomaly::LostDelivery]);
+    assert_eq!(run(&deleted(3, REFUSED), ""), []);
+    // A deletion that was over before is no reason.
+    let early = format!("{}{first}{again}", deleted(0, DONE));
+    assert_eq!(found(&format!("{MADE}{early}")), [Anomaly::DeliveredAfterSettled]);
+}
+
+#[test]
+fn what_was_in_hand_when_a_group_was_deleted_is_free() {
+    let given = |between: &str| {
+        let then = format!("{}{}", exchange(3, 2, "", "1", 7), exchange(9, 1, "accept", "", 7));
+        found(&format!("{MADE}{}{between}{then}", exchange(1, 1, "", "1", 7)))
+    };
+    assert_eq!(given(""), [Anomaly::DeliveredTwice]);
+    assert_eq!(given(&deleted(2, DONE)), []);
+}
+
+#[test]
+fn only_a_member_brings_a_deleted_group_back() {
+    let start = |asked: usize, offset: i64| {
+        format!(
+            r#"
+{{"type":"share_start","group":"s","place":["t",1],"asked":{asked},"offset":{offset}}}"#
+        )
+    };
+    let beat = |ask, epoch, reply: &str| {
+        group_exchange(ask, &format!(r#"{{"share_heartbeat":{{"epoch":{epoch}}}}}"#), reply)
+    };
+    let settled = format!("{}{}", exchange(8, 1, "", "1", 7), exchange(9, 1, "accept", "", 7));
+    let run = |before: &str, then: &str| found(&format!("{MADE}{before}{}{then}{settled}", deleted(3, DONE)));
+    let joined = r#"{"beat":{"epoch":1,"assignment":null}}"#;
+    assert_eq!(run("", &start(20, 0)), [Anomaly::DeletedGroupBack]);
+    assert_eq!(run("", &start(20, -1)), []);
+    assert_eq!(run("", &format!("{}{}", beat(4, 0, joined), start(20, 0))), []);
+    assert_eq!(run("", &format!("{}{}", start(20, 0), beat(4, 0, joined))), [Anomaly::DeletedGroupBack]);
+    // One that joined before was gone by then, but a request without a reply may be late.
+    assert_eq!(run(&beat(1, 0, joined), &start(20, 0)), [Anomaly::DeletedGroupBack]);
+    assert_eq!(run(&beat(1, 0, ""), &start(20, 0)), []);
+    assert_eq!(
+        run("", &format!("{}{}", beat(4, 3, r#"{"refused":25}"#), start(20, 0))),
+        [Anomaly::DeletedGroupBack]
+    );
+    // The start may go back meanwhile.
+    let starts = format!("{}{}{}", start(2, 7), deleted(3, DONE), start(20, -1));
+    assert_eq!(found(&format!("{MADE}{starts}{settled}")), []);
+}

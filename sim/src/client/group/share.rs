@@ -1,6 +1,7 @@
 //! A member of a share group (KIP-932): it sends heartbeats, reads what it is told to at the partitions' leaders,
 //! and says of each record that it is processed, may go to somebody else, can't be processed, or takes longer.
 
+mod deleter;
 mod exchange;
 mod hand;
 mod membership;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::seat::Seat;
 use crate::client::{Connection, Leaders, PartitionIndex, Stage};
 use crate::history::Event;
+pub(super) use deleter::run as delete;
 use hand::Hand;
 
 /// A share session with a node.
@@ -49,20 +51,7 @@ struct Member {
 /// Is a member until every record is settled, after the run.
 pub(super) async fn run(mut seat: Seat) {
     seat.client.pause(0..3000).await;
-    let id = fresh(&mut seat);
-    let mut member = Member {
-        seat,
-        id,
-        epoch: 0,
-        introduced: false,
-        assigned: BTreeSet::new(),
-        leaders: Leaders::default(),
-        sessions: BTreeMap::new(),
-        hand: Hand::default(),
-        connections: 0,
-        turn: 0,
-        got: false,
-    };
+    let mut member = Member::new(seat);
     let beat = member.seat.group.plan.session / 10;
     let (mut beats, mut looks) = (Instant::now(), Instant::now() + member.seat.client.ms(0..20_000));
     loop {
@@ -100,6 +89,23 @@ fn fresh(seat: &mut Seat) -> Arc<str> {
 }
 
 impl Member {
+    fn new(mut seat: Seat) -> Self {
+        let id = fresh(&mut seat);
+        Self {
+            seat,
+            id,
+            epoch: 0,
+            introduced: false,
+            assigned: BTreeSet::new(),
+            leaders: Leaders::default(),
+            sessions: BTreeMap::new(),
+            hand: Hand::default(),
+            connections: 0,
+            turn: 0,
+            got: false,
+        }
+    }
+
     /// Where the logs end, once they do.
     fn ends(&self) -> Option<Arc<BTreeMap<PartitionIndex, i64>>> {
         match &*self.seat.client.stage.borrow() {
@@ -143,7 +149,12 @@ impl Member {
 
     /// Now and then it leaves, dies, or says nothing for a while.
     async fn wander(&mut self) {
+        let is_fickle = self.seat.group.plan.deletions.is_some();
         match self.seat.client.rng.random_range(0..500) {
+            0..20 if is_fickle => {
+                self.go().await;
+                self.seat.client.pause(0..12_000).await;
+            }
             0 => {
                 self.part().await;
                 self.begin_anew();
@@ -162,6 +173,25 @@ impl Member {
             }
             _ => {}
         }
+    }
+
+    /// Leaves. Some members read on for a moment though they have left, in the sessions that they have.
+    async fn go(&mut self) {
+        if self.seat.client.rng.random_bool(0.5) {
+            let (assigned, led) = (self.assigned.clone(), self.led());
+            self.leave().await;
+            if self.seat.client.rng.random_bool(0.5) {
+                self.seat.client.pause(0..2000).await;
+            }
+            if let Some((node, partitions)) = led.into_iter().next() {
+                self.assigned = assigned;
+                self.exchange(node, partitions).await;
+            }
+            self.sessions.clear();
+        } else {
+            self.part().await;
+        }
+        self.begin_anew();
     }
 
     fn begin_anew(&mut self) {
