@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use group::{
-    Exchange, Group, GroupAsked, GroupReply, GroupRequest, Moment, Place, Resets, Span, Step, groups,
+    Exchange, Group, GroupAsked, GroupReply, GroupRequest, Moment, Place, Resets, STATIC, Span, Step, groups,
 };
 pub use partition::{Ack, EpochEnd, Leader, Partition, Reader, Record, Seen, Start, Stored, partitions};
 pub use sent::Sent;

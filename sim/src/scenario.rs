@@ -92,6 +92,7 @@ impl Misfortune {
 const MISADDRESSED: u64 = 0x6164_6472;
 const SKEWED: u64 = 0x736b_6577;
 const DELETED: u64 = 0x6465_6c65;
+const GROUPS: u64 = 0x6772_6f75;
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -203,6 +204,7 @@ impl Scenario {
             settings.extend(scenario.vary(rng));
         }
         scenario.delete_shares(&mut StdRng::seed_from_u64(seed ^ DELETED));
+        scenario.vary_groups(consumer_session, &mut StdRng::seed_from_u64(seed ^ GROUPS));
         // They are settings of Kafka's, with values that it takes.
         scenario.setup.config.settings = Statics::read(settings).unwrap_or_default();
         scenario
@@ -275,7 +277,6 @@ fn consumer_settings(session: Duration, rng: &mut StdRng) -> Settings {
         ms("group.consumer.min.session.timeout.ms", session.as_millis()),
         ms("group.consumer.session.timeout.ms", session.as_millis()),
         ms("group.initial.rebalance.delay.ms", initial_delay),
-        // A group that is gone begins at generation 1 again.
         ms("offsets.retention.check.interval.ms", 86_400_000),
     ];
     settings.into()
@@ -305,6 +306,8 @@ fn shares(rng: &mut StdRng) -> (Vec<GroupPlan>, Settings) {
         restless: rng.random_bool(0.5),
         retention: None,
         deletions: None,
+        statics: false,
+        regex: false,
     };
     ((0..count).map(plan).collect(), settings.into())
 }
@@ -328,6 +331,8 @@ fn groups(consumer_session: Duration, rng: &mut StdRng) -> Vec<GroupPlan> {
             restless: rng.random_bool(0.5),
             retention: None,
             deletions: None,
+            statics: false,
+            regex: false,
         }
     };
     (0..count).map(plan).collect()

@@ -105,6 +105,27 @@ impl Scenario {
         }
     }
 
+    /// What members of groups are like, and how many there are.
+    pub(crate) fn vary_groups(&mut self, consumer_session: Duration, rng: &mut StdRng) {
+        for plan in &mut self.groups {
+            if plan.retention.is_some() && rng.random_bool(0.6) {
+                plan.kind = *[GroupKind::Classic, GroupKind::Consumer].choose(rng).unwrap_or(&plan.kind);
+                plan.session = consumer_session;
+            }
+            if plan.kind == GroupKind::Simple {
+                continue;
+            }
+            plan.statics = rng.random_bool(0.2);
+            plan.regex = plan.kind == GroupKind::Consumer && rng.random_bool(0.25);
+        }
+        if rng.random_bool(0.04)
+            && let Some(plan) = self.groups.iter_mut().find(|plan| plan.kind != GroupKind::Simple)
+        {
+            plan.clients = rng.random_range(20..=40);
+            self.consumers = 1;
+        }
+    }
+
     /// Whether idle producers are forgotten soon. Clocks that are set would have them forgotten at once.
     fn forget(&mut self, rng: &mut StdRng) {
         if rng.random_bool(0.2) {
@@ -119,7 +140,7 @@ impl Scenario {
         }
     }
 
-    /// Whether the offsets of groups expire soon. Groups that have had members would begin at generation 1 again.
+    /// Whether the offsets of groups expire soon, and groups with them.
     fn expire(&mut self, rng: &mut StdRng) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         if rng.random_bool(0.1) && !self.groups.is_empty() {

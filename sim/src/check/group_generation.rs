@@ -1,44 +1,56 @@
 //! Generations: whoever joins a classic group after somebody was told of a generation is told of that or a later
-//! one, and every generation has one leader. A member's epoch in a consumer group never goes back either.
+//! one, and every generation has one leader. A member's epoch in a consumer group never goes back either. A group that
+//! was deleted or has expired begins anew.
 //!
 //! Kafka's generations (KIP-62) and member epochs (KIP-848) fence what is late: a commit of an older one is refused.
-//! Two leaders of a generation would hand the same partitions out twice.
+//! Two leaders of a generation would hand the same partitions out twice. A static member that comes back takes the
+//! place that it had, under another id (KIP-345).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Anomaly, Findings};
-use crate::history::{Group, GroupReply};
+use crate::history::{Group, GroupReply, STATIC};
+
+/// That somebody was told of a generation: when it was asked for and answered, which, and who leads it.
+struct Told {
+    asked: usize,
+    answered: usize,
+    generation: i32,
+    leader: Arc<str>,
+}
 
 pub(super) fn check(group: &Group, findings: &mut Findings) {
-    let mut leaders: BTreeMap<i32, Arc<str>> = BTreeMap::new();
-    // What was told, and the highest generation by then.
-    let mut told: Vec<(usize, i32)> = Vec::new();
+    let mut told: Vec<Told> = Vec::new();
     let mut epochs: BTreeMap<Arc<str>, (usize, i32)> = BTreeMap::new();
     for (exchange, at, reply) in group.answered() {
-        let member = &exchange.member;
+        let (member, asked) = (&exchange.member, exchange.asked.order);
         match reply {
             GroupReply::Joined { generation, leader } => {
-                let first = leaders.entry(*generation).or_insert_with(|| Arc::clone(leader));
-                if first != leader {
+                let same = |before: &&Told| !group.resets.between(before.asked, at.order);
+                let other = |before: &&Told| {
+                    before.generation == *generation && place(&before.leader) != place(leader)
+                };
+                if let Some(before) = told.iter().filter(same).find(other) {
+                    let first = &before.leader;
                     findings.add(
                         Anomaly::TwoGroupLeaders,
                         format_args!("generation {generation} is {first}'s and {leader}'s"),
                     );
                 }
-                let before = told.partition_point(|(order, _)| *order < exchange.asked.order);
-                let known = before.checked_sub(1).map_or(0, |last| told[last].1);
+                let known = told.iter().filter(|before| before.answered < asked).filter(same);
+                let known = known.map(|before| before.generation).max().unwrap_or(0);
                 if *generation < known {
                     findings.add(
                         Anomaly::GenerationWentBack,
                         format_args!("{member} was told of generation {generation} after {known}"),
                     );
                 }
-                let highest = told.last().map_or(0, |(_, highest)| *highest);
-                told.push((at.order, highest.max(*generation)));
+                let (answered, generation, leader) = (at.order, *generation, Arc::clone(leader));
+                told.push(Told { asked, answered, generation, leader });
             }
             GroupReply::Beat { epoch, .. } if *epoch >= 0 => {
-                let before = epochs.insert(Arc::clone(member), (exchange.asked.order, *epoch));
+                let before = epochs.insert(Arc::clone(member), (asked, *epoch));
                 let before = before.filter(|(since, _)| !group.resets.between(*since, at.order));
                 if let Some((_, before)) = before.filter(|(_, before)| before > epoch) {
                     findings.add(
@@ -50,4 +62,10 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
             _ => {}
         }
     }
+}
+
+/// Whose place a member has, by its id: a static member has it in all its lives.
+fn place(id: &str) -> &str {
+    let name = id.strip_prefix(STATIC).and_then(|rest| rest.split_once('-'));
+    name.map_or(id, |(number, _)| &id[..STATIC.len() + number.len()])
 }

@@ -55,12 +55,16 @@ pub struct GroupPlan {
     pub rebalance: Duration,
     /// Whether members come and go of their own accord.
     pub restless: bool,
-    /// How long offsets are kept, if they may expire in the run. Then hardly any member commits in its
-    /// middle.
+    /// How long offsets are kept, if they may expire in the run. Then hardly anything is committed in its middle, and
+    /// members are away for most of it.
     pub retention: Option<Duration>,
     /// The mean time between two attempts to delete the group, if a client does that. Its members come and go more
     /// often then, and leave it empty now and then.
     pub deletions: Option<Duration>,
+    /// Whether most of its members are static ones (`group.instance.id`).
+    pub statics: bool,
+    /// Whether some of a consumer group's members subscribe by a regular expression.
+    pub regex: bool,
 }
 
 /// What the clients of a group share.

@@ -132,7 +132,11 @@ pub enum Step {
 /// largest number if it may happen yet.
 pub type Span = (usize, usize);
 
-/// Where in the history a group may have begun anew, because its deletion was asked for.
+/// What the names of static members begin with (`group.instance.id`). A member's id in a classic group is its name and
+/// more.
+pub const STATIC: &str = "static-";
+
+/// Where in the history a group may have begun anew, because its deletion was asked for, or because it may have expired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resets {
     spans: Vec<Span>,
@@ -193,6 +197,37 @@ impl Group {
         })
     }
 
+    /// Where the group may have had no member: everywhere but where some member was one before and after.
+    fn maybe_empty(&self) -> Vec<Span> {
+        let mut chains: Vec<Span> = Vec::new();
+        let mut of: BTreeMap<&str, usize> = BTreeMap::new();
+        for (exchange, at, reply) in self.answered() {
+            let stays = match (&exchange.request, reply) {
+                (GroupRequest::Sync { .. } | GroupRequest::Heartbeat { .. }, GroupReply::Done) => true,
+                (GroupRequest::ConsumerHeartbeat { epoch, .. }, GroupReply::Beat { .. }) => *epoch > 0,
+                (GroupRequest::Join, GroupReply::Joined { .. }) => false,
+                _ => continue,
+            };
+            match of.get(&*exchange.member).filter(|_| stays) {
+                Some(chain) => chains[*chain].1 = exchange.asked.order,
+                None => {
+                    of.insert(&exchange.member, chains.len());
+                    chains.push((at.order, at.order));
+                }
+            }
+        }
+        chains.sort_unstable();
+        let (mut empty, mut covered) = (Vec::new(), 0);
+        for (begin, end) in chains {
+            if begin > covered {
+                empty.push((covered, begin));
+            }
+            covered = covered.max(end);
+        }
+        empty.push((covered, usize::MAX));
+        empty
+    }
+
     /// Where a member may have joined, or stayed.
     pub(super) fn came(&self) -> Vec<Span> {
         let came = self.exchanges.iter().filter(|exchange| match &exchange.request {
@@ -251,6 +286,11 @@ pub fn groups(events: &[Event]) -> BTreeMap<Arc<str>, Group> {
             _ => {}
         }
     }
-    groups.values_mut().for_each(|group| group.resets = Resets::of(group.exchanges.iter()));
+    for group in groups.values_mut() {
+        group.resets = Resets::of(group.exchanges.iter());
+        if group.retention_ms.is_some() {
+            group.resets.spans.extend(group.maybe_empty());
+        }
+    }
     groups
 }

@@ -134,6 +134,45 @@ fn generations_rise_and_have_one_leader() {
     assert_eq!(exchanges(&epochs), [Anomaly::GenerationWentBack]);
 }
 
+/// A static member comes back under another id of the same name, and leads what it led.
+#[test]
+fn a_static_member_leads_under_any_of_its_ids() {
+    let run = |first: &str, second: &str| {
+        exchanges(&[(1, "a", JOIN, &joined(1, first)), (2, "b", JOIN, &joined(1, second))])
+    };
+    assert_eq!(run("static-1-a-b", "static-1-c-d"), []);
+    assert_eq!(run("static-1-a-b", "static-11-c-d"), [Anomaly::TwoGroupLeaders]);
+    assert_eq!(run("static-1", "simulated-1"), [Anomaly::TwoGroupLeaders]);
+}
+
+/// Where groups expire, one begins anew only if it may have had no member meanwhile.
+#[test]
+fn a_group_that_may_have_expired_begins_anew() {
+    let heartbeat = r#"{"heartbeat":{"generation":5}}"#;
+    let run = |retention: &str, between: &[(u64, &str, &str, &str)]| {
+        let mut lines =
+            vec![format!(r#"{{"type":"group_made","group":"g","patience_ms":10000{retention}}}"#)];
+        let (fifth, first) = (joined(5, "a"), joined(1, "c"));
+        let mut all = vec![(1, "a", JOIN, &*fifth)];
+        all.extend(between);
+        all.push((90, "c", JOIN, &first));
+        for (ask, (at, member, request, reply)) in (0..).zip(all) {
+            lines.extend([asked(ask, at, member, request), answered(ask, at, reply)]);
+        }
+        // What comes later may still say that it was a member all along.
+        lines.extend([
+            asked(99, 100, "a", heartbeat),
+            answered(99, 100, if between.is_empty() { "\"done\"" } else { r#"{"refused":25}"# }),
+        ]);
+        found(&lines.join("\n"))
+    };
+    let expires = r#","retention_ms":60000"#;
+    let leaves = [(5, "a", heartbeat, DONE), (10, "a", r#""leave""#, DONE)];
+    assert_eq!(run(expires, &leaves), []);
+    assert_eq!(run("", &leaves), [Anomaly::GenerationWentBack]);
+    assert_eq!(run(expires, &[]), [Anomaly::GenerationWentBack]);
+}
+
 #[test]
 fn a_partition_has_one_owner() {
     let mine = r#"[["t",0]]"#;

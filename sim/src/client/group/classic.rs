@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::messages::join_group::JoinGroupRequestProtocol;
+use protocol::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
 use protocol::messages::leave_group::MemberIdentity;
 use protocol::messages::sync_group::SyncGroupRequestAssignment;
 use protocol::messages::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};
 use protocol::{ErrorCode, Str};
 use rand::Rng;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::offsets::{commit, fetch};
 use super::seat::Seat;
@@ -20,13 +20,15 @@ use crate::history::{Event, GroupReply, GroupRequest, Place};
 /// What a member was told when it joined.
 struct Joined {
     generation: i32,
-    /// Every member, if this one leads.
-    members: Vec<Str>,
+    /// Every member, if this one leads and is to assign something: its id, and the name by which that is known.
+    members: Vec<(Str, Str)>,
 }
 
 struct Member {
     seat: Seat,
     id: Arc<str>,
+    /// The name that it has in all its lives, if it is a static member (KIP-345).
+    instance: Option<Str>,
 }
 
 /// What a member does next.
@@ -43,7 +45,8 @@ enum Next {
 /// Is a member until the run says otherwise, and once more after that.
 pub(super) async fn run(mut seat: Seat) {
     seat.client.pause(0..3000).await;
-    let mut member = Member { seat, id: Arc::from("") };
+    let instance = seat.instance();
+    let mut member = Member { seat, id: Arc::from(""), instance };
     loop {
         let Some(joined) = member.join().await else {
             member.seat.breathe().await;
@@ -77,6 +80,7 @@ impl Member {
             session_timeout_ms: Self::millis(plan.session),
             rebalance_timeout_ms: Self::millis(plan.rebalance),
             member_id: Str::from(&*self.id),
+            group_instance_id: self.instance.clone(),
             protocol_type: "simulated".into(),
             protocols: vec![protocol],
             ..Default::default()
@@ -90,7 +94,13 @@ impl Member {
             match ErrorCode::from_code(response.error_code) {
                 Some(ErrorCode::None) => {
                     given = Some(member);
-                    members = response.members.iter().map(|m| m.member_id.clone()).collect();
+                    if !response.skip_assignment {
+                        let of = |m: &JoinGroupResponseMember| {
+                            let name = m.group_instance_id.as_ref().unwrap_or(&m.member_id);
+                            (m.member_id.clone(), name.clone())
+                        };
+                        members = response.members.iter().map(of).collect();
+                    }
                     let leader = Arc::from(response.leader.as_str());
                     GroupReply::Joined { generation: response.generation_id, leader }
                 }
@@ -118,6 +128,11 @@ impl Member {
     /// Takes an error in.
     fn refused(&mut self, code: i16) -> Next {
         match ErrorCode::from_code(code) {
+            // A request of an earlier life may have been late, and have taken the place of this one.
+            Some(ErrorCode::FencedInstanceId) if self.instance.is_some() => {
+                self.id = Arc::from("");
+                Next::Out
+            }
             Some(ErrorCode::UnknownMemberId) => {
                 self.id = Arc::from("");
                 Next::Out
@@ -141,14 +156,15 @@ impl Member {
 
     async fn sync(&mut self, joined: &Joined) -> Next {
         let generation = joined.generation;
-        let part = |id: &Str| SyncGroupRequestAssignment {
+        let part = |(id, name): &(Str, Str)| SyncGroupRequestAssignment {
             member_id: id.clone(),
-            assignment: Self::part(generation, id),
+            assignment: Self::part(generation, name),
         };
         let request = SyncGroupRequest {
             group_id: self.name(),
             generation_id: generation,
             member_id: Str::from(&*self.id),
+            group_instance_id: self.instance.clone(),
             protocol_type: Some("simulated".into()),
             protocol_name: Some("simulated".into()),
             assignments: joined.members.iter().map(part).collect(),
@@ -168,7 +184,8 @@ impl Member {
             });
             let next = match reply.await {
                 Some(GroupReply::Done) => {
-                    if assigned != Self::part(generation, &id) {
+                    let name = self.instance.as_deref().unwrap_or(&id);
+                    if assigned != Self::part(generation, name) {
                         self.seat.client.wrong(format!("{id} was assigned {assigned:?} in {generation}"));
                     }
                     return Next::Stay;
@@ -201,6 +218,12 @@ impl Member {
             if self.seat.group.plan.restless && !ends && self.wander().await {
                 return false;
             }
+            if !ends && let Some(back) = self.seat.rest() {
+                self.leave().await;
+                self.id = Arc::from("");
+                sleep_until(back).await;
+                return false;
+            }
             let caller = (Arc::clone(&self.id), generation);
             let reply = match self.seat.client.rng.random_range(0..4) {
                 0 => fetch(&mut self.seat, &caller).await,
@@ -225,7 +248,7 @@ impl Member {
             group_id: self.name(),
             generation_id: generation,
             member_id: Str::from(&*self.id),
-            ..Default::default()
+            group_instance_id: self.instance.clone(),
         };
         let (id, patience) = (Arc::clone(&self.id), self.seat.patience());
         let what = GroupRequest::Heartbeat { generation };
@@ -242,6 +265,12 @@ impl Member {
     /// Now and then it leaves, dies, or says nothing for a while. Returns whether it has to join again.
     async fn wander(&mut self) -> bool {
         match self.seat.client.rng.random_range(0..60) {
+            // A static member is stopped and started again.
+            0 if self.instance.is_some() => {
+                self.die();
+                self.seat.client.pause(0..3000).await;
+                true
+            }
             0 => {
                 self.leave().await;
                 self.id = Arc::from("");
@@ -271,7 +300,9 @@ impl Member {
     }
 
     async fn leave(&mut self) {
-        let member = MemberIdentity { member_id: Str::from(&*self.id), ..Default::default() };
+        let group_instance_id = self.instance.clone();
+        let member =
+            MemberIdentity { member_id: Str::from(&*self.id), group_instance_id, ..Default::default() };
         let request =
             LeaveGroupRequest { group_id: self.name(), members: vec![member], ..Default::default() };
         let (id, patience) = (Arc::clone(&self.id), self.seat.patience());

@@ -8,7 +8,7 @@ use protocol::messages::ConsumerGroupHeartbeatRequest;
 use protocol::messages::consumer_group_heartbeat::TopicPartitions;
 use protocol::{ErrorCode, Str, Uuid};
 use rand::Rng;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::offsets::{commit, fetch, id};
 use super::seat::Seat;
@@ -21,13 +21,25 @@ struct Member {
     owned: BTreeSet<Place>,
     /// What the group was told last that it owns.
     said: Option<BTreeSet<Place>>,
+    /// The name that it has in all its lives, if it is a static member.
+    instance: Option<Str>,
+    /// Whether it names what it reads by a regular expression.
+    by_regex: bool,
 }
+
+/// What matches the topics that are there from the beginning.
+const TOPICS: &str = "t[0-9]+";
+
+/// The epoch of a heartbeat by which a member leaves, and of one by which a static member leaves for a while.
+const LEAVES: i32 = -1;
+const AWAY: i32 = -2;
 
 /// Is a member until the run says otherwise, and once more after that.
 pub(super) async fn run(mut seat: Seat) {
     seat.client.pause(0..3000).await;
-    let (id, owned) = (fresh(&mut seat), BTreeSet::new());
-    let mut member = Member { seat, id, epoch: 0, owned, said: None };
+    let (id, owned, instance) = (fresh(&mut seat), BTreeSet::new(), seat.instance());
+    let mut member = Member { seat, id, epoch: 0, owned, said: None, instance, by_regex: false };
+    member.choose();
     let beat = member.seat.group.plan.session / 10;
     loop {
         let ends = !member.seat.client.is_running();
@@ -39,7 +51,13 @@ pub(super) async fn run(mut seat: Seat) {
             continue;
         }
         if ends {
-            return member.leave().await;
+            return member.leave(LEAVES).await;
+        }
+        if let Some(back) = member.seat.rest() {
+            member.leave(LEAVES).await;
+            member.begin_anew();
+            sleep_until(back).await;
+            continue;
         }
         member.use_offsets().await;
         if member.seat.group.plan.restless {
@@ -65,7 +83,9 @@ impl Member {
             member_id: Str::from(&*self.id),
             member_epoch: self.epoch,
             rebalance_timeout_ms: if says_all { plan.rebalance.as_millis() as i32 } else { -1 },
-            subscribed_topic_names: says_all.then(|| names.collect()),
+            instance_id: self.instance.clone(),
+            subscribed_topic_names: (says_all && !self.by_regex).then(|| names.collect()),
+            subscribed_topic_regex: (says_all && self.by_regex).then(|| TOPICS.into()),
             topic_partitions: tells.then(|| on_wire(&self.owned)),
             ..Default::default()
         };
@@ -115,6 +135,14 @@ impl Member {
                 self.epoch = 0;
                 self.owned.clear();
             }
+            // A request of an earlier life may have been late, and have taken the place of this one.
+            Some(ErrorCode::FencedInstanceId) if self.instance.is_some() => self.begin_anew(),
+            Some(ErrorCode::GroupIdNotFound) if self.seat.group.plan.retention.is_some() => {
+                self.epoch = 0;
+                self.owned.clear();
+            }
+            // The life before this one was not heard to end, or a reply was lost.
+            Some(ErrorCode::UnreleasedInstanceId) if self.instance.is_some() => {}
             Some(code) if code.is_retriable() => {}
             // The reply with the next epoch is on its way, or was lost.
             Some(ErrorCode::StaleMemberEpoch) => {}
@@ -143,8 +171,12 @@ impl Member {
     async fn wander(&mut self) {
         match self.seat.client.rng.random_range(0..60) {
             0 => {
-                self.leave().await;
+                let is_away = self.instance.is_some() && self.seat.client.rng.random_bool(0.8);
+                self.leave(if is_away { AWAY } else { LEAVES }).await;
                 self.begin_anew();
+                if is_away {
+                    self.seat.client.pause(0..8000).await;
+                }
             }
             1 => {
                 let (group, member) = (Arc::clone(&self.seat.group.plan.name), Arc::clone(&self.id));
@@ -163,18 +195,24 @@ impl Member {
         self.id = fresh(&mut self.seat);
         (self.epoch, self.said) = (0, None);
         self.owned.clear();
+        self.choose();
     }
 
-    async fn leave(&mut self) {
+    fn choose(&mut self) {
+        self.by_regex = self.seat.group.plan.regex && self.seat.client.rng.random_bool(0.5);
+    }
+
+    async fn leave(&mut self, epoch: i32) {
         self.owned.clear();
         let request = ConsumerGroupHeartbeatRequest {
             group_id: Str::from(&*self.seat.group.plan.name),
             member_id: Str::from(&*self.id),
-            member_epoch: -1,
+            member_epoch: epoch,
+            instance_id: self.instance.clone(),
             ..Default::default()
         };
         // Whoever gets no answer is out when its session ends.
-        let what = GroupRequest::ConsumerHeartbeat { epoch: -1, owned: None };
+        let what = GroupRequest::ConsumerHeartbeat { epoch, owned: None };
         drop(self.send(what, &request).await);
     }
 }

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::messages::FindCoordinatorRequest;
-use protocol::{ErrorCode, Request};
+use protocol::{ErrorCode, Request, Str};
 use rand::Rng;
+use tokio::time::Instant;
 
 use super::super::{Client, Connection};
 use super::Group;
-use crate::history::{Event, GroupAsked, GroupReply, GroupRequest};
+use crate::history::{Event, GroupAsked, GroupReply, GroupRequest, STATIC};
 use crate::network::node_named;
 
 /// How long a node may take to say who coordinates a group.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// When members of a group that may expire leave it, and between which times each comes back (ms since the run began).
+const REST_MS: u64 = 15_000;
+const BACK_MS: std::ops::Range<u64> = 60_000..105_000;
 
 /// How often a client asks another node than the coordinator.
 const ASTRAY: f64 = 0.02;
@@ -23,11 +28,13 @@ pub(super) struct Seat {
     pub(super) client: Client,
     pub(super) group: Group,
     coordinator: Option<Connection>,
+    /// Whether it has been away from a group whose offsets expire meanwhile.
+    rested: bool,
 }
 
 impl Seat {
     pub(super) fn new(client: Client, group: Group) -> Self {
-        Self { client, group, coordinator: None }
+        Self { client, group, coordinator: None, rested: false }
     }
 
     /// Asks the coordinator. `None` if there is no answer: what became of the request is unknown, if it was sent at
@@ -73,6 +80,21 @@ impl Seat {
     /// Lets the connection go.
     pub(super) fn hang_up(&mut self) {
         self.coordinator = None;
+    }
+
+    /// The name of a static member, if this client's is to be one. It has the same one in all its lives.
+    pub(super) fn instance(&mut self) -> Option<Str> {
+        let is_static = self.group.plan.statics && self.client.rng.random_bool(0.7);
+        is_static.then(|| Str::from(&*format!("{STATIC}{}", self.client.number)))
+    }
+
+    /// When it comes back, if it leaves now: once in the middle of a run in which groups expire.
+    pub(super) fn rest(&mut self) -> Option<Instant> {
+        if self.rested || self.group.plan.retention.is_none() || self.client.now_ms() < REST_MS {
+            return None;
+        }
+        self.rested = true;
+        Some(self.client.began + self.client.ms(BACK_MS))
     }
 
     /// A moment before a request is repeated.
