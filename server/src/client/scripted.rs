@@ -73,7 +73,7 @@ fn answer(request: Bytes, script: &mut Script, port: u16) -> Vec<Bytes> {
     match header.request_api_key {
         ApiKey::ApiVersions => encoded(id, version, &versions()),
         ApiKey::Metadata => {
-            let request = MetadataRequest::decode_sent(body, version).expect("a request");
+            let request = decoded(body, version);
             encoded(id, version, &metadata(request, port))
         }
         ApiKey::Produce => encoded(id, version, &(script.produce)(decoded(body, version))),
@@ -84,7 +84,7 @@ fn answer(request: Bytes, script: &mut Script, port: u16) -> Vec<Bytes> {
 }
 
 fn decoded<R: Request>(body: Bytes, version: i16) -> R {
-    R::decode_sent(body, version).expect("a request")
+    R::decode_sent(body, version).expect("a request").request
 }
 
 fn encoded<M: Message>(id: i32, version: i16, response: &M) -> Vec<Bytes> {
