@@ -38,7 +38,9 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
                         format_args!("generation {generation} is {first}'s and {leader}'s"),
                     );
                 }
-                let known = told.iter().filter(|before| before.answered < asked).filter(same);
+                let still =
+                    |before: &&Told| !group.resets.after_member(before.asked, before.answered, at.order);
+                let known = told.iter().filter(|before| before.answered < asked).filter(still);
                 let known = known.map(|before| before.generation).max().unwrap_or(0);
                 if *generation < known {
                     findings.add(

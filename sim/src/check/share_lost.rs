@@ -13,6 +13,11 @@ use crate::history::{Place, SaidOf, ShareExchange, ShareGroup, ShareRecords};
 
 pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &mut Findings) {
     let begun = group.resets.done().iter().map(|span| span.0).max().unwrap_or(0);
+    let came = group.came.iter().any(|came| came.1 > begun);
+    if begun > 0 && !came && group.exchanges.iter().all(|exchange| exchange.asked.order < begun) {
+        // It was deleted for the last time once all members had gone.
+        return;
+    }
     let counts = |exchange: &ShareExchange| exchange.answer.as_ref().is_none_or(|(at, _)| at.order > begun);
     let mut unknown: BTreeMap<&Place, usize> = BTreeMap::new();
     for exchange in group.exchanges.iter().filter(|exchange| counts(exchange)) {

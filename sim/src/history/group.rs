@@ -140,6 +140,8 @@ pub const STATIC: &str = "static-";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resets {
     spans: Vec<Span>,
+    /// Where it may have had no member, if it expires then.
+    empty: Vec<Span>,
     done: Vec<Span>,
 }
 
@@ -162,7 +164,18 @@ impl Resets {
     /// Whether the group may have begun anew after something that began at one place in the history, and before
     /// something that was over at another.
     pub fn between(&self, since: usize, until: usize) -> bool {
-        self.spans.iter().any(|span| span.1 > since && span.0 < until)
+        self.begins_anew(since, since, until)
+    }
+
+    /// The same after what was answered as a member's. What expires has had no member for long: not since before the
+    /// answer.
+    pub fn after_member(&self, asked: usize, answered: usize, until: usize) -> bool {
+        self.begins_anew(asked, answered, until)
+    }
+
+    fn begins_anew(&self, since: usize, empty_since: usize, until: usize) -> bool {
+        let within = |spans: &[Span], since| spans.iter().any(|span| span.1 > since && span.0 < until);
+        within(&self.spans, since) || within(&self.empty, empty_since)
     }
 
     /// The deletions that were acknowledged.
@@ -289,7 +302,7 @@ pub fn groups(events: &[Event]) -> BTreeMap<Arc<str>, Group> {
     for group in groups.values_mut() {
         group.resets = Resets::of(group.exchanges.iter());
         if group.retention_ms.is_some() {
-            group.resets.spans.extend(group.maybe_empty());
+            group.resets.empty = group.maybe_empty();
         }
     }
     groups

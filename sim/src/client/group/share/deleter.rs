@@ -14,7 +14,8 @@ pub(in crate::client::group) async fn run(seat: Seat) {
     let gap = deleter.seat.group.plan.deletions.map_or(1000, |gap| gap.as_millis() as u64);
     while deleter.seat.client.is_running() {
         deleter.seat.client.pause(0..2 * gap).await;
-        if deleter.delete().await {
+        // In the end members settle what there is, and what is deleted after that is settled by none.
+        if deleter.seat.client.is_running() && deleter.delete().await {
             // A member may come back at once.
             let at_once = deleter.seat.client.rng.random_bool(0.5);
             deleter.seat.client.pause(0..if at_once { 50 } else { 3000 }).await;
