@@ -168,7 +168,6 @@ impl Member {
             protocol_type: Some("simulated".into()),
             protocol_name: Some("simulated".into()),
             assignments: joined.members.iter().map(part).collect(),
-            ..Default::default()
         };
         let patience = self.seat.group.plan.rebalance + Duration::from_secs(5);
         let id = Arc::clone(&self.id);
