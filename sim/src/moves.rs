@@ -64,7 +64,7 @@ pub async fn each(
 }
 
 /// By shard: which process had it before entry `from`, and which ones got it since then, one after the other. A shard
-/// that nobody had is not among them.
+/// that no node had is not among them.
 pub async fn hands(objects: &MemoryStore, from: Epoch) -> anyhow::Result<BTreeMap<ShardId, Vec<ProcessId>>> {
     let mut hands: BTreeMap<ShardId, Vec<ProcessId>> = BTreeMap::new();
     let look = |k: Epoch, cluster: &Cluster, _: &[&Op]| {

@@ -177,8 +177,8 @@ async fn reserve(
 ) -> (Vec<Plan>, Option<Permit>) {
     let answers = context.broker.answers();
     let deadline = Instant::now() + SHORTAGE;
-    let told = if wanted.len() > FEW { PARTITION * wanted.len() } else { 0 };
-    let bytes = told + length(&plans);
+    let entries = if wanted.len() > FEW { PARTITION * wanted.len() } else { 0 };
+    let bytes = entries + length(&plans);
     if bytes == 0 {
         return (plans, None);
     }
@@ -188,14 +188,14 @@ async fn reserve(
     loop {
         drop(plans);
         let first = plan::all(wanted, 0).await;
-        let least = told + length(&first);
+        let least = entries + length(&first);
         drop(first);
         let taken = timeout_at(deadline, answers.take(least)).await;
         let Ok(Some(mut permit)) = taken else {
             return (wanted.iter().map(|_| Plan::Nothing).collect(), None);
         };
-        plans = plan::all(wanted, least - told).await;
-        let bytes = told + length(&plans);
+        plans = plan::all(wanted, least - entries).await;
+        let bytes = entries + length(&plans);
         // A batch that is larger than all there is has all there is.
         if bytes <= least.max(permit.num_permits()) {
             shrink(&mut permit, bytes);
