@@ -305,6 +305,16 @@ pub(crate) enum Refusal {
         /// What is wrong where.
         source: DecodeError,
     },
+    /// It names more than one of its kind may.
+    #[error("{api:?} names {elements} things, and may name {most} here")]
+    TooMany {
+        /// The API.
+        api: ApiKey,
+        /// How many it names.
+        elements: usize,
+        /// How many it may name.
+        most: usize,
+    },
     /// The response can't be encoded: a bug.
     #[error("response to {api:?} version {version}: {source}")]
     Response {

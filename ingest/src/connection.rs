@@ -214,12 +214,13 @@ async fn handle(frames: &mut Frames<impl Inbound>, context: &Context, frame: Fra
         };
     }
     let answer = if incoming.is_patient() || incoming.is_void_alone() {
-        unless_closed(frames, incoming.handle(context, permit)).await??
+        unless_closed(frames, incoming.handle(context, permit)).await
     } else {
-        incoming.handle(context, permit).await?
+        Ok(incoming.handle(context, permit).await)
     };
+    // Whatever came of it: the connection may last for long.
     drop(context.admitted.lock().take());
-    charge(frames, context, answer).await
+    charge(frames, context, answer??).await
 }
 
 /// Takes memory for an answer that has none yet.

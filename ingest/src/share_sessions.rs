@@ -3,8 +3,6 @@
 //! They are soft, and end with the connection that opened them. What a member has in hand of a session's
 //! partitions comes back when its session ends.
 
-mod firsts;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +11,6 @@ use coordinator::PartitionId;
 use coordinator::group::{GroupId, MemberId};
 use parking_lot::Mutex;
 use thiserror::Error;
-
-pub(crate) use firsts::First;
-use firsts::Firsts;
 
 /// The session epoch of a request that opens a session.
 pub(crate) const FIRST: i32 = 0;
@@ -68,7 +63,6 @@ struct Open {
     sessions: BTreeMap<Holder, Session>,
     /// How many partitions they have.
     partitions: usize,
-    firsts: Firsts,
 }
 
 impl Open {
@@ -76,15 +70,6 @@ impl Open {
         let partitions = self.sessions.remove(holder)?.partitions;
         self.partitions -= partitions.len();
         Some(partitions)
-    }
-
-    /// Forgets what is remembered for a group's sessions once it has none.
-    fn sweep(&mut self, group: &GroupId) {
-        let first = Holder { group: GroupId::clone(group), member: MemberId::from("") };
-        let next = self.sessions.range(first..).next();
-        if next.is_none_or(|(holder, _)| holder.group != *group) {
-            self.firsts.forget_group(group);
-        }
     }
 
     /// The session whose next request this is.
@@ -126,7 +111,6 @@ impl Sessions {
         open.remove(&holder);
         let is_full = open.sessions.len() >= most || open.partitions + partitions.len() > MOST;
         if is_full || partitions.len() > MOST_OF_SESSION {
-            open.sweep(&holder.group);
             return Err(SessionReject::LimitReached);
         }
         open.partitions += partitions.len();
@@ -180,10 +164,7 @@ impl Sessions {
 
     /// Closes a session; answers what it read.
     pub(crate) fn close(&self, holder: &Holder) -> Result<Vec<PartitionId>, SessionReject> {
-        let mut open = self.open.lock();
-        let partitions = open.remove(holder).ok_or(SessionReject::NotFound)?;
-        open.sweep(&holder.group);
-        Ok(partitions)
+        self.open.lock().remove(holder).ok_or(SessionReject::NotFound)
     }
 
     /// Closes the sessions that a connection opened.
@@ -192,22 +173,7 @@ impl Sessions {
         let gone = open.sessions.extract_if(.., |_, session| session.connection == connection);
         let gone: Vec<_> = gone.map(|(holder, session)| (holder, session.partitions)).collect();
         open.partitions -= gone.iter().map(|(_, partitions)| partitions.len()).sum::<usize>();
-        gone.iter().for_each(|(holder, _)| open.sweep(&holder.group));
         gone
-    }
-
-    /// Where share partitions that have not begun were when a member of the group first asked for them: now, unless
-    /// one did before.
-    pub(crate) fn first_asked(&self, group: &GroupId, now: &[(PartitionId, First)]) -> Vec<First> {
-        let mut open = self.open.lock();
-        let firsts = open.firsts.asked(group, now);
-        open.sweep(group);
-        firsts
-    }
-
-    /// Forgets where these were: they have begun, or the group's coordinator did not let them.
-    pub(crate) fn forget_firsts(&self, group: &GroupId, partitions: impl IntoIterator<Item = PartitionId>) {
-        self.open.lock().firsts.forget(group, partitions);
     }
 }
 

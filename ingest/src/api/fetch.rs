@@ -92,6 +92,17 @@ pub(super) async fn answer(
     (response.finish(request, wanted, plans).await, permit)
 }
 
+/// What waits keeps nothing of its frame, and no room for what was taken out.
+fn keep_little(request: &mut FetchRequest) {
+    request.forgotten_topics_data = Vec::new();
+    (request.rack_id, request.cluster_id) = Default::default();
+    for topic in &mut request.topics {
+        topic.topic = topic.topic.detached();
+        topic.partitions.shrink_to_fit();
+    }
+    request.topics.shrink_to_fit();
+}
+
 /// Takes partitions out that have been named before. A request for more than there are names such, or unknown ones.
 fn name_once(topics: &mut Vec<FetchTopic>) {
     let mut numbers = HashMap::new();
@@ -135,8 +146,7 @@ async fn wait(
         // The plans hold slices of memory, which may take long to be sent, or never, and the request its frame.
         drop(plans);
         drop(context.admitted.lock().take());
-        request.forgotten_topics_data = Vec::new();
-        request.topics.iter_mut().for_each(|topic| topic.topic = topic.topic.detached());
+        keep_little(request);
         let waiter = Waiter::new(i64::try_from(enough.min(budget) - bytes).unwrap_or(i64::MAX));
         let watching = Watching::new(wanted, &waiter);
         if watching.is_complete() {

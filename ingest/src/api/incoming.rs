@@ -35,7 +35,8 @@ const BROAD: usize = 64 << 10;
 /// What an answer takes for each thing that the request names, at most, while it is made.
 const NAMED: usize = 256;
 
-/// How many things a request may name whose answer is small, and made only after something else has been waited for.
+/// How many things that do not exist a request may name whose answer is made only after something else has been waited
+/// for: a turn, other members, a slot. No memory is taken for its answer before that.
 const MANY: usize = 100_000;
 
 /// The requests that change topics or settings: they wait for their turn.
@@ -114,6 +115,12 @@ impl Incoming {
         matches!(self.key(), ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::ShareFetch)
     }
 
+    /// Whether the memory that the request's bytes take counts while it is handled. What others' requests wait for is
+    /// held by none that asks the store, waits for its turn or for other members.
+    fn keeps_admitted(&self) -> bool {
+        matches!(self.key(), ApiKey::Fetch | ApiKey::Metadata) || self.stored() != Stored::No
+    }
+
     /// Handles the request. `permit` is for the memory that its bytes take.
     pub(crate) async fn handle(self, context: &Context, permit: Option<Permit>) -> Result<Answer, Refusal> {
         match self.key() {
@@ -147,7 +154,7 @@ impl Incoming {
         let permit = match self.key() {
             ApiKey::Produce => permit,
             _ => {
-                *context.admitted.lock() = permit.filter(|_| !CHANGES.contains(&self.key()));
+                *context.admitted.lock() = permit.filter(|_| self.keeps_admitted());
                 None
             }
         };
@@ -277,8 +284,12 @@ impl Incoming {
     ) -> Result<(R, Outgoing, Option<Permit>), Refusal> {
         let Sent { request, elements } = self.decode()?;
         let (key, outgoing) = (self.key(), Outgoing::of(&self));
+        // What is made after that would hold the memory of others' answers meanwhile.
         let waits = self.is_patient() || CHANGES.contains(&key) || self.stored() != Stored::No;
-        let named = if waits && elements <= MANY { 0 } else { NAMED * elements };
+        if waits {
+            few(key, elements, cluster, MANY)?;
+        }
+        let named = if waits { 0 } else { NAMED * elements };
         let breadth = match key {
             ApiKey::DescribeTopicPartitions | ApiKey::DescribeLogDirs | ApiKey::OffsetFetch => {
                 breadth(cluster)
@@ -296,6 +307,12 @@ impl Incoming {
 fn breadth(cluster: &Cluster) -> usize {
     let partitions = usize::try_from(cluster.partition_count()).unwrap_or(0);
     BROAD_TOPIC * cluster.topic_count() + BROAD_PARTITION * partitions
+}
+
+/// Fails if a request names more than all partitions that there are, each with a topic of its own, and so many more.
+pub(super) fn few(api: ApiKey, elements: usize, cluster: &Cluster, more: usize) -> Result<(), Refusal> {
+    let most = 2 * usize::try_from(cluster.partition_count()).unwrap_or(0) + more;
+    if elements > most { Err(Refusal::TooMany { api, elements, most }) } else { Ok(()) }
 }
 
 /// Memory for an answer that is about to be made and may take so many bytes; none if they are few, or not to be had.

@@ -13,14 +13,15 @@ use coordinator::PartitionId;
 use coordinator::cluster::Cluster;
 use coordinator::partition::{AppendReject, ProducerBatch};
 use coordinator::topic::config::TimestampType;
-use protocol::ErrorCode;
 use protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::records::{Batch, BatchHeader};
+use protocol::{ApiKey, ErrorCode, Sent};
 use tokio::time::{Instant, timeout_at};
 
+use super::incoming::few;
 use super::topics::{Leader, Node, TopicRef, View, has_partition};
 use super::{Answer, Context, Errors, Incoming, Outgoing, PATIENCE, Refusal, Reply, text};
 use crate::broker::{Broker, Led};
@@ -33,6 +34,9 @@ const TOPIC_IDS: i16 = 13;
 /// What the log keeps of a batch in flight beside its bytes, in bytes.
 const PER_BATCH: usize = 512;
 
+/// How many topics and partitions that do not exist a request may name besides all that do.
+const MORE: usize = 20_000;
+
 /// Kafka's own tools may write to its own topics.
 const ADMIN_CLIENT: &str = "__admin_client";
 
@@ -42,7 +46,9 @@ pub(super) async fn handle(
     incoming: Incoming,
     permit: Option<Permit>,
 ) -> Result<Answer, Refusal> {
-    let request = incoming.decode::<ProduceRequest>()?.request;
+    let Sent { request, elements } = incoming.decode::<ProduceRequest>()?;
+    // Its answer, which may lie there until the client reads, names each.
+    few(ApiKey::Produce, elements, &cluster, MORE)?;
     let outgoing = Outgoing::of(&incoming);
     let is_admin = incoming.header.client_id.as_deref() == Some(ADMIN_CLIENT);
     let acks = request.acks;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use coordinator::cluster::Limits;
 use ingest::broker::BrokerConfig;
 use protocol::ErrorCode;
@@ -9,14 +10,18 @@ use protocol::messages::create_partitions::CreatePartitionsTopic;
 use protocol::messages::create_topics::CreatableTopic;
 use protocol::messages::delete_topics::DeleteTopicState;
 use protocol::messages::describe_configs::DescribeConfigsResource;
+use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::metadata::MetadataRequestTopic;
+use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
+use protocol::messages::sync_group::SyncGroupRequestAssignment;
 use protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest, MetadataRequest, MetadataResponse, incremental_alter_configs,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, FetchRequest,
+    IncrementalAlterConfigsRequest, MetadataRequest, MetadataResponse, ProduceRequest, SyncGroupRequest,
+    incremental_alter_configs,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::Client;
+use crate::client::{Client, batch};
 use crate::node::{Node, config};
 use crate::store::Fault;
 
@@ -382,6 +387,74 @@ async fn metadata_that_waits_for_a_turn_takes_no_memory_for_its_answer() {
     assert_eq!((answers.available(), others.available()), (answers.size(), others.size()));
     let response = other.receive::<MetadataRequest>(12, sent).await;
     assert_eq!(codes(&response), vec![ErrorCode::None; 1_000]);
+}
+
+/// What waits for a turn or for other members, and would name too much in its answer, is refused at once: no memory for
+/// answers, which others wait for, is held meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_waits_may_not_name_too_much() {
+    let node = Node::with(BrokerConfig { changes_per_second: 1, ..config() }).await;
+    let mut client = node.with_topic("t", 1).await;
+    for change in 0..99 {
+        let value = if change % 2 == 0 { "7000" } else { "8000" };
+        assert_eq!(set(&mut client, TOPIC, &[("t", "retention.ms", value)]).await[0].0, ErrorCode::None);
+    }
+    let answers = node.broker.answers().clone();
+    let held = async |client: &mut Client, closed: bool| {
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(answers.available(), answers.size(), "it holds what others wait for");
+        if closed {
+            assert!(client.is_closed().await);
+        }
+    };
+    for (names, closed) in [(110_000, true), (90_000, false)] {
+        let topic_names = [vec!["t".into()], vec!["u".into(); names]].concat();
+        let delete = DeleteTopicsRequest { topic_names, timeout_ms: i32::MAX, ..Default::default() };
+        let mut other = node.connect();
+        other.send(5, &delete).await;
+        held(&mut other, closed).await;
+        let assignment = SyncGroupRequestAssignment { member_id: "m".into(), assignment: Bytes::new() };
+        let assignments = vec![assignment; names];
+        let sync = SyncGroupRequest { group_id: "g".into(), assignments, ..Default::default() };
+        let mut other = node.connect();
+        other.send(4, &sync).await;
+        held(&mut other, closed).await;
+    }
+    let partition_data = |index| PartitionProduceData { index, records: None };
+    for (partitions, closed) in [(21_000, true), (19_000, false)] {
+        let partition_data = (0..partitions).map(partition_data).collect();
+        let topic = TopicProduceData { name: "unknown".into(), partition_data, ..Default::default() };
+        let produce = ProduceRequest { acks: 1, topic_data: vec![topic], ..Default::default() };
+        let mut other = node.connect();
+        let sent = other.send(9, &produce).await;
+        match closed {
+            true => assert!(other.is_closed().await),
+            false => drop(other.receive::<ProduceRequest>(9, sent).await),
+        }
+    }
+}
+
+/// A connection lasts until its client has what was answered before; a request that is refused meanwhile has no memory.
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_keeps_no_memory() {
+    let node = Node::start().await;
+    let mut client = node.with_configured("t", 1, &[("max.message.bytes", "8000000")]).await;
+    let large = batch(&[&"x".repeat(3_000_000)]);
+    assert_eq!(client.produce_to(9, "t", 0, large).await.error_code, 0);
+    let partition = FetchPartition { partition_max_bytes: 8_000_000, ..Default::default() };
+    let topic = FetchTopic { topic: "t".into(), partitions: vec![partition], ..Default::default() };
+    let fetch = FetchRequest { max_bytes: 8_000_000, topics: vec![topic], ..Default::default() };
+    // It does not read the answer.
+    client.send(4, &fetch).await;
+    sleep(Duration::from_millis(100)).await;
+    let others = node.broker.others().clone();
+    let chunks = protocol::frame::encode_request(7, Some("c"), 4, &metadata(&["u"; 10_000]));
+    let mut bytes = chunks.expect("a request").concat();
+    let end = bytes.len() - 30_000;
+    bytes[end..].fill(0xff);
+    client.send_raw(&bytes).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(others.available(), others.size());
 }
 
 /// A setting that is toggled without end is an entry each time, but no more than so many a second.

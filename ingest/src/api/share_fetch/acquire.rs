@@ -25,7 +25,7 @@ use crate::api::{Context, PATIENCE};
 use crate::broker::Led;
 use crate::log::{NotLeader, Waiter};
 use crate::memory::Permit;
-use crate::share_sessions::{First, Holder};
+use crate::share_sessions::Holder;
 
 /// How long a fetch waits at least for what a group's coordinator allows: a slot confirms it. Where there may be
 /// something to say of other partitions, it waits no longer either.
@@ -189,59 +189,48 @@ impl Acquiring<'_> {
             matches!(next, Some(Ok(NextFetch::NotBegun)))
         };
         let all = targets.len();
-        let new: Vec<_> = targets.iter_mut().filter(|target| is_new(target)).collect();
+        let mut new: Vec<_> = targets.iter_mut().filter(|target| is_new(target)).collect();
         if new.is_empty() {
             return;
         }
         let wait = self.wanted.deadline.saturating_duration_since(Instant::now());
         let within = if new.len() < all { ALLOWED_WITHIN } else { wait.max(ALLOWED_WITHIN) };
         let Holder { group, member } = self.holder;
-        let (broker, sessions) = (&self.context.broker, self.context.broker.share_sessions());
-        let at_ms = broker.clock().now_ms();
-        let now = |target: &&mut Target| {
-            let end = target.led.as_ref().map_or(0, |led| led.partition.high_watermark());
-            (target.id.partition, First { end, at_ms })
-        };
-        let asked: Vec<_> = new.iter().map(now).collect();
-        let firsts = sessions.first_asked(group, &asked);
-        let partitions: Vec<_> = asked.into_iter().map(|(partition, _)| partition).collect();
-        let grant = match Grant::ask_within(broker, group, Some(member), partitions.clone(), within).await {
+        let partitions = new.iter().map(|target| target.id.partition).collect();
+        let asked = Grant::ask_within(&self.context.broker, group, Some(member), partitions, within);
+        let grant = match asked.await {
             Ok(grant) => grant,
             Err(code) => return tracing::debug!(?code, %group, "share partitions can't begin yet"),
         };
-        let refused = partitions.into_iter().filter(|partition| !grant.allows(*partition));
-        sessions.forget_firsts(group, refused);
-        let new = new.into_iter().zip(firsts).filter(|(target, _)| grant.allows(target.id.partition));
-        let begun = join_all(new.map(|(target, first)| self.begin_one(&grant, target, first)));
+        new.retain(|target| grant.allows(target.id.partition));
+        let begun = join_all(new.into_iter().map(|target| self.begin_one(&grant, target)));
         // What takes longer is begun by the next fetch.
         let _ = timeout(PATIENCE, begun).await;
     }
 
-    async fn begin_one(&self, grant: &Grant, target: &mut Target, first: First) {
+    async fn begin_one(&self, grant: &Grant, target: &mut Target) {
         let Ok(led) = target.led.clone() else { return };
         let id = &target.id;
         let begun = async {
             let start = match led.log.share_settings(&id.group).auto_offset_reset {
-                ShareReset::Latest => first.end,
+                ShareReset::Latest => led.partition.high_watermark(),
                 ShareReset::Earliest => led.partition.log_start(),
-                ShareReset::ByDuration(back) => self.since(&led, first, back).await?,
+                ShareReset::ByDuration(back) => self.since(&led, back).await?,
             };
-            let start = start.max(led.partition.log_start());
             let begun = grant.share(id, ShareRequest::Begin(start)).map_err(|_| self.lost(id))?;
             begun.told().await.map(drop).map_err(|_| self.lost(id))
         };
-        match begun.await {
-            Ok(()) => self.context.broker.share_sessions().forget_firsts(&id.group, [id.partition]),
-            Err(failed) => target.led = Err(failed),
+        if let Err(failed) = begun.await {
+            target.led = Err(failed);
         }
     }
 
-    /// The first record that was at most `back` ms old when a member first asked; where the end was, if all were
-    /// older.
-    async fn since(&self, led: &Led, first: First, back: i64) -> Result<i64, Failed> {
-        let since = first.at_ms.saturating_sub(back);
+    /// The first record that is at most `back` ms old; the end, if all are.
+    async fn since(&self, led: &Led, back: i64) -> Result<i64, Failed> {
+        let since = self.context.broker.clock().now_ms().saturating_sub(back);
+        let end = led.partition.high_watermark();
         match by_time::first(self.context.broker.unpacking(), led, since).await {
-            Ok(found) => Ok(found.map_or(first.end, |found| found.offset.min(first.end))),
+            Ok(found) => Ok(found.map_or(end, |found| found.offset)),
             Err(error) => {
                 let partition = led.partition.id();
                 tracing::warn!(%error, %partition, since, "a timestamp could not be looked up");

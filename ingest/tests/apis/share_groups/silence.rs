@@ -89,27 +89,8 @@ async fn a_silent_coordinator_keeps_no_fetch_from_what_has_begun() {
     assert_eq!(one.get_of(&[new]).await, [(new, vec![(0, 0, 1)])]);
 }
 
-/// What comes after a member's first fetch is for the group, whenever its coordinator can be asked.
 #[tokio::test(start_paused = true)]
-async fn the_latest_offset_is_that_of_the_first_fetch() {
-    for reset in ["latest", "by_duration:PT0S"] {
-        let apart = Apart::new(reset).await;
-        let index = apart.partitions[0];
-        apart.produce(index).await;
-        apart.join("one").await;
-        let mut one = apart.consumer("one").await;
-        apart.silence();
-        for _ in 0..2 {
-            assert_eq!(one.get_of(&[index]).await, []);
-            apart.produce(index).await;
-        }
-        apart.world.reconnect();
-        assert_eq!(one.get_of(&[index]).await, [(index, vec![(1, 2, 1)])], "{reset}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_fetch_that_the_coordinator_refused_fixes_nothing() {
+async fn a_share_partition_begins_at_the_end_that_it_has_when_its_coordinator_answers() {
     let apart = Apart::new("latest").await;
     let index = apart.partitions[0];
     let mut one = apart.consumer("one").await;
