@@ -8,6 +8,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
+use tiering::format::slot::{HEADER, Header};
 use tiering::store::MemoryStore;
 
 use super::Ledger;
@@ -32,7 +33,8 @@ enum Harm {
 }
 
 impl Damage {
-    /// Damages an object; `None` if there is no such object, or nothing in it. A bit is one of the last `within` bytes.
+    /// Damages an object; `None` if there is no such object, or nothing in it, or if it is a damaged seal. A bit is one of
+    /// the last `within` bytes.
     pub async fn to(
         objects: &MemoryStore,
         ledger: &Ledger,
@@ -50,6 +52,11 @@ impl Damage {
             true => Harm::Unreadable,
             false => Harm::Bit((length - within) * 8 + bit_of(within, which)),
         };
+        // A seal is known with one damaged byte, and not with two.
+        if matches!(harm, Harm::Bit(_)) && length == HEADER as u64 {
+            let bytes = objects.get(key).await.ok()?.bytes().await.ok()?;
+            Header::decode(&bytes).ok()?;
+        }
         let damage = Self { key: key.clone(), harm };
         match damage.harm {
             Harm::Bit(bit) => damage.turn(objects, bit).await?,

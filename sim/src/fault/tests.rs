@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use coordinator::{ProcessId, SessionId};
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
@@ -188,6 +189,19 @@ async fn damage_is_read_by_everybody_until_it_is_undone() {
     truth.delete(&path("wal/a")).await.expect("deleted");
     damage.undo(&truth, &ledger).await;
     assert_eq!(holds(&truth, "wal/a").await, None, "what was deleted meanwhile stays so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seal_is_damaged_in_one_byte_alone() {
+    let (truth, store) = faulty(FaultPlan::calm(), 1);
+    let seal = tiering::format::slot::seal(SessionId([1; 16]), 0, ProcessId([2; 16]));
+    truth.put(&path("wal/seal"), seal.clone().into()).await.expect("written");
+    let mut rng = StdRng::seed_from_u64(1);
+    for _ in 0..100 {
+        drop(Damage::anywhere(&truth, &store.view.ledger, &mut rng).await);
+    }
+    let found = holds(&truth, "wal/seal").await.expect("there");
+    assert_eq!(difference(&found, &seal), 1);
 }
 
 #[tokio::test(start_paused = true)]
