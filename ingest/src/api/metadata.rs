@@ -170,12 +170,12 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
 }
 
 /// What to create of `names`, as far as is known before it is decided. Names that can't be created take no place of
-/// others.
+/// others. Kafka's own topics, which Kafka creates for what it keeps in them, are none: that is kept elsewhere here.
 fn creatable(broker: &Broker, cluster: &Cluster, names: &[&str]) -> Vec<(TopicId, TopicPlan)> {
     let config = broker.config();
     let mut planner = cluster.planner(config.limits);
     let mut plans = Vec::new();
-    for name in names {
+    for name in names.iter().filter(|name| !is_internal(name)) {
         let plan = TopicPlan {
             name: (*name).to_owned(),
             partitions: config.default_partitions,

@@ -81,6 +81,30 @@ async fn asking_creates_a_topic_if_all_agree() {
     assert_eq!(codes(&response), [ErrorCode::UnknownTopicOrPartition, ErrorCode::InvalidTopicException]);
 }
 
+/// Kafka creates its own topics for what it keeps in them. Here they would be topics that stay empty.
+#[tokio::test(start_paused = true)]
+async fn asking_creates_no_topic_of_kafkas_own() {
+    let node = Node::start().await;
+    let mut client = node.connect();
+    let own = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+    let (long, unknown) = ("x".repeat(250), ErrorCode::UnknownTopicOrPartition);
+    let illegal = ["__cluster_metadata", ".", "..", "", "a/b", &long];
+    for version in [4, 12] {
+        let asked = client.ask(version, &request(&own)).await;
+        assert_eq!(codes(&asked), [unknown; 3]);
+        assert!(asked.topics.iter().all(|topic| topic.is_internal));
+        assert_eq!(
+            codes(&client.ask(version, &request(&illegal)).await),
+            [ErrorCode::InvalidTopicException; 6]
+        );
+    }
+    let among = ["__consumer_offsets", "..", "t"];
+    let expected = [unknown, ErrorCode::InvalidTopicException, ErrorCode::None];
+    assert_eq!(codes(&client.ask(12, &request(&among)).await), expected);
+    let cluster = node.broker.cluster().expect("a cluster");
+    assert_eq!(cluster.topics_by_name().map(|topic| topic.name.as_str()).collect::<Vec<_>>(), ["t"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn topics_by_id() {
     let node = Node::start().await;
