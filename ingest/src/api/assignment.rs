@@ -1,9 +1,14 @@
-//! Replicas that a request names for partitions. They are checked as Kafka does, and then only their number
-//! matters: shards decide who leads, and the store replicates.
+//! Replicas that a request names for partitions. They are checked as Kafka does. Then, since shards decide who leads
+//! and the store replicates, each must be the one node that leads the partition anyway.
 
 use std::collections::BTreeSet;
 
 use coordinator::cluster::Cluster;
+use coordinator::{PartitionId, TopicId};
+
+/// Why an assignment that Kafka would follow is refused.
+pub(super) const PLACED: &str =
+    "The nodes place partitions themselves, on one node each: the store replicates.";
 
 /// The nodes that may be named.
 pub(super) struct Nodes(BTreeSet<i32>);
@@ -14,15 +19,16 @@ impl Nodes {
         Self(cluster.open_sessions().map(|session| session.node.0).collect())
     }
 
-    /// Checks the replicas of partitions, each by itself and that they are equally many. Returns how many. What
-    /// fails is INVALID_REPLICA_ASSIGNMENT.
+    /// Checks the replicas of partitions, each by itself and that they are equally many. Returns the one of each
+    /// partition. What fails is INVALID_REPLICA_ASSIGNMENT.
     pub(super) fn check<'a>(
         &self,
         partitions: impl IntoIterator<Item = &'a [i32]>,
-    ) -> Result<Option<usize>, String> {
-        let mut factor = None;
+    ) -> Result<Vec<i32>, String> {
+        let (mut factor, mut leaders) = (None, Vec::new());
         for brokers in partitions {
             self.check_one(brokers)?;
+            leaders.extend(brokers.first());
             let expected = *factor.get_or_insert(brokers.len());
             if brokers.len() != expected {
                 return Err(format!(
@@ -32,7 +38,10 @@ impl Nodes {
                 ));
             }
         }
-        Ok(factor)
+        match factor {
+            Some(many) if many > 1 => Err(format!("A partition has {many} replicas. {PLACED}")),
+            _ => Ok(leaders),
+        }
     }
 
     /// Checks the replicas of one partition.
@@ -57,6 +66,18 @@ impl Nodes {
     }
 }
 
+/// The first partition, counted from `first` on, that is not led by the node that `leaders` has for it.
+pub(super) fn misplaced(
+    cluster: &Cluster,
+    topic: TopicId,
+    first: i32,
+    leaders: &[i32],
+) -> Option<PartitionId> {
+    let partitions = (first..).map(|index| PartitionId { topic, index });
+    let led = |id| cluster.leader(id).map(|(session, _)| session.node.0);
+    partitions.zip(leaders).find(|(id, asked)| led(*id) != Some(**asked)).map(|(id, _)| id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,8 +86,9 @@ mod tests {
     fn kafkas_reasons() {
         let nodes = Nodes([1, 2].into());
         let check = |partitions: &[&[i32]]| nodes.check(partitions.iter().copied());
-        assert_eq!(check(&[&[1, 2], &[2, 1]]), Ok(Some(2)));
-        assert_eq!(check(&[]), Ok(None));
+        assert_eq!(check(&[&[2], &[1], &[2]]), Ok(vec![2, 1, 2]));
+        assert_eq!(check(&[]), Ok(Vec::new()));
+        assert_eq!(check(&[&[1, 2], &[2, 1]]), Err(format!("A partition has 2 replicas. {PLACED}")));
         let unknown =
             "The manual partition assignment includes broker 9, but no such broker is registered.".to_owned();
         assert_eq!(check(&[&[1], &[9]]), Err(unknown));

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use coordinator::TopicId;
 use coordinator::cluster::{Cluster, Limits, Op, PartitionsReject, Planner};
+use coordinator::topic::Topic;
 use protocol::messages::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
 use protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 use protocol::{ErrorCode, Str};
 use tokio::time::timeout;
 
-use super::assignment::Nodes;
+use super::assignment::{Nodes, PLACED, misplaced};
 use super::resources::{Refused, unless_excessive};
 use super::topics::metadata_error;
 use super::{Context, Errors, text};
@@ -109,10 +110,29 @@ fn plan(
 ) -> Result<Op, Refused> {
     let known = cluster.topic_named(&topic.name).ok_or(PartitionsReject::NoTopic)?;
     let assigned = topic.assignments.as_ref().map(Vec::len);
-    let op = planner.create_partitions(known.id, topic.count, assigned)?;
+    // The count goes before what is assigned, as in Kafka, and what is refused takes no place of others.
+    if assigned == topic.count.checked_sub(known.partitions).and_then(|added| usize::try_from(added).ok()) {
+        check_assigned(cluster, nodes, known, topic)
+            .map_err(|message| Refused::new(ErrorCode::InvalidReplicaAssignment, message))?;
+    }
+    Ok(planner.create_partitions(known.id, topic.count, assigned)?)
+}
+
+/// Whether the new partitions will be where they are assigned to.
+fn check_assigned(
+    cluster: &Cluster,
+    nodes: &Nodes,
+    known: &Topic,
+    topic: &CreatePartitionsTopic,
+) -> Result<(), String> {
     let replicas = topic.assignments.iter().flatten().map(|assignment| assignment.broker_ids.as_slice());
-    nodes.check(replicas).map_err(|message| Refused::new(ErrorCode::InvalidReplicaAssignment, message))?;
-    Ok(op)
+    let leaders = nodes.check(replicas)?;
+    let Some(partition) = misplaced(cluster, known.id, known.partitions, &leaders) else { return Ok(()) };
+    let index = partition.index;
+    Err(match cluster.leader(partition) {
+        Some((session, _)) => format!("Partition {index} is led by broker {}. {PLACED}", session.node),
+        None => format!("No broker leads partition {index} at the moment. {PLACED}"),
+    })
 }
 
 fn result(name: &Str, planned: Result<(), Refused>) -> CreatePartitionsTopicResult {

@@ -11,7 +11,7 @@ use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use protocol::{ErrorCode, Str};
 use tokio::time::timeout;
 
-use super::assignment::Nodes;
+use super::assignment::{Nodes, PLACED, misplaced};
 use super::resources::{Refused, unless_excessive};
 use super::topics::{metadata_error, uuid};
 use super::{Context, Errors, text};
@@ -32,8 +32,20 @@ impl From<TopicReject> for Refused {
     }
 }
 
+/// How many partitions a request may look at while it seeks ids whose partitions are where they are assigned to.
+/// That finds the shard to begin with, if one in a thousand fits.
+const LOOKS: i32 = 100_000;
+
+/// A topic as it is asked for.
+#[derive(Clone)]
+struct Asked {
+    plan: TopicPlan,
+    /// Who shall lead each partition, where that is assigned by hand.
+    leaders: Vec<i32>,
+}
+
 /// What becomes of a topic, under its name as the client wrote it.
-type Planned = (Str, TopicId, Result<TopicPlan, Refused>);
+type Planned = (Str, TopicId, Result<Asked, Refused>);
 
 pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let (broker, limits) = (&context.broker, context.broker.config().limits);
@@ -66,7 +78,7 @@ pub(super) async fn answer(context: &Context, request: CreateTopicsRequest) -> C
         })?;
         if let Ok(committed) = proposed {
             let created =
-                decided.iter().filter_map(|(_, id, plan)| Some((*id, plan.as_ref().ok()?.partitions)));
+                decided.iter().filter_map(|(_, id, asked)| Some((*id, asked.as_ref().ok()?.plan.partitions)));
             broker.settled(owners(&committed.cluster, created), committed.cluster.next()).await;
         }
         Ok(decided)
@@ -106,26 +118,40 @@ fn plans(broker: &Broker, cluster: &Cluster, topics: Vec<CreatableTopic>) -> Vec
     for topic in &topics {
         *count.entry(topic.name.clone()).or_default() += 1;
     }
-    let mut plans = Vec::with_capacity(topics.len());
+    let (mut plans, mut looks) = (Vec::with_capacity(topics.len()), LOOKS);
     for topic in topics {
-        let plan = match count.get(&topic.name) {
-            Some(1) => plan(broker, cluster, &topic),
+        let asked = match count.get(&topic.name) {
+            Some(1) => asked(broker, cluster, &topic),
             Some(0) | None => continue,
             Some(_) => {
                 count.insert(topic.name.clone(), 0);
                 Err(Refused::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             }
         };
-        plans.push((topic.name, broker.new_topic_id(), plan));
+        let leaders = asked.as_ref().map(|asked| asked.leaders.as_slice()).unwrap_or_default();
+        let id = fitting_id(broker, cluster, leaders, &mut looks);
+        plans.push((topic.name, id, asked));
     }
     plans
 }
 
-fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<TopicPlan, Refused> {
+/// An id for a new topic. It decides on the shards of the partitions, and so on who leads them: one that fits, if
+/// any can be found.
+fn fitting_id(broker: &Broker, cluster: &Cluster, leaders: &[i32], looks: &mut i32) -> TopicId {
+    loop {
+        let id = broker.new_topic_id();
+        match misplaced(cluster, id, 0, leaders) {
+            Some(partition) if *looks > 0 => *looks -= partition.index + 1,
+            _ => return id,
+        }
+    }
+}
+
+fn asked(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<Asked, Refused> {
     let config = broker.config();
-    let (partitions, replication_factor) = match assigned(cluster, topic)? {
-        Some(assigned) => assigned,
-        None => {
+    let leaders = assigned(cluster, topic)?;
+    let (partitions, replication_factor) = match leaders.len() {
+        0 => {
             let or_default = |asked, default| if asked == -1 { default } else { asked };
             let factor = match topic.replication_factor {
                 -1 => config.default_replication_factor,
@@ -133,6 +159,7 @@ fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<To
             };
             (or_default(topic.num_partitions, config.default_partitions), factor)
         }
+        assigned => (i32::try_from(assigned).unwrap_or(i32::MAX), 1),
     };
     let mut overrides = BTreeMap::new();
     for setting in &topic.configs {
@@ -144,14 +171,14 @@ fn plan(broker: &Broker, cluster: &Cluster, topic: &CreatableTopic) -> Result<To
         };
         overrides.insert(setting.name.to_string(), value.to_string());
     }
-    Ok(TopicPlan { name: topic.name.to_string(), partitions, replication_factor, overrides })
+    let plan = TopicPlan { name: topic.name.to_string(), partitions, replication_factor, overrides };
+    Ok(Asked { plan, leaders })
 }
 
-/// Partitions and replicas of a manual assignment, if there is one. It is checked as Kafka does, and then only
-/// its numbers matter: shards decide who leads, and the store replicates.
-fn assigned(cluster: &Cluster, topic: &CreatableTopic) -> Result<Option<(i32, i16)>, Refused> {
+/// The node of each partition by a manual assignment, which is checked as Kafka does; empty if there is none.
+fn assigned(cluster: &Cluster, topic: &CreatableTopic) -> Result<Vec<i32>, Refused> {
     if topic.assignments.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let unset = |what: &str| {
         let message = format!("A manual partition assignment was specified, but {what} was not set to -1.");
@@ -166,21 +193,21 @@ fn assigned(cluster: &Cluster, topic: &CreatableTopic) -> Result<Option<(i32, i1
     let invalid = |message: String| Refused::new(ErrorCode::InvalidReplicaAssignment, message);
     let mut partitions = BTreeSet::new();
     for assignment in &topic.assignments {
-        if !partitions.insert(assignment.partition_index) {
-            let index = assignment.partition_index;
+        let index = assignment.partition_index;
+        if !partitions.insert(index) {
             return Err(invalid(format!(
                 "Found multiple manual partition assignments for partition {index}"
             )));
         }
     }
     let replicas = topic.assignments.iter().map(|assignment| assignment.broker_ids.as_slice());
-    let factor = Nodes::of(cluster).check(replicas).map_err(invalid)?;
+    let leaders = Nodes::of(cluster).check(replicas).map_err(invalid)?;
     if !partitions.iter().zip(0..).all(|(index, expected)| *index == expected) {
         let message = "partitions should be a consecutive 0-based integer sequence";
         return Err(invalid(message.to_owned()));
     }
-    let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
-    Ok(Some((count, factor.and_then(|factor| i16::try_from(factor).ok()).unwrap_or(i16::MAX))))
+    let indexes = topic.assignments.iter().map(|assignment| assignment.partition_index);
+    Ok(indexes.zip(leaders).collect::<BTreeMap<_, _>>().into_values().collect())
 }
 
 /// What to propose, given the newest state.
@@ -188,15 +215,20 @@ fn decide(cluster: &Cluster, limits: Limits, plans: Vec<Planned>) -> (Vec<Op>, V
     let mut planner = cluster.planner(limits);
     let mut ops = Vec::new();
     let (mut names, mut decided) = (Vec::with_capacity(plans.len()), Vec::with_capacity(plans.len()));
-    for (name, id, plan) in plans {
-        decided.push(plan.and_then(|plan| {
-            ops.push(planner.create_topic(id, &plan)?);
-            Ok(plan)
+    for (name, id, asked) in plans {
+        decided.push(asked.and_then(|asked| {
+            // What is there already is refused for that, and what is refused takes no place of others.
+            if cluster.topic_named(&name).is_none() && misplaced(cluster, id, 0, &asked.leaders).is_some() {
+                let message = format!("These brokers do not lead partitions in this order. {PLACED}");
+                return Err(Refused::new(ErrorCode::InvalidReplicaAssignment, message));
+            }
+            ops.push(planner.create_topic(id, &asked.plan)?);
+            Ok(asked)
         }));
         names.push((name, id));
     }
     let (ops, decided) = unless_excessive(&planner, ops, decided);
-    let decided = names.into_iter().zip(decided).map(|((name, id), plan)| (name, id, plan));
+    let decided = names.into_iter().zip(decided).map(|((name, id), asked)| (name, id, asked));
     (ops, decided.collect())
 }
 
@@ -212,9 +244,13 @@ fn failure(name: Str, code: ErrorCode, message: &str) -> CreatableTopicResult {
     }
 }
 
-fn result(cluster: Option<&Cluster>, (name, id, plan): Planned, validate_only: bool) -> CreatableTopicResult {
-    let plan = match plan {
-        Ok(plan) => plan,
+fn result(
+    cluster: Option<&Cluster>,
+    (name, id, asked): Planned,
+    validate_only: bool,
+) -> CreatableTopicResult {
+    let plan = match asked {
+        Ok(asked) => asked.plan,
         Err(refused) => return failure(name, refused.code, &refused.message),
     };
     let config = |described: Described<'_>| CreatableTopicConfigs {

@@ -12,7 +12,7 @@ use protocol::messages::{
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
 };
 
-use super::assignment::Nodes;
+use super::assignment::{Nodes, PLACED};
 use super::{Errors, text};
 
 /// Why a partition is not reassigned.
@@ -66,8 +66,7 @@ fn reassign(
     if leader.is_some_and(|leader| *replicas == [leader]) {
         return Ok(());
     }
-    let message = "The nodes place partitions themselves, on one node each: the store replicates.";
-    Err(invalid(message.to_owned()))
+    Err(invalid(PLACED.to_owned()))
 }
 
 pub(super) fn list(_: &ListPartitionReassignmentsRequest) -> ListPartitionReassignmentsResponse {

@@ -4,6 +4,7 @@ mod busy;
 mod denied;
 mod join;
 mod lost;
+mod placement;
 mod way;
 
 use std::collections::BTreeMap;

@@ -97,6 +97,19 @@ async fn good_and_bad_topics_in_one_request() {
     assert_eq!(counts, [("t", 4), ("twice", 1), ("u", 5)]);
 }
 
+/// One request adds 10,000 partitions at most.
+#[tokio::test(start_paused = true)]
+async fn partitions_that_cannot_be_where_they_are_assigned_take_no_place_of_others() {
+    let node = Node::start().await;
+    let mut client = node.with_topic("t", 1).await;
+    client.create_topic("u", 1, &[]).await;
+    let stranger: &[i32] = &[9];
+    let topics = vec![grow("t", 10_001, Some(&vec![stranger; 10_000])), grow("u", 2, None)];
+    let response = client.ask(3, &request(topics)).await;
+    let codes: Vec<_> = response.results.iter().map(|r| r.error_code).collect();
+    assert_eq!(codes, [ErrorCode::InvalidReplicaAssignment.code(), 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_does_not_answer_is_a_time_out() {
     let node = Node::start().await;
