@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::log::open::Cut;
 use crate::log::tests::{PARTITION, append, begin, opening};
 use crate::log::{Ended, Holding};
 
@@ -222,6 +223,11 @@ async fn what_is_served_anew_has_its_timers() {
     assert_eq!(members().await, 0, "it is late already");
 }
 
+/// What a slot holds. Whoever waits for it learns that it is never put.
+fn records(log: &Log, slot: Cut) -> Vec<Record> {
+    slot.builder.freeze(SessionId([1; 16]), 0, 0, log.parts.entropy.nonce()).records
+}
+
 /// While threads commit, a cut is made again and again: what goes to a checkpoint is what the slots before the cut
 /// hold, and nothing that was decided and has no place in a slot yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -250,14 +256,12 @@ async fn a_checkpoint_holds_what_the_slots_before_it_do() {
     let committing: Vec<_> = committing.collect();
     let (mut written, mut image, mut cuts) = (BTreeMap::new(), BTreeMap::new(), 0);
     while !committing.iter().all(JoinHandle::is_finished) {
-        let (cut, changed) = {
+        let (slots, changed) = {
             let mut open = log.open.lock();
             open.cut();
-            (open.cut.pop_back().expect("a slot"), std::mem::take(&mut open.groups))
+            (std::mem::take(&mut open.cut), std::mem::take(&mut open.groups))
         };
-        let frozen = cut.builder.freeze(SessionId([1; 16]), 0, 0, log.parts.entropy.nonce());
-        drop(cut.stub);
-        for record in frozen.records {
+        for record in slots.into_iter().flat_map(|slot| records(&log, slot)) {
             if let Record::Group { group, changes, .. } = record {
                 Group::replay(&mut written, &group, &changes);
             }
@@ -305,13 +309,12 @@ async fn a_checkpoint_holds_the_share_partitions_that_the_slots_before_it_do() {
     let (mut written, mut image) = (BTreeMap::new(), BTreeMap::new());
     let mut cuts = 0;
     while cuts < 3000 {
-        let (cut, changed) = {
+        let (slots, changed) = {
             let mut open = log.open.lock();
             open.cut();
-            (open.cut.pop_back().expect("a slot"), std::mem::take(&mut open.shares))
+            (std::mem::take(&mut open.cut), std::mem::take(&mut open.shares))
         };
-        let frozen = cut.builder.freeze(SessionId([1; 16]), 0, 0, log.parts.entropy.nonce());
-        for record in frozen.records {
+        for record in slots.into_iter().flat_map(|slot| records(&log, slot)) {
             if let Record::Share { id, changes, .. } = record {
                 let mut state = written.remove(&id);
                 SharePartition::replay(&mut state, &changes);
