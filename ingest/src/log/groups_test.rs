@@ -267,7 +267,7 @@ async fn a_checkpoint_holds_what_the_slots_before_it_do() {
             }
         }
         cuts += usize::from(!changed.is_empty());
-        done.store(cuts >= 3000, Ordering::Relaxed);
+        done.store(cuts >= 500, Ordering::Relaxed);
         for ((_, id), group) in changed {
             match group {
                 Some(group) => drop(image.insert(id, Group::clone(&group))),
@@ -308,7 +308,7 @@ async fn a_checkpoint_holds_the_share_partitions_that_the_slots_before_it_do() {
     let changing: Vec<_> = changing.collect();
     let (mut written, mut image) = (BTreeMap::new(), BTreeMap::new());
     let mut cuts = 0;
-    while cuts < 3000 {
+    while cuts < 500 {
         let (slots, changed) = {
             let mut open = log.open.lock();
             open.cut();
