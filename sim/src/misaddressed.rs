@@ -1,5 +1,5 @@
 //! Nodes whose address is wrong (a wrong `--advertise`): neither other nodes nor clients that were sent to them reach
-//! them there. Whoever dials the machine itself, as clients do that ask any node first, is served.
+//! them there. A client that dials the machine itself, as one does for its first request, is served.
 //!
 //! Such a node gets no shards before another one has reached its session, and the cluster is not unsettled by it: what
 //! it costs stands in the metadata log, and is counted from there.

@@ -97,10 +97,16 @@ def silent_members(broker: Broker) -> str:
         connections.append(broker.connect())
         connections[-1].sendall(body)
     time.sleep(8)
-    answered = sum(map(has_answer, connections))
+    answered = look(connections, has_answer)
+    return f"{len(connections)} members, {answered} of them answered within 8 s"
+
+
+def look(connections: list[socket.socket], found) -> int:
+    """How many of the connections this holds for; they are closed then."""
+    count = sum(map(found, connections))
     for connection in connections:
         connection.close()
-    return f"{len(connections)} members, {answered} of them answered within 8 s"
+    return count
 
 
 def has_answer(connection: socket.socket) -> bool:
@@ -158,9 +164,7 @@ def half_sent_pages(broker: Broker) -> str:
         except OSError:
             refused += 1
     time.sleep(2)
-    gone = sum(map(is_closed, connections))
-    for connection in connections:
-        connection.close()
+    gone = look(connections, is_closed)
     return f"{len(connections)} connections, {gone} closed within 2 s, {refused} refused"
 
 

@@ -125,7 +125,7 @@ impl Groups {
     }
 
     /// The groups of a shard, to be locked before the open slot. Fails if they are not served, or no longer are when
-    /// they could be locked. Whoever waits here must be polled: one that is not may have got the lock.
+    /// they could be locked. A task that waits here must be polled until it has the lock: it may be given it meanwhile.
     pub(super) async fn lock(&self, shard: ShardId) -> Result<Guard, NotLeader> {
         let state = self.serving.get(shard).ok_or(NotLeader)?.lock_owned().await;
         if self.is_serving(&state) { Ok(state) } else { Err(NotLeader) }

@@ -223,7 +223,7 @@ async fn what_is_served_anew_has_its_timers() {
     assert_eq!(members().await, 0, "it is late already");
 }
 
-/// What a slot holds. Whoever waits for it learns that it is never put.
+/// What a slot holds. Requests that wait for it fail: it is never put.
 fn records(log: &Log, slot: Cut) -> Vec<Record> {
     slot.builder.freeze(SessionId([1; 16]), 0, 0, log.parts.entropy.nonce()).records
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{Anomaly, Findings};
 use crate::history::{Group, GroupReply, STATIC};
 
-/// That somebody was told of a generation: when it was asked for and answered, which, and who leads it.
+/// A generation that a member got: when it was asked for and answered, which, and its leader.
 struct Told {
     asked: usize,
     answered: usize,
