@@ -36,17 +36,8 @@ const BROAD: usize = 64 << 10;
 const NAMED: usize = 256;
 
 /// How many things that do not exist a request may name whose answer is made only after something else has been waited
-/// for: a turn, other members, a slot. No memory is taken for its answer before that.
+/// for: a turn, other members, a slot, the store. No memory is taken for its answer before that.
 const MANY: usize = 100_000;
-
-/// The requests that change topics or settings: they wait for their turn.
-const CHANGES: [ApiKey; 5] = [
-    ApiKey::CreateTopics,
-    ApiKey::DeleteTopics,
-    ApiKey::CreatePartitions,
-    ApiKey::AlterConfigs,
-    ApiKey::IncrementalAlterConfigs,
-];
 
 /// A request whose header has been read.
 pub(crate) struct Incoming {
@@ -161,7 +152,7 @@ impl Incoming {
         // The handlers' futures are boxed: one that could be any of them would be as large as the largest.
         macro_rules! answer {
             ($handler:path $(, $argument:expr)*) => {{
-                let (request, outgoing, room) = self.open_in(context, &cluster).await?;
+                let (request, outgoing, room) = self.open_in(context, &cluster, false).await?;
                 let response = $handler(context $(, $argument)*, request).boxed().await;
                 Ok(outgoing.now(context, &response)?.in_room(room))
             }};
@@ -240,7 +231,7 @@ impl Incoming {
         let version = self.header.request_api_version;
         macro_rules! answer {
             ($handler:path $(, $argument:expr)*) => {{
-                let (request, outgoing, room) = self.open_in(context, cluster).await?;
+                let (request, outgoing, room) = self.open_in(context, cluster, true).await?;
                 Ok(outgoing.now(context, &$handler($($argument,)* &request))?.in_room(room))
             }};
         }
@@ -276,20 +267,21 @@ impl Incoming {
         Ok((self.decode()?.request, Outgoing::of(&self)))
     }
 
-    /// The request, what its response needs, and the memory that it takes while it is made.
+    /// The request, what its response needs, and the memory that it takes while it is made: for each thing that it
+    /// names, if it is made at once.
     async fn open_in<R: Request>(
         self,
         context: &Context,
         cluster: &Cluster,
+        at_once: bool,
     ) -> Result<(R, Outgoing, Option<Permit>), Refusal> {
         let Sent { request, elements } = self.decode()?;
         let (key, outgoing) = (self.key(), Outgoing::of(&self));
-        // What is made after that would hold the memory of others' answers meanwhile.
-        let waits = self.is_patient() || CHANGES.contains(&key) || self.stored() != Stored::No;
-        if waits {
-            few(key, elements, cluster, MANY)?;
-        }
-        let named = if waits { 0 } else { NAMED * elements };
+        // What waits for anything else would hold the memory of others' answers meanwhile.
+        let named = match at_once {
+            true => NAMED * elements,
+            false => few(key, elements, cluster, MANY).map(|()| 0)?,
+        };
         let breadth = match key {
             ApiKey::DescribeTopicPartitions | ApiKey::DescribeLogDirs | ApiKey::OffsetFetch => {
                 breadth(cluster)

@@ -11,13 +11,14 @@ use protocol::messages::create_topics::CreatableTopic;
 use protocol::messages::delete_topics::DeleteTopicState;
 use protocol::messages::describe_configs::DescribeConfigsResource;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
+use protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use protocol::messages::metadata::MetadataRequestTopic;
 use protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use protocol::messages::sync_group::SyncGroupRequestAssignment;
 use protocol::messages::{
     CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, FetchRequest,
-    IncrementalAlterConfigsRequest, MetadataRequest, MetadataResponse, ProduceRequest, SyncGroupRequest,
-    incremental_alter_configs,
+    IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, ProduceRequest,
+    SyncGroupRequest, incremental_alter_configs,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -419,6 +420,17 @@ async fn what_waits_may_not_name_too_much() {
         let mut other = node.connect();
         other.send(4, &sync).await;
         held(&mut other, closed).await;
+        let partition =
+            |index| ListOffsetsPartition { partition_index: index, timestamp: 7, ..Default::default() };
+        let partitions = (0..names as i32).map(partition).collect();
+        let topic = ListOffsetsTopic { name: "t".into(), partitions };
+        let list = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+        let mut other = node.connect();
+        let sent = other.send(1, &list).await;
+        match closed {
+            true => held(&mut other, closed).await,
+            false => drop(other.receive::<ListOffsetsRequest>(1, sent).await),
+        }
     }
     let partition_data = |index| PartitionProduceData { index, records: None };
     for (partitions, closed) in [(21_000, true), (19_000, false)] {
