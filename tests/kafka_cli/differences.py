@@ -50,6 +50,9 @@ NORMALISED = (
          "the topic, and is negative then", "kafka-(producer|consumer)-perf"),
     Rule("nothing assigned", r'^\{"timestamp":TIME,"name":"partitions_assigned","partitions":\[\]\}\n', "",
          "the consumer's first assignment is empty where its metadata has not named the topic yet", "kafka-verifiable"),
+    Rule("assignment on the way", r"^log\|ERROR ConsumerMembershipManager .*Reconciliation failed\. .*PartitionsAssignedEvent "
+         r"could not be completed before the consumer closed.*\n", "",
+         "logged where another error ends the consumer between its assignment and the next poll", "kafka-console-consumer"),
     Rule("perf columns", r"(?<=, )-?\d+(?=,|$)", "NUMBER", "milliseconds and rates", "kafka-consumer-perf"),
     Rule("port", r"^(1 +127\.0\.0\.1 +)\d+", r"\1PORT", "the same in a column of its own", "kafka-cluster"),
     Rule("width", r"(?<=\S)[ \t]{2,}", " ", "columns are as wide as the ids in them"),

@@ -129,3 +129,12 @@ def test_scenarios_are_chosen_by_family_name_and_pattern():
 
 def test_the_documentation_has_the_table_of_differences():
     assert differences.markdown() in (REPO / "docs/kafka-support.md").read_text()
+
+
+def test_an_assignment_that_another_error_cut_off_may_be_logged():
+    command = "kafka-console-consumer --topic bad/name"
+    failed = "log|ERROR ConsumerMembershipManager Reconciliation failed. java.util.concurrent.CompletionException: "
+    cut = failed + "TimeoutException: PartitionsAssignedEvent could not be completed before the consumer closed\n"
+    other = failed + "TimeoutException: the coordinator did not answer\n"
+    assert lines("", cut, command=command) == []
+    assert lines("", other, command=command) == [other.strip()]
