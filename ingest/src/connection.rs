@@ -6,14 +6,13 @@
 
 mod frames;
 mod owed;
-mod quiet;
-mod remote;
 mod replies;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::quiet::Quiet;
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::io::AsyncWrite;
@@ -22,12 +21,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Answer, Context, Incoming, Refusal, Reply, Stored};
-use crate::broker::{Broker, Tie};
+use crate::remote::Remote;
+use crate::service::Service;
+use crate::share_sessions::Tie;
 pub use frames::Inbound;
 use frames::{Frame, FrameError, Frames, Limits};
 use owed::Owed;
-pub(crate) use quiet::Quiet;
-pub use remote::Remote;
 use replies::Writing;
 
 /// How many responses may be due at a time. Their memory is bounded apart.
@@ -84,9 +83,10 @@ pub async fn serve(
     write: impl AsyncWrite + Unpin,
     remote: Remote,
     listener: Arc<str>,
-    broker: Arc<Broker>,
+    service: Arc<Service>,
     stop: CancellationToken,
 ) {
+    let broker = Arc::clone(service.broker());
     let config = broker.config();
     let limits = Limits {
         frame: config.max_request_bytes,
@@ -95,7 +95,7 @@ pub async fn serve(
         memory: broker.memory().clone(),
         others: broker.others().clone(),
     };
-    let metrics = Arc::clone(broker.metrics());
+    let metrics = Arc::clone(service.metrics());
     let owed = Arc::new(Owed::default());
     let sending = Writing {
         idle: config.idle_timeout,
@@ -105,9 +105,10 @@ pub async fn serve(
     };
     // One of its own, so that connections don't share a lock.
     let stop = stop.child_token();
-    let tie = Tie::new(&broker);
-    let admitted = Default::default();
-    let context = Context { broker, remote: remote.clone(), listener, stop: stop.clone(), tie, admitted };
+    let tie = Tie::new(&broker, service.share_sessions());
+    let (remote_of_all, admitted) = (remote.clone(), Default::default());
+    let context =
+        Context { broker, service, remote: remote_of_all, listener, stop: stop.clone(), tie, admitted };
     let (queue, due) = mpsc::channel(QUEUE);
     let mut reading = pin!(requests(Frames::new(read, limits), &context, Queue { due: queue, owed }));
     let mut writing = pin!(replies::write(write, due, &sending));
@@ -213,7 +214,7 @@ async fn handle(frames: &mut Frames<impl Inbound>, context: &Context, frame: Fra
             Stored::Heartbeat => frames.limits().memory.try_take(length),
         };
     }
-    let answer = if incoming.is_patient() || incoming.is_void_alone() {
+    let answer = if incoming.may_be_left() {
         unless_closed(frames, incoming.handle(context, permit)).await
     } else {
         Ok(incoming.handle(context, permit).await)

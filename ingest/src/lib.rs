@@ -1,16 +1,17 @@
-//! A node: sockets, Kafka's APIs, batching and the fetch path.
+//! Kafka's wire: sockets, requests and answers.
 //!
-//! Wire types become domain types in [`api`] and nowhere else. Keys and formats of stored objects belong to
-//! `tiering`, decisions to `coordinator`.
+//! Wire types become domain types in [`api`] and nowhere else. Where records lie, and when they may be acknowledged or
+//! read, belongs to `broker`.
 
 pub mod api;
-pub mod broker;
 pub mod connection;
-mod consumer_protocol;
 pub mod listener;
-pub mod log;
-pub mod memory;
-pub mod metrics;
-pub mod peer;
-pub mod rates;
+mod metrics;
+mod remote;
+mod service;
 mod share_sessions;
+
+pub use api::metrics_in;
+pub use metrics::Metrics;
+pub use remote::Remote;
+pub use service::Service;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use broker::quiet::Quiet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
-use crate::connection::{self, Quiet};
+use crate::connection;
+use crate::service::Service;
 
 /// The pause after an error that the next accept would meet, too: no file descriptors, no memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -35,7 +36,7 @@ pub struct Listener {
 
 /// Serves connections until `shutdown` is done: then no more are accepted, and the open ones end once they
 /// have answered what they were asked. The bound on connections is for all listeners together.
-pub async fn run(listeners: Vec<Listener>, broker: Arc<Broker>, shutdown: CancellationToken) {
+pub async fn run(listeners: Vec<Listener>, service: Arc<Service>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
     let mut turn = 0;
     loop {
@@ -48,14 +49,14 @@ pub async fn run(listeners: Vec<Listener>, broker: Arc<Broker>, shutdown: Cancel
                 }
             }
             (listener, accepted) = accept(&listeners, &mut turn) => match accepted {
-                Ok((socket, peer)) if connections.len() >= broker.config().max_connections => {
-                    broker.metrics().connection_refused();
+                Ok((socket, peer)) if connections.len() >= service.broker().config().max_connections => {
+                    service.metrics().connection_refused();
                     drop(socket);
                     complain(format_args!("{peer}: too many connections"));
                 }
                 Ok((socket, _)) => {
                     let name = Arc::clone(&listener.name);
-                    connections.spawn(serve(socket, name, Arc::clone(&broker), shutdown.clone()));
+                    connections.spawn(serve(socket, name, Arc::clone(&service), shutdown.clone()));
                 }
                 Err(error) => {
                     complain(format_args!("a connection was not accepted: {error}"));
@@ -92,7 +93,7 @@ async fn accept<'a>(
     .await
 }
 
-async fn serve(socket: TcpStream, listener: Arc<str>, broker: Arc<Broker>, stop: CancellationToken) {
+async fn serve(socket: TcpStream, listener: Arc<str>, service: Arc<Service>, stop: CancellationToken) {
     let peer = match socket.peer_addr() {
         Ok(peer) => peer,
         // It has gone already.
@@ -101,10 +102,10 @@ async fn serve(socket: TcpStream, listener: Arc<str>, broker: Arc<Broker>, stop:
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
     }
-    let metrics = Arc::clone(broker.metrics());
+    let metrics = Arc::clone(service.metrics());
     let _open = metrics.connection_opened();
     let (read, write) = socket.into_split();
-    connection::serve(read, write, peer.into(), listener, broker, stop).await;
+    connection::serve(read, write, peer.into(), listener, service, stop).await;
 }
 
 /// Whether an error of accept concerns only the connection that it would have returned.

@@ -3,6 +3,8 @@
 //! They are soft, and end with the connection that opened them. What a member has in hand of a session's
 //! partitions comes back when its session ends.
 
+mod tie;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,8 @@ use coordinator::PartitionId;
 use coordinator::group::{GroupId, MemberId};
 use parking_lot::Mutex;
 use thiserror::Error;
+
+pub(crate) use tie::Tie;
 
 /// The session epoch of a request that opens a session.
 pub(crate) const FIRST: i32 = 0;

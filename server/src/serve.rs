@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::broker::{Broker, BrokerParts, StartError};
-use ingest::metrics::Metrics;
+use broker::node::{Broker, BrokerParts, StartError};
+use ingest::Service;
 use prometheus_client::registry::Registry;
 use tiering::seams::{Clock, Entropy};
 use tiering::store::Store;
@@ -62,7 +62,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
 
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
+    let metrics = broker::metrics::Metrics::register(&mut registry);
+    let wire_metrics = ingest::metrics_in(&mut registry);
     let node = Arc::new(http::Node::new(registry));
     if let Some(listener) = http {
         let hosts = http::Hosts::of(listener.local_addr()?, config.http_hosts);
@@ -82,12 +83,13 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         clock: Clock::system(),
         entropy: Entropy::from_os(),
         metrics,
-        connect: ingest::peer::tcp(),
+        connect: broker::peer::tcp(),
     });
     node.opened(store, Arc::clone(&broker));
-    tokio::spawn(ingest::rates::run(Arc::clone(&broker)));
+    tokio::spawn(broker::rates::run(Arc::clone(&broker)));
+    let service = Service::new(Arc::clone(&broker), wire_metrics);
     let refuse = CancellationToken::new();
-    let listener = tokio::spawn(ingest::listener::run(listeners, Arc::clone(&broker), refuse.clone()));
+    let listener = tokio::spawn(ingest::listener::run(listeners, service, refuse.clone()));
     let announced = Started { listen, advertise, http: http_url, store: config.store.to_string(), begun };
     tokio::spawn(announced.announce(Arc::clone(&broker)));
 

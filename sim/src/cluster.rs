@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::LogConfig;
+use broker::node::{Broker, BrokerConfig};
 use coordinator::cluster::{Address, Format};
 use coordinator::{Epoch, ProcessId};
-use ingest::broker::{Broker, BrokerConfig};
-use ingest::log::LogConfig;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;

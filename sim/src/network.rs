@@ -14,9 +14,10 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use broker::node::Broker;
+use broker::peer::Connect;
 use coordinator::cluster::Address;
-use ingest::broker::Broker;
-use ingest::peer::Connect;
+use ingest::Service;
 use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -52,7 +53,7 @@ pub struct Listener {
     /// The process.
     pub process: Process,
     /// What serves the connections.
-    pub broker: Arc<Broker>,
+    pub service: Arc<Service>,
     /// Ends them.
     pub stop: CancellationToken,
     /// Counts them.
@@ -146,7 +147,7 @@ impl Network {
     pub fn broker(&self, node: usize, process: u64) -> Option<Arc<Broker>> {
         let state = self.0.lock();
         let listener = state.listeners.get(&node).filter(|listener| listener.process.id() == process)?;
-        Some(Arc::clone(&listener.broker))
+        Some(Arc::clone(listener.service.broker()))
     }
 
     /// Resets every connection of a host.
@@ -187,7 +188,7 @@ impl Network {
                     return Err(io::ErrorKind::NotFound.into());
                 };
                 let socket = network.connect(Host::Node(node), Some(process), target).await?;
-                Ok(Box::new(socket) as Box<dyn ingest::peer::Stream>)
+                Ok(Box::new(socket) as Box<dyn broker::peer::Stream>)
             })
         })
     }
@@ -210,10 +211,10 @@ impl Network {
         }
         let ours = Socket::new(self, process, Arc::clone(&back), Arc::clone(&there));
         let theirs = Socket::new(self, Some(listener.process.clone()), there, back);
-        let Listener { process, broker, stop, connections } = listener;
+        let Listener { process, service, stop, connections } = listener;
         let serving = connections.track_future(async move {
             let (read, write) = theirs.split();
-            ingest::connection::serve(read, write, "simulated".into(), LISTENER.into(), broker, stop).await;
+            ingest::connection::serve(read, write, "simulated".into(), LISTENER.into(), service, stop).await;
         });
         drop(process.spawn(serving));
         Ok(ours.named(process.id()))

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::LogConfig;
+use broker::node::BrokerConfig;
 use coordinator::cluster::{FORMAT_LEVEL, Format};
 use coordinator::config::broker::Statics;
 use coordinator::{ClusterId, Shards};
-use ingest::broker::BrokerConfig;
-use ingest::log::LogConfig;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

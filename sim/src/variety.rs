@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ingest::log::LogConfig;
+use broker::log::LogConfig;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

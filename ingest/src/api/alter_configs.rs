@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::node::{RefreshError, owners};
 use coordinator::cluster::{Asked, Change, Cluster, ConfigReject, Op, Planner, Resource};
 use coordinator::{NodeId, SessionId};
 use protocol::messages::alter_configs::AlterConfigsResourceResponse;
@@ -16,8 +17,7 @@ use tokio::time::timeout;
 
 use super::resources::{Refused, altered, unless_excessive};
 use super::topics::metadata_error;
-use super::{Context, Errors, PATIENCE, text};
-use crate::broker::{RefreshError, owners};
+use super::{Context, PATIENCE, text};
 
 /// How long an answer waits for all who are concerned to know of the change. Kafka's does not wait.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -246,17 +246,5 @@ fn response(wanted: Wanted, result: Result<Option<Resource>, Refused>) -> AlterC
         error_message,
         resource_type: wanted.kind,
         resource_name: wanted.name,
-    }
-}
-
-impl Errors for AlterConfigsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.responses.iter().for_each(|resource| each(resource.error_code));
-    }
-}
-
-impl Errors for IncrementalAlterConfigsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.responses.iter().for_each(|resource| each(resource.error_code));
     }
 }

@@ -6,8 +6,6 @@ use protocol::messages::alter_replica_log_dirs::{
 };
 use protocol::messages::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse};
 
-use super::Errors;
-
 pub(super) fn answer(request: &AlterReplicaLogDirsRequest) -> AlterReplicaLogDirsResponse {
     let topics = request.dirs.iter().flat_map(|dir| &dir.topics).map(|topic| {
         let partition = |index: &i32| AlterReplicaLogDirPartitionResult {
@@ -20,10 +18,4 @@ pub(super) fn answer(request: &AlterReplicaLogDirsRequest) -> AlterReplicaLogDir
         }
     });
     AlterReplicaLogDirsResponse { results: topics.collect(), ..Default::default() }
-}
-
-impl Errors for AlterReplicaLogDirsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.results.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-    }
 }

@@ -12,10 +12,10 @@ use protocol::messages::alter_share_group_offsets::{
 };
 use protocol::messages::{AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse};
 
+use super::Context;
 use super::groups::{ask, check_id};
 use super::share_offsets::{Action, Refused, ask_owners, message};
 use super::topics::{View, uuid};
-use super::{Context, Errors};
 
 pub(super) async fn answer(
     context: &Context,
@@ -78,11 +78,4 @@ async fn alter(
         }
     });
     Ok(AlterShareGroupOffsetsResponse { responses: responses.collect(), ..Default::default() })
-}
-
-impl Errors for AlterShareGroupOffsetsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-    }
 }

@@ -4,17 +4,20 @@ use protocol::messages::api_versions::{ApiVersion, FinalizedFeatureKey, Supporte
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, ErrorCode, Str};
 
-use super::{Answer, Context, Errors, Incoming, Outgoing, Refusal, SERVED, Served};
+use super::{Answer, Api, Context, Incoming, Outgoing, Refusal, advertised};
 
-pub(super) fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Refusal> {
+pub(super) async fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Refusal> {
     let mut outgoing = Outgoing::of(&incoming);
-    let own = SERVED.iter().filter(|s| s.key == ApiKey::ApiVersions);
-    if !own.clone().any(|s| (s.lowest..=s.highest).contains(&outgoing.version)) {
+    let own = Api::of(ApiKey::ApiVersions);
+    if !own.is_some_and(|api| api.serves(outgoing.version)) {
         // KIP-511: version 0, and what the client may ask instead.
         outgoing.version = 0;
         let error_code = ErrorCode::UnsupportedVersion.code();
-        let response =
-            ApiVersionsResponse { error_code, api_keys: own.map(listed).collect(), ..Default::default() };
+        let response = ApiVersionsResponse {
+            error_code,
+            api_keys: own.into_iter().map(listed).collect(),
+            ..Default::default()
+        };
         return outgoing.now(context, &response);
     }
     let request = incoming.decode::<ApiVersionsRequest>()?.request;
@@ -23,7 +26,7 @@ pub(super) fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Re
         ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }
     } else {
         let features = if skips_tags(&request) { Default::default() } else { features(outgoing.version) };
-        ApiVersionsResponse { api_keys: SERVED.iter().map(listed).collect(), ..features }
+        ApiVersionsResponse { api_keys: advertised().map(listed).collect(), ..features }
     };
     outgoing.now(context, &response)
 }
@@ -62,8 +65,8 @@ fn skips_tags(request: &ApiVersionsRequest) -> bool {
     &*request.client_software_name == "librdkafka" && (major, minor) < (2, 2)
 }
 
-fn listed(served: &Served) -> ApiVersion {
-    ApiVersion { api_key: served.key.code(), min_version: served.advertised, max_version: served.highest }
+fn listed(api: &Api) -> ApiVersion {
+    ApiVersion { api_key: api.key.code(), min_version: api.advertised, max_version: api.highest }
 }
 
 /// Kafka's `[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?`.
@@ -73,12 +76,6 @@ fn is_software_name(name: &str) -> bool {
     ends(bytes.first())
         && ends(bytes.last())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(b))
-}
-
-impl Errors for ApiVersionsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }
 
 #[cfg(test)]

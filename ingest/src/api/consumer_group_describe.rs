@@ -12,7 +12,7 @@ use protocol::{ErrorCode, Str};
 
 use super::groups::{GROUP_OPERATIONS, check_id, code, read};
 use super::topics::uuid;
-use super::{Context, Errors, text};
+use super::{Context, text};
 
 /// Values of `member_type`.
 const CLASSIC: i8 = 0;
@@ -90,10 +90,4 @@ fn assignment(cluster: &Cluster, assigned: &Assignment) -> wire::Assignment {
         })
     });
     wire::Assignment { topic_partitions: named.collect() }
-}
-
-impl Errors for ConsumerGroupDescribeResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.groups.iter().for_each(|g| each(g.error_code));
-    }
 }

@@ -1,6 +1,9 @@
 //! ConsumerGroupHeartbeat (KIP-848): a member joins, lives, learns its assignment, leaves.
 
+use std::sync::Arc;
+
 use coordinator::TopicId;
+use coordinator::cluster::Cluster;
 use coordinator::group::consumer::{Beat, ConsumerHeartbeat, HeartbeatReject};
 use coordinator::group::{Assignment, MemberId, Reply, Request};
 use protocol::messages::consumer_group_heartbeat::{self as wire, TopicPartitions};
@@ -9,12 +12,23 @@ use protocol::{ErrorCode, Str};
 
 use super::groups::{ask, code, text};
 use super::topics::uuid;
-use super::{Context, Errors};
+use super::{Answer, Context, Incoming, Refusal};
 
 /// The first version whose clients make their ids themselves (KIP-1082).
 const OWN_ID: i16 = 1;
 
-pub(super) async fn answer(
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let client_id = incoming.header.client_id.clone();
+    let version = incoming.version();
+    let respond = async |request| answer(context, version, client_id, request).await;
+    incoming.answered(context, &cluster, respond).await
+}
+
+async fn answer(
     context: &Context,
     version: i16,
     client_id: Option<Str>,
@@ -81,10 +95,4 @@ fn owned(topics: &[TopicPartitions]) -> Assignment {
         partitions.extend(topic.partitions.iter().copied());
     }
     owned
-}
-
-impl Errors for ConsumerGroupHeartbeatResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

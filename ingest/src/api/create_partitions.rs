@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use broker::node::{RefreshError, owners};
 use coordinator::TopicId;
 use coordinator::cluster::{Cluster, Limits, Op, PartitionsReject, Planner};
 use coordinator::topic::Topic;
@@ -14,8 +15,7 @@ use tokio::time::timeout;
 use super::assignment::{Nodes, PLACED, misplaced};
 use super::resources::{Refused, unless_excessive};
 use super::topics::metadata_error;
-use super::{Context, Errors, text};
-use crate::broker::{RefreshError, owners};
+use super::{Context, text};
 
 impl From<PartitionsReject> for Refused {
     fn from(reject: PartitionsReject) -> Self {
@@ -141,10 +141,4 @@ fn result(name: &Str, planned: Result<(), Refused>) -> CreatePartitionsTopicResu
         Err(Refused { code, message }) => (code, text(message)),
     };
     CreatePartitionsTopicResult { name: name.clone(), error_code: code.code(), error_message }
-}
-
-impl Errors for CreatePartitionsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.results.iter().for_each(|topic| each(topic.error_code));
-    }
 }

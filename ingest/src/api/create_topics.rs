@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
+use broker::node::{Broker, owners};
 use coordinator::TopicId;
 use coordinator::cluster::{Cluster, Limits, Op, Planner, TopicPlan, TopicReject};
 use coordinator::config::Described;
@@ -14,8 +15,7 @@ use tokio::time::timeout;
 use super::assignment::{Nodes, PLACED, misplaced};
 use super::resources::{Refused, unless_excessive};
 use super::topics::{metadata_error, uuid};
-use super::{Context, Errors, text};
-use crate::broker::{Broker, owners};
+use super::{Context, text};
 
 impl From<TopicReject> for Refused {
     fn from(reject: TopicReject) -> Self {
@@ -270,11 +270,5 @@ fn result(
         num_partitions: plan.partitions,
         replication_factor: plan.replication_factor,
         configs: Some(configs.into_iter().map(config).collect()),
-    }
-}
-
-impl Errors for CreateTopicsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().for_each(|topic| each(topic.error_code));
     }
 }

@@ -7,8 +7,6 @@ use protocol::messages::{
     RenewDelegationTokenRequest, RenewDelegationTokenResponse,
 };
 
-use super::Errors;
-
 /// What Kafka says where no secret for tokens is configured.
 const DISABLED: i16 = ErrorCode::DelegationTokenAuthDisabled.code();
 
@@ -32,21 +30,4 @@ pub(super) fn expire(_: &ExpireDelegationTokenRequest) -> ExpireDelegationTokenR
 
 pub(super) fn describe(_: &DescribeDelegationTokenRequest) -> DescribeDelegationTokenResponse {
     DescribeDelegationTokenResponse { error_code: DISABLED, ..Default::default() }
-}
-
-macro_rules! errors {
-    ($($response:ty)*) => {$(
-        impl Errors for $response {
-            fn errors(&self, each: &mut dyn FnMut(i16)) {
-                each(self.error_code);
-            }
-        }
-    )*};
-}
-
-errors! {
-    CreateDelegationTokenResponse
-    RenewDelegationTokenResponse
-    ExpireDelegationTokenResponse
-    DescribeDelegationTokenResponse
 }

@@ -7,7 +7,7 @@ use protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 use protocol::{ErrorCode, Str};
 
 use super::groups::{ask, code};
-use super::{Context, Errors, delete_share_group_offsets};
+use super::{Context, delete_share_group_offsets};
 
 pub(super) async fn answer(context: &Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let one = async |group_id: Str| {
@@ -23,11 +23,5 @@ async fn delete(context: &Context, group: &str) -> Result<(), ErrorCode> {
     match ask(context, group, Request::Delete).await? {
         Reply::Done(done) => done.map_err(|reject| code(&reject)),
         _ => Err(ErrorCode::UnknownServerError),
-    }
-}
-
-impl Errors for DeleteGroupsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.results.iter().for_each(|r| each(r.error_code));
     }
 }

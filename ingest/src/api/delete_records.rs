@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::{TrimOutcome, TrimTo};
 use coordinator::cluster::Cluster;
 use protocol::ErrorCode;
 use protocol::messages::delete_records::{
@@ -11,9 +12,8 @@ use protocol::messages::delete_records::{
 use protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 use tokio::time::{Instant, timeout_at};
 
+use super::Context;
 use super::topics::{TopicRef, View, has_partition, is_internal};
-use super::{Context, Errors};
-use crate::log::{TrimOutcome, TrimTo};
 
 /// What is told of a partition whose log start is not.
 const NO_LOW_WATERMARK: i64 = -1;
@@ -88,11 +88,5 @@ async fn told(outcome: TrimOutcome, deadline: Instant) -> Result<i64, ErrorCode>
         Ok(Ok(())) => outcome.log_start.map_err(|_| ErrorCode::OffsetOutOfRange),
         Ok(Err(_)) => Err(ErrorCode::NotLeaderOrFollower),
         Err(_) => Err(ErrorCode::RequestTimedOut),
-    }
-}
-
-impl Errors for DeleteRecordsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
 }

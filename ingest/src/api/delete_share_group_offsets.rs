@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use broker::log::{Log, NotLeader};
 use coordinator::cluster::Cluster;
 use coordinator::group::share::{Listed, ShareTopics};
 use coordinator::group::{GroupId, Reply, Request};
@@ -17,8 +18,7 @@ use tokio::time::timeout;
 use super::groups::{check_id, log};
 use super::share_offsets::{Action, Refused, ask_owners, message};
 use super::topics::{View, uuid};
-use super::{Context, Errors, PATIENCE};
-use crate::log::{Log, NotLeader};
+use super::{Context, PATIENCE};
 
 pub(super) async fn answer(
     context: &Context,
@@ -143,11 +143,4 @@ pub(super) async fn before_deletion(context: &Context, group: &str) -> Result<()
         group.delete(&cluster, &all).await.into_values().next().map_or(Ok(()), Err)?;
     }
     group.forget(all).await.map_err(|refused| refused.code)
-}
-
-impl Errors for DeleteShareGroupOffsetsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.responses.iter().for_each(|t| each(t.error_code));
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
+use broker::node::{RefreshError, owners};
 use coordinator::cluster::{Cluster, Op, Planner};
 use protocol::messages::delete_topics::{DeletableTopicResult, DeleteTopicState};
 use protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
@@ -11,8 +12,7 @@ use tokio::time::timeout;
 
 use super::resources::Refused;
 use super::topics::{TopicRef, metadata_error, uuid};
-use super::{Context, Errors, text};
-use crate::broker::{RefreshError, owners};
+use super::{Context, text};
 
 /// The first version that names topics by id, too.
 const TOPIC_IDS: i16 = 6;
@@ -122,11 +122,5 @@ fn failure(topic: &DeleteTopicState, code: ErrorCode, message: &str) -> Deletabl
         topic_id: topic.topic_id,
         error_code: code.code(),
         error_message: text(message),
-    }
-}
-
-impl Errors for DeleteTopicsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.responses.iter().for_each(|topic| each(topic.error_code));
     }
 }

@@ -7,7 +7,7 @@ use protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 
 use super::metadata::CLUSTER_OPERATIONS;
 use super::topics::{Node, controller};
-use super::{Context, Errors, text};
+use super::{Context, text};
 
 const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;
@@ -53,10 +53,4 @@ pub(super) fn answer(
     };
     response.brokers = nodes.into_iter().map(broker).collect();
     response
-}
-
-impl Errors for DescribeClusterResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

@@ -5,6 +5,7 @@ mod broker;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use ::broker::memory::Permit;
 use coordinator::cluster::Cluster;
 use coordinator::config::{Described, Layer};
 use coordinator::topic::validate_name;
@@ -17,8 +18,7 @@ use tokio::time::timeout;
 
 use super::resources::{BROKER, GROUP, Refused, TOPIC, unsupported};
 use super::topics::{TopicRef, View};
-use super::{Context, Errors, PATIENCE, text};
-use crate::memory::Permit;
+use super::{Answer, Context, Incoming, PATIENCE, Refusal, text};
 
 /// What the description of a resource may take while it is made: some hundred bytes for each setting.
 const DESCRIPTION: usize = 16 << 10;
@@ -26,9 +26,19 @@ const DESCRIPTION: usize = 16 << 10;
 /// So many resources are described without waiting for memory.
 const FEW: usize = 16;
 
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let (request, outgoing) = incoming.open()?;
+    let (response, permit) = answer(context, cluster, request).await;
+    Ok(outgoing.now(context, &response)?.within(permit))
+}
+
 /// Describes each resource once, however often it is asked for. Takes memory for it first; what the answers of all
 /// clients may not take together is refused.
-pub(super) async fn answer(
+async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
     mut request: DescribeConfigsRequest,
@@ -146,10 +156,4 @@ fn result(
         }
     }
     DescribeConfigsResult { configs, ..result }
-}
-
-impl Errors for DescribeConfigsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.results.iter().for_each(|result| each(result.error_code));
-    }
 }

@@ -8,7 +8,7 @@ use protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 use protocol::{ErrorCode, Str};
 
 use super::groups::{GROUP_OPERATIONS, read};
-use super::{Context, Errors, text};
+use super::{Context, text};
 
 /// The first version in which a group that does not exist is an error (KIP-1043).
 const NOT_FOUND: i16 = 6;
@@ -76,10 +76,4 @@ fn member(group: &ClassicGroup, id: &MemberId, member: &Member) -> Option<Descri
         member_metadata: metadata.unwrap_or_default(),
         member_assignment: chosen.map_or_else(Bytes::new, |_| assignment.clone()),
     })
-}
-
-impl Errors for DescribeGroupsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.groups.iter().for_each(|g| each(g.error_code));
-    }
 }

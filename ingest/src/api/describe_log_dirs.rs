@@ -11,7 +11,7 @@ use protocol::messages::describe_log_dirs::{
 };
 use protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
-use super::{Context, Errors};
+use super::Context;
 
 pub(super) fn answer(
     context: &Context,
@@ -64,11 +64,4 @@ fn describe(
     let partitions: Vec<_> = indexes.filter_map(size).collect();
     let name = topic.name.as_str().into();
     (!partitions.is_empty()).then_some(DescribeLogDirsTopic { name, partitions })
-}
-
-impl Errors for DescribeLogDirsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.results.iter().for_each(|directory| each(directory.error_code));
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use broker::log::NotLeader;
+use broker::node::Led;
 use coordinator::cluster::Cluster;
 use coordinator::partition::Producer;
 use protocol::ErrorCode;
@@ -10,10 +12,8 @@ use protocol::messages::describe_producers::{
 };
 use protocol::messages::{DescribeProducersRequest, DescribeProducersResponse};
 
+use super::Context;
 use super::topics::{Barrier, TopicRef, View, has_partition};
-use super::{Context, Errors};
-use crate::broker::Led;
-use crate::log::NotLeader;
 
 /// No transaction, and nobody who coordinated one.
 const NONE: i32 = -1;
@@ -81,11 +81,5 @@ fn state(producer_id: i64, producer: &Producer) -> ProducerState {
         last_timestamp: producer.last_append,
         coordinator_epoch: NONE,
         ..Default::default()
-    }
-}
-
-impl Errors for DescribeProducersResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
 }

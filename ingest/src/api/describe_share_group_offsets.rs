@@ -15,10 +15,10 @@ use protocol::messages::describe_share_group_offsets::{
 use protocol::messages::{DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse};
 use protocol::{ErrorCode, Str};
 
+use super::Context;
 use super::groups::read;
 use super::share_offsets::{Action, Outcome, ask_owners, message};
 use super::topics::{TopicRef, View, uuid};
-use super::{Context, Errors};
 
 pub(super) async fn answer(
     context: &Context,
@@ -113,14 +113,5 @@ fn partition(
             error_message: message(*code),
             ..response
         },
-    }
-}
-
-impl Errors for DescribeShareGroupOffsetsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        for group in &self.groups {
-            each(group.error_code);
-            group.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-        }
     }
 }

@@ -12,9 +12,9 @@ use protocol::messages::describe_topic_partitions::{
 use protocol::messages::metadata::MetadataResponsePartition;
 use protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
+use super::Context;
 use super::metadata::{Described, TOPIC_OPERATIONS};
 use super::topics::{Node, TopicRef, View, is_internal, uuid};
-use super::{Context, Errors};
 
 /// The most partitions in one answer (`max.request.partition.size.limit`).
 const MOST: i32 = 2000;
@@ -117,11 +117,5 @@ fn page(
         is_internal: is_internal(&topic.name),
         partitions: partitions.map(partition).collect(),
         topic_authorized_operations: TOPIC_OPERATIONS,
-    }
-}
-
-impl Errors for DescribeTopicPartitionsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().for_each(|topic| each(topic.error_code));
     }
 }

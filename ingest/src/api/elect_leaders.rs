@@ -7,7 +7,7 @@ use protocol::ErrorCode;
 use protocol::messages::elect_leaders::{PartitionResult, ReplicaElectionResult};
 use protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
 
-use super::{Errors, text};
+use super::text;
 
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
@@ -45,12 +45,4 @@ fn elect(cluster: &Cluster, election: i8, name: &str, index: i32) -> (ErrorCode,
         None => ErrorCode::EligibleLeadersNotAvailable,
     };
     (code, code.message().to_owned())
-}
-
-impl Errors for ElectLeadersResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        let topics = &self.replica_election_results;
-        topics.iter().flat_map(|t| &t.partition_result).for_each(|p| each(p.error_code));
-    }
 }

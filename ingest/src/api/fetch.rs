@@ -14,6 +14,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::Waiter;
+use broker::memory::{Permit, Pool, shrink};
 use coordinator::cluster::Cluster;
 use coordinator::topic::config::TopicConfig;
 use futures::{FutureExt, StreamExt, stream};
@@ -25,9 +27,7 @@ use protocol::{ErrorCode, Records};
 use tokio::time::{Instant, timeout_at};
 
 use super::topics::{Node, TopicRef, View, has_partition};
-use super::{Context, Errors, PATIENCE};
-use crate::log::Waiter;
-use crate::memory::{Permit, Pool, shrink};
+use super::{Answer, Context, Incoming, PATIENCE, Refusal};
 use plan::{Failure, Plan, Wanted};
 
 /// The first version that names topics by id.
@@ -65,7 +65,18 @@ const NAMED_LEADERS: i16 = 16;
 /// The session epochs of requests that are complete in themselves: outside of any session, and a first one.
 const FULL_EPOCHS: [i32; 2] = [-1, 0];
 
-pub(super) async fn answer(
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let version = incoming.version();
+    let (request, outgoing) = incoming.open()?;
+    let (response, permit) = answer(context, cluster, version, request).await;
+    Ok(outgoing.now(context, &response)?.within(permit))
+}
+
+async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
     version: i16,
@@ -330,11 +341,4 @@ fn endpoints(nodes: Vec<Node>) -> Vec<NodeEndpoint> {
 /// Slices as a rope.
 fn rope(slices: impl IntoIterator<Item = bytes::Bytes>) -> Records {
     slices.into_iter().collect()
-}
-
-impl Errors for FetchResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-    }
 }

@@ -6,7 +6,7 @@ use protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use protocol::{ErrorCode, Str};
 
 use super::topics::Node;
-use super::{Context, Errors, text};
+use super::{Context, text};
 
 /// Key types of the request (KIP-98, KIP-932).
 const GROUP: i8 = 0;
@@ -63,14 +63,5 @@ fn find(context: &Context, cluster: &Cluster, key_type: i8, key: &Str) -> Coordi
             error_message: None,
         },
         None => refused(ErrorCode::CoordinatorNotAvailable, None),
-    }
-}
-
-impl Errors for FindCoordinatorResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        if self.coordinators.is_empty() {
-            each(self.error_code);
-        }
-        self.coordinators.iter().for_each(|c| each(c.error_code));
     }
 }

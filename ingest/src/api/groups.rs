@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker::log::{Log, NotLeader};
 use bytes::Bytes;
 use coordinator::group::classic::Caller;
 use coordinator::group::{Group, GroupId, MemberId, Reject, Reply, Request};
@@ -10,7 +11,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::topics::{LOOK, MOMENT};
 use super::{Context, PATIENCE};
-use crate::log::{Log, NotLeader};
 
 /// The operations that may be done with a group, as bits (KIP-430): nothing is forbidden here.
 pub(super) const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;

@@ -5,8 +5,8 @@ use coordinator::group::{Reply, Request};
 use protocol::ErrorCode;
 use protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 
+use super::Context;
 use super::groups::{ask, caller, check_id, code};
-use super::{Context, Errors};
 
 pub(super) async fn answer(context: &Context, request: HeartbeatRequest) -> HeartbeatResponse {
     let error_code = beat(context, &request).await.err().unwrap_or(ErrorCode::None).code();
@@ -19,11 +19,5 @@ async fn beat(context: &Context, request: &HeartbeatRequest) -> Result<(), Error
     match ask(context, &request.group_id, Request::Heartbeat(Heartbeat { caller })).await? {
         Reply::Done(done) => done.map_err(|reject| code(&reject)),
         _ => Err(ErrorCode::UnknownServerError),
-    }
-}
-
-impl Errors for HeartbeatResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
     }
 }

@@ -4,7 +4,7 @@ use protocol::ErrorCode;
 use protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 use tokio::time::timeout;
 
-use super::{Context, Errors, PATIENCE};
+use super::{Context, PATIENCE};
 
 pub(super) async fn answer(context: &Context, request: InitProducerIdRequest) -> InitProducerIdResponse {
     let refused = |code: ErrorCode| InitProducerIdResponse {
@@ -32,10 +32,4 @@ pub(super) async fn answer(context: &Context, request: InitProducerIdRequest) ->
         }
     }
     refused(ErrorCode::CoordinatorLoadInProgress)
-}
-
-impl Errors for InitProducerIdResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

@@ -1,5 +1,8 @@
 //! JoinGroup: answered when the group's next generation begins.
 
+use std::sync::Arc;
+
+use coordinator::cluster::Cluster;
 use coordinator::group::classic::{Join, JoinReject, Joined};
 use coordinator::group::{MemberId, Reply, Request};
 use protocol::messages::join_group::JoinGroupResponseMember;
@@ -7,7 +10,7 @@ use protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use protocol::{ErrorCode, Str};
 
 use super::groups::{ask_patiently, check_id, code, detached, text};
-use super::{Context, Errors};
+use super::{Answer, Context, Incoming, Refusal};
 
 /// The first version whose clients come back with the id that they are given (KIP-394).
 const KNOWN_ID: i16 = 4;
@@ -15,7 +18,18 @@ const KNOWN_ID: i16 = 4;
 /// The first version whose clients know `skip_assignment` (KIP-814).
 const SKIPPING: i16 = 9;
 
-pub(super) async fn answer(
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let client_id = incoming.header.client_id.clone();
+    let version = incoming.version();
+    let respond = async |request| answer(context, version, client_id, request).await;
+    incoming.answered(context, &cluster, respond).await
+}
+
+async fn answer(
     context: &Context,
     version: i16,
     client_id: Option<Str>,
@@ -81,11 +95,5 @@ fn told(joined: Joined) -> JoinGroupResponse {
         member_id: Str::from(&*joined.member),
         members: joined.members.into_iter().map(member).collect(),
         ..Default::default()
-    }
-}
-
-impl Errors for JoinGroupResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
     }
 }

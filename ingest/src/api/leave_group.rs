@@ -6,8 +6,8 @@ use protocol::ErrorCode;
 use protocol::messages::leave_group::{MemberIdentity, MemberResponse};
 use protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
+use super::Context;
 use super::groups::{ask, check_id, code, text};
-use super::{Context, Errors};
 
 /// The first version that names several members (KIP-345).
 const BATCHED: i16 = 3;
@@ -47,12 +47,5 @@ async fn leave(
     match ask(context, group, Request::Leave(leave)).await? {
         Reply::Left(left) => left.map_err(|reject| code(&reject)),
         _ => Err(ErrorCode::UnknownServerError),
-    }
-}
-
-impl Errors for LeaveGroupResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.members.iter().for_each(|m| each(m.error_code));
     }
 }

@@ -5,9 +5,9 @@ use protocol::ErrorCode;
 use protocol::messages::list_config_resources::ConfigResource;
 use protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 
+use super::Context;
 use super::resources::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::topics::Node;
-use super::{Context, Errors};
 
 /// Version 0 knows of client metrics alone.
 const TYPED: i16 = 1;
@@ -41,10 +41,4 @@ pub(super) fn answer(
     list(BROKER, Node::all(cluster, &context.listener).iter().map(|node| node.id.to_string()).collect());
     list(TOPIC, cluster.topics_by_name().map(|topic| topic.name.clone()).collect());
     ListConfigResourcesResponse { config_resources, ..Default::default() }
-}
-
-impl Errors for ListConfigResourcesResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

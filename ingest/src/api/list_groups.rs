@@ -5,7 +5,7 @@ use protocol::messages::list_groups::ListedGroup;
 use protocol::messages::{ListGroupsRequest, ListGroupsResponse};
 use protocol::{ErrorCode, Str};
 
-use super::{Context, Errors};
+use super::Context;
 
 pub(super) async fn answer(context: &Context, request: ListGroupsRequest) -> ListGroupsResponse {
     let Some(log) = context.broker.log() else {
@@ -47,11 +47,5 @@ fn protocol_type(group: &Group) -> &str {
         Membership::Classic(classic) => classic.protocol_type.as_deref().unwrap_or_default(),
         Membership::Consumer(_) => "consumer",
         Membership::Share(_) => "share",
-    }
-}
-
-impl Errors for ListGroupsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
     }
 }

@@ -6,6 +6,8 @@ pub(super) mod by_time;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use broker::memory::Pool;
+use broker::node::Led;
 use coordinator::cluster::Cluster;
 use protocol::ErrorCode;
 use protocol::messages::list_offsets::{
@@ -19,9 +21,7 @@ use tokio::time::timeout;
 
 use super::records::Stamped;
 use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
-use super::{Context, Errors, PATIENCE};
-use crate::broker::Led;
-use crate::memory::Pool;
+use super::{Context, PATIENCE};
 use by_time::{LookupError, first, newest};
 
 pub(super) async fn answer(
@@ -140,11 +140,5 @@ fn partition_response(partition_index: i32, found: Result<Found, ErrorCode>) -> 
         }
         Ok(None) => response,
         Err(code) => ListOffsetsPartitionResponse { error_code: code.code(), ..response },
-    }
-}
-
-impl Errors for ListOffsetsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
 }

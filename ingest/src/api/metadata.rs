@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::memory::Permit;
+use broker::node::{Broker, owners};
+use broker::quiet::Quiet;
 use coordinator::cluster::{Cluster, Excess, Op, TopicPlan, TopicReject};
 use coordinator::topic::{METADATA, Topic, validate_name};
 use coordinator::{PartitionId, TopicId};
@@ -11,15 +14,12 @@ use protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use protocol::messages::{MetadataRequest, MetadataResponse};
-use protocol::{ErrorCode, Uuid};
+use protocol::{ErrorCode, Sent, Uuid};
 use tokio::time::timeout;
 
 use super::incoming::broad_room;
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
-use super::{Context, Errors, PATIENCE};
-use crate::broker::{Broker, owners};
-use crate::connection::Quiet;
-use crate::memory::Permit;
+use super::{Answer, Context, Incoming, Outgoing, PATIENCE, Refusal};
 
 /// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
@@ -41,7 +41,19 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Complaints about topics that are one too many.
 static COMPLAINTS: Quiet = Quiet::new(Duration::from_secs(10));
 
-pub(super) async fn answer(
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let (Sent { request, elements }, outgoing) = (incoming.decode()?, Outgoing::of(&incoming));
+    let version = incoming.version();
+    drop(incoming);
+    let (response, room) = answer(context, cluster, version, request, elements).await;
+    Ok(outgoing.now(context, &response)?.in_room(room))
+}
+
+async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
     version: i16,
@@ -289,12 +301,5 @@ fn broker(node: Node) -> MetadataResponseBroker {
         host: node.host.into(),
         port: node.port,
         rack: node.rack.map(Into::into),
-    }
-}
-
-impl Errors for MetadataResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.topics.iter().for_each(|topic| each(topic.error_code));
     }
 }

@@ -13,9 +13,9 @@ use protocol::messages::offset_commit::{
 };
 use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
+use super::Context;
 use super::groups::{ask, caller, code, text};
 use super::topics::{TopicRef, View, has_partition};
-use super::{Context, Errors};
 
 /// The first version that names topics by their ids.
 const IDS: i16 = 10;
@@ -111,11 +111,5 @@ async fn commit_all(context: &Context, group: &str, commit: Commit) -> Outcomes 
         Ok(Reply::Offsets(Err(reject))) => Outcomes::All(code(&reject)),
         Ok(_) => Outcomes::All(ErrorCode::UnknownServerError),
         Err(code) => Outcomes::All(code),
-    }
-}
-
-impl Errors for OffsetCommitResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
 }

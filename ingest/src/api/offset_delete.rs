@@ -10,9 +10,9 @@ use protocol::ErrorCode;
 use protocol::messages::offset_delete::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
+use super::Context;
 use super::groups::{ask, code};
 use super::topics::{TopicRef, View, has_partition};
-use super::{Context, Errors};
 
 pub(super) async fn answer(
     context: &Context,
@@ -64,12 +64,5 @@ async fn delete(
     match ask(context, group, Request::DeleteOffsets(DeleteOffsets { partitions })).await? {
         Reply::Offsets(outcomes) => outcomes.map_err(|reject| code(&reject)),
         _ => Err(ErrorCode::UnknownServerError),
-    }
-}
-
-impl Errors for OffsetDeleteResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
 }

@@ -16,9 +16,9 @@ use protocol::messages::offset_fetch::{
 use protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use protocol::{ErrorCode, Str};
 
+use super::Context;
 use super::groups::{code, read};
 use super::topics::{TopicRef, View, uuid};
-use super::{Context, Errors};
 
 /// The first version that asks for several groups (KIP-709).
 const BATCHED: i16 = 8;
@@ -162,17 +162,4 @@ fn failed(topic: OffsetFetchRequestTopics, error_code: i16) -> OffsetFetchRespon
     let code = ErrorCode::from_code(error_code).unwrap_or(ErrorCode::UnknownServerError);
     let partitions = topic.partition_indexes.iter().map(|index| partition(*index, None, code)).collect();
     to_one_group(OffsetFetchResponseTopics { name: topic.name, partitions, ..Default::default() })
-}
-
-impl Errors for OffsetFetchResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        if self.groups.is_empty() {
-            each(self.error_code);
-        }
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-        for group in &self.groups {
-            each(group.error_code);
-            group.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-        }
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use broker::log::NotLeader;
+use broker::node::Led;
 use coordinator::cluster::Cluster;
 use protocol::ErrorCode;
 use protocol::messages::offset_for_leader_epoch::{
@@ -9,10 +11,8 @@ use protocol::messages::offset_for_leader_epoch::{
 };
 use protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
+use super::Context;
 use super::topics::{Barrier, TopicRef, View, check_leader_epoch, has_partition};
-use super::{Context, Errors};
-use crate::broker::Led;
-use crate::log::NotLeader;
 
 pub(super) async fn answer(
     context: &Context,
@@ -63,10 +63,4 @@ async fn end(
     barrier.passed(led).await.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
     let end = led.log.epoch_end(&led.partition, wanted.leader_epoch);
     Ok(end.map_err(|NotLeader| ErrorCode::NotLeaderOrFollower)?.filter(|_| wanted.leader_epoch >= 0))
-}
-
-impl Errors for OffsetForLeaderEpochResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-    }
 }

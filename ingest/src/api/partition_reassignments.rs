@@ -13,7 +13,7 @@ use protocol::messages::{
 };
 
 use super::assignment::{Nodes, PLACED};
-use super::{Errors, text};
+use super::text;
 
 /// Why a partition is not reassigned.
 type Refused = (ErrorCode, String);
@@ -71,17 +71,4 @@ fn reassign(
 
 pub(super) fn list(_: &ListPartitionReassignmentsRequest) -> ListPartitionReassignmentsResponse {
     ListPartitionReassignmentsResponse::default()
-}
-
-impl Errors for AlterPartitionReassignmentsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
-    }
-}
-
-impl Errors for ListPartitionReassignmentsResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

@@ -7,9 +7,19 @@ use coordinator::{Epoch, SessionId};
 use protocol::messages::{PeerPingRequest, PeerPingResponse, PeerWitnessRequest, PeerWitnessResponse};
 use protocol::{ErrorCode, Uuid};
 
-use super::{Context, Errors};
+use super::{Answer, Context, Incoming, Refusal};
 
-pub(super) async fn ping(context: &Context, request: PeerPingRequest) -> PeerPingResponse {
+pub(super) async fn ping(context: &Context, incoming: Incoming) -> Result<Answer, Refusal> {
+    let (request, outgoing) = incoming.open()?;
+    outgoing.now(context, &pinged(context, request).await)
+}
+
+pub(super) async fn witness(context: &Context, incoming: Incoming) -> Result<Answer, Refusal> {
+    let (request, outgoing) = incoming.open()?;
+    outgoing.now(context, &witnessed(context, request).await)
+}
+
+async fn pinged(context: &Context, request: PeerPingRequest) -> PeerPingResponse {
     let broker = &context.broker;
     if let Ok(wanted) = u64::try_from(request.metadata_next) {
         broker.reach(Epoch(wanted)).await;
@@ -27,21 +37,9 @@ pub(super) async fn ping(context: &Context, request: PeerPingRequest) -> PeerPin
     }
 }
 
-pub(super) async fn witness(context: &Context, request: PeerWitnessRequest) -> PeerWitnessResponse {
+async fn witnessed(context: &Context, request: PeerWitnessRequest) -> PeerWitnessResponse {
     match context.broker.can_reach(SessionId(*request.session_id.as_bytes())).await {
         Some(reached) => PeerWitnessResponse { error_code: 0, reached },
         None => PeerWitnessResponse { error_code: ErrorCode::InvalidRequest.code(), reached: false },
-    }
-}
-
-impl Errors for PeerPingResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
-}
-
-impl Errors for PeerWitnessResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
     }
 }

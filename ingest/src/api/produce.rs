@@ -8,11 +8,14 @@ mod unpack;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
+use broker::node::{Broker, Led};
 use bytes::Bytes;
 use coordinator::PartitionId;
 use coordinator::cluster::Cluster;
 use coordinator::partition::{AppendReject, ProducerBatch};
 use coordinator::topic::config::TimestampType;
+use protocol::codec::Wire;
 use protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
@@ -23,9 +26,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::incoming::few;
 use super::topics::{Leader, Node, TopicRef, View, has_partition};
-use super::{Answer, Context, Errors, Incoming, Outgoing, PATIENCE, Refusal, Reply, text};
-use crate::broker::{Broker, Led};
-use crate::log::{self, Candidate, Log, NotLeader, Permit, Ticket};
+use super::{Answer, Context, Incoming, Outgoing, PATIENCE, Refusal, Reply, text};
 use prepare::{Checked, Refused};
 
 /// The first version that names topics by id.
@@ -44,8 +45,8 @@ pub(super) async fn handle(
     context: &Context,
     cluster: Arc<Cluster>,
     incoming: Incoming,
-    permit: Option<Permit>,
 ) -> Result<Answer, Refusal> {
+    let permit = context.admitted.lock().take();
     let Sent { request, elements } = incoming.decode::<ProduceRequest>()?;
     // Its answer, which may lie there until the client reads, names each.
     few(ApiKey::Produce, elements, &cluster, MORE)?;
@@ -73,10 +74,10 @@ pub(super) async fn handle(
     if acks == 0 {
         return Ok(appending.unacknowledged(context, outgoing));
     }
-    let broker = Arc::clone(&context.broker);
+    let (broker, metrics) = (Arc::clone(&context.broker), Arc::clone(context.service.metrics()));
     Ok(Answer::Later(Box::pin(async move {
         let response = appending.acknowledged(&broker, deadline).await;
-        outgoing.encode(broker.metrics(), &response).unwrap_or_else(|error| {
+        outgoing.encode(&metrics, &response).unwrap_or_else(|error| {
             tracing::error!(%error, "a response was not encoded");
             Reply::Close
         })
@@ -315,9 +316,9 @@ impl Appending {
         let mut errors = 0;
         response.errors(&mut |code| {
             errors += usize::from(code != 0);
-            context.broker.metrics().response_error(outgoing.key, code);
+            context.service.metrics().response_error(outgoing.key, code);
         });
-        context.broker.metrics().request_answered(outgoing.key, outgoing.received.elapsed());
+        context.service.metrics().request_answered(outgoing.key, outgoing.received.elapsed());
         if errors == 0 {
             return Answer::Now(Reply::Nothing);
         }
@@ -409,12 +410,6 @@ fn endpoints(nodes: Vec<Node>) -> Vec<NodeEndpoint> {
         rack: node.rack.map(Into::into),
     };
     nodes.into_iter().map(endpoint).collect()
-}
-
-impl Errors for ProduceResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.responses.iter().flat_map(|t| &t.partition_responses).for_each(|p| each(p.error_code));
-    }
 }
 
 #[cfg(test)]

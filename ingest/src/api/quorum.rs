@@ -6,7 +6,7 @@ use protocol::messages::{
     RemoveRaftVoterRequest, RemoveRaftVoterResponse,
 };
 
-use super::{Errors, text};
+use super::text;
 
 const NO_QUORUM: &str =
     "There is no metadata quorum and it has no voters: the cluster's metadata are kept in the object store.";
@@ -24,22 +24,4 @@ pub(super) fn add_voter(_: &AddRaftVoterRequest) -> AddRaftVoterResponse {
 pub(super) fn remove_voter(_: &RemoveRaftVoterRequest) -> RemoveRaftVoterResponse {
     let error_code = ErrorCode::UnsupportedVersion.code();
     RemoveRaftVoterResponse { error_code, error_message: text(NO_QUORUM), ..Default::default() }
-}
-
-impl Errors for DescribeQuorumResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
-}
-
-impl Errors for AddRaftVoterResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
-}
-
-impl Errors for RemoveRaftVoterResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

@@ -5,11 +5,10 @@ use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
+use broker::memory::Pool;
+use broker::node::UNPACKED;
 use bytes::Bytes;
 use protocol::records::{Batch, BatchError, Compression};
-
-use crate::broker::UNPACKED;
-use crate::memory::Pool;
 
 /// Records up to this many bytes, not compressed, are looked through at once.
 const BRIEF: usize = 64 << 10;

@@ -11,9 +11,9 @@ use protocol::messages::share_acknowledge::{
 use protocol::messages::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
 use protocol::{ErrorCode, Str};
 
+use super::Context;
 use super::share_fetch::{Acknowledging, Failed, check_named, holder, release, session_error, told};
 use super::topics::{Node, TopicRef, View, has_partition};
-use super::{Context, Errors};
 use crate::share_sessions::FINAL;
 
 /// The first version in which a request may renew locks.
@@ -36,7 +36,7 @@ pub(super) async fn answer(
             return ShareAcknowledgeResponse { error_code, error_message, ..Default::default() };
         }
     };
-    let sessions = context.broker.share_sessions();
+    let sessions = context.service.share_sessions();
     if let Err(reject) = sessions.acknowledge(&holder, request.share_session_epoch) {
         let error_code = session_error(reject).code();
         return ShareAcknowledgeResponse { error_code, ..Default::default() };
@@ -108,12 +108,5 @@ fn endpoint(node: Node) -> NodeEndpoint {
         host: node.host.into(),
         port: node.port,
         rack: node.rack.map(Into::into),
-    }
-}
-
-impl Errors for ShareAcknowledgeResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
 }

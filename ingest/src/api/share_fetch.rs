@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::memory::Permit;
 use coordinator::cluster::Cluster;
 use coordinator::share::AcquireMode;
 use coordinator::{PartitionId, TopicId};
@@ -23,8 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use super::fetch::MAX_BYTES;
 use super::share_group_heartbeat::is_member_id;
 use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, uuid};
-use super::{Context, Errors};
-use crate::memory::Permit;
+use super::{Answer, Context, Incoming, Refusal};
 use crate::share_sessions::{FINAL, FIRST, Holder, SessionReject};
 pub(super) use acknowledge::{Acknowledging, told};
 use acquire::{Acquiring, Given, Wanted};
@@ -85,7 +85,18 @@ pub(super) fn session_error(reject: SessionReject) -> ErrorCode {
     }
 }
 
-pub(super) async fn answer(
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let version = incoming.version();
+    let (request, outgoing) = incoming.open()?;
+    let (response, permit) = answer(context, cluster, version, request).await;
+    Ok(outgoing.now(context, &response)?.within(permit))
+}
+
+async fn answer(
     context: &Context,
     cluster: Arc<Cluster>,
     version: i16,
@@ -196,7 +207,7 @@ fn begin(
     holder: &Holder,
     request: &ShareFetchRequest,
 ) -> Result<Vec<PartitionId>, ErrorCode> {
-    let sessions = context.broker.share_sessions();
+    let sessions = context.service.share_sessions();
     let named = request.topics.iter().flat_map(|topic| {
         topic.partitions.iter().map(|partition| partition_id(topic.topic_id, partition.partition_index))
     });
@@ -247,8 +258,8 @@ fn partition_id(topic: Uuid, index: i32) -> PartitionId {
 
 /// Closes the member's session: what it has in hand comes back.
 pub(super) fn release(context: &Context, holder: &Holder) {
-    if let Ok(partitions) = context.broker.share_sessions().close(holder) {
-        context.broker.release_shares(holder, &partitions);
+    if let Ok(partitions) = context.service.share_sessions().close(holder) {
+        context.broker.release_shares(&holder.group, &holder.member, &partitions);
     }
 }
 
@@ -312,16 +323,6 @@ impl Responding {
             responses: responses.collect(),
             node_endpoints: self.nodes.into_iter().map(endpoint).collect(),
             ..Default::default()
-        }
-    }
-}
-
-impl Errors for ShareFetchResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        for partition in self.responses.iter().flat_map(|t| &t.partitions) {
-            each(partition.error_code);
-            each(partition.acknowledge_error_code);
         }
     }
 }

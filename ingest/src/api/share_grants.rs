@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use broker::log::{Decided, Log, NotLeader, ShareAsk};
+use broker::node::Broker;
 use coordinator::cluster::Session;
 use coordinator::group::share::ShareGrant;
 use coordinator::group::{GroupId, MemberId, Reply, Request};
@@ -18,9 +20,7 @@ use tokio::time::timeout;
 
 use super::groups::code;
 use super::topics::uuid;
-use super::{Context, Errors, PATIENCE};
-use crate::broker::Broker;
-use crate::log::{Decided, Log, NotLeader, ShareAsk};
+use super::{Context, PATIENCE};
 
 /// How long another node has to answer.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -157,10 +157,4 @@ fn to_wire(partition: PartitionId) -> PeerShareGrantPartition {
 
 fn from_wire(partition: &PeerShareGrantPartition) -> PartitionId {
     PartitionId { topic: TopicId(*partition.topic_id.as_bytes()), index: partition.partition_index }
-}
-
-impl Errors for PeerShareGrantResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

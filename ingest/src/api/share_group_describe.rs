@@ -12,7 +12,7 @@ use protocol::{ErrorCode, Str};
 
 use super::groups::{GROUP_OPERATIONS, check_id, code, read};
 use super::topics::uuid;
-use super::{Context, Errors, text};
+use super::{Context, text};
 
 pub(super) async fn answer(
     context: &Context,
@@ -75,11 +75,5 @@ fn member(cluster: &Cluster, id: &MemberId, said: &ShareMember) -> Member {
         client_host: Str::from(&*said.client_host),
         subscribed_topic_names: said.topics.iter().map(|topic| Str::from(&**topic)).collect(),
         assignment: Assignment { topic_partitions: named.collect() },
-    }
-}
-
-impl Errors for ShareGroupDescribeResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        self.groups.iter().for_each(|g| each(g.error_code));
     }
 }

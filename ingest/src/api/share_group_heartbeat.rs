@@ -1,5 +1,8 @@
 //! ShareGroupHeartbeat (KIP-932): a member joins, lives, learns its assignment, leaves.
 
+use std::sync::Arc;
+
+use coordinator::cluster::Cluster;
 use coordinator::group::consumer::{Beat, HeartbeatReject};
 use coordinator::group::share::ShareHeartbeat;
 use coordinator::group::{Assignment, MemberId, Reply, Request};
@@ -9,7 +12,7 @@ use protocol::{ErrorCode, Str};
 
 use super::groups::{ask, code, text};
 use super::topics::uuid;
-use super::{Context, Errors};
+use super::{Answer, Context, Incoming, Refusal};
 
 /// The longest id of a member, in characters: a UUID has as many.
 pub(super) const LONGEST_MEMBER_ID: usize = 36;
@@ -19,7 +22,17 @@ pub(super) fn is_member_id(id: &str) -> bool {
     !id.is_empty() && id.encode_utf16().take(LONGEST_MEMBER_ID + 1).count() <= LONGEST_MEMBER_ID
 }
 
-pub(super) async fn answer(
+pub(super) async fn handle(
+    context: &Context,
+    cluster: Arc<Cluster>,
+    incoming: Incoming,
+) -> Result<Answer, Refusal> {
+    let client_id = incoming.header.client_id.clone();
+    let respond = async |request| answer(context, client_id, request).await;
+    incoming.answered(context, &cluster, respond).await
+}
+
+async fn answer(
     context: &Context,
     client_id: Option<Str>,
     request: ShareGroupHeartbeatRequest,
@@ -66,11 +79,5 @@ fn told(beat: Beat) -> ShareGroupHeartbeatResponse {
         heartbeat_interval_ms: beat.heartbeat_interval_ms,
         assignment: beat.assignment.map(assignment),
         ..Default::default()
-    }
-}
-
-impl Errors for ShareGroupHeartbeatResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
     }
 }

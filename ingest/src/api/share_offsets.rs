@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use broker::log::NotLeader;
+use broker::node::Broker;
 use coordinator::cluster::{Cluster, Session};
 use coordinator::group::{GroupId, Reject};
 use coordinator::share::{Request as ShareRequest, SharePartitionId};
@@ -19,9 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::groups::code;
 use super::share_grants::Grant;
 use super::topics::uuid;
-use super::{Context, Errors, PATIENCE};
-use crate::broker::Broker;
-use crate::log::NotLeader;
+use super::{Context, PATIENCE};
 
 /// How long another node has to answer.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -198,47 +198,42 @@ async fn act(
         let grant = grant.as_ref();
         async move {
             let outcome = timeout(PATIENCE, act_on(broker, &id, action, start, grant)).await;
-            (partition, outcome.unwrap_or(Err(NotLeader.into())))
+            let outcome =
+                outcome.unwrap_or(Err(NotLeader)).map_err(|NotLeader| ErrorCode::NotLeaderOrFollower);
+            (partition, outcome.and_then(|outcome| outcome.ok_or(ErrorCode::UnknownTopicOrPartition)))
         }
     });
     join_all(each).await
 }
 
-impl From<NotLeader> for ErrorCode {
-    fn from(NotLeader: NotLeader) -> Self {
-        Self::NotLeaderOrFollower
-    }
-}
-
+/// Acts on a share partition that this node leads; nothing if its topic was deleted from the group meanwhile.
 async fn act_on(
     broker: &Broker,
     id: &SharePartitionId,
     action: Action,
     start: i64,
     grant: Option<&Grant>,
-) -> Result<Outcome, ErrorCode> {
+) -> Result<Option<Outcome>, NotLeader> {
     let led = broker.lead(id.partition)?;
     let leader_epoch = led.partition.leader_epoch();
     let decided = match action {
         Action::Describe => {
             let (state, confirmed) = led.log.share_state(id)?;
             confirmed.committed().await?;
-            let Some(state) = state else { return Ok(Outcome { start: -1, leader_epoch, lag: -1 }) };
+            let Some(state) = state else { return Ok(Some(Outcome { start: -1, leader_epoch, lag: -1 })) };
             let (log_start, end) = led.partition.range();
             let lag = state.lag(log_start..end);
-            return Ok(Outcome { start: state.start, leader_epoch, lag });
+            return Ok(Some(Outcome { start: state.start, leader_epoch, lag }));
         }
         Action::Alter(epoch) if start >= 0 => {
-            // The topic was deleted from the group meanwhile.
-            let grant = grant.filter(|grant| grant.allows(id.partition));
-            let grant = grant.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            let Some(grant) = grant.filter(|grant| grant.allows(id.partition)) else { return Ok(None) };
             grant.share(id, ShareRequest::Alter { epoch, start })?
         }
         // What begins nowhere begins anew with the next fetch.
         Action::Alter(_) | Action::Delete => led.log.share(id, ShareRequest::Delete, None)?,
     };
     decided.told().await?;
-    Ok(Outcome { start, leader_epoch, lag: -1 })
+    Ok(Some(Outcome { start, leader_epoch, lag: -1 }))
 }
 
 /// What an owner answers to another node.
@@ -294,19 +289,12 @@ pub(super) fn message(code: ErrorCode) -> Option<Str> {
     (code != ErrorCode::None).then(|| Str::from_static(code.message()))
 }
 
-impl Errors for PeerSharesResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-        self.partitions.iter().for_each(|p| each(p.error_code));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::frame;
 
     use super::*;
-    use crate::peer::LONGEST_ANSWER;
+    use broker::peer::LONGEST_ANSWER;
 
     #[test]
     fn an_answer_is_as_short_as_one_may_be() {

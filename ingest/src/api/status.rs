@@ -6,19 +6,24 @@ use std::collections::BTreeMap;
 use coordinator::cluster::{Cluster, Op, Session};
 use coordinator::{NodeId, SessionId, ShardId};
 use protocol::messages::peer::{DRAIN, PeerSession, PeerStoreRequests, PeerUnserved, REBALANCE, UNDRAIN};
-use protocol::messages::{PeerControlRequest, PeerControlResponse, PeerStatusResponse};
+use protocol::messages::{PeerControlRequest, PeerControlResponse, PeerStatusRequest, PeerStatusResponse};
 use protocol::{ErrorCode, Str, Uuid};
 use tiering::store::RequestKind;
 
 use super::topics::metadata_error;
-use super::{Context, Errors, text};
+use super::{Answer, Context, Incoming, Refusal, text};
 
 const MICRODOLLARS: f64 = 1e6;
 
 /// So many shards that are not served are reported by name.
 const NAMED: usize = 1024;
 
-pub(super) fn status(context: &Context) -> PeerStatusResponse {
+pub(super) async fn handle(context: &Context, incoming: Incoming) -> Result<Answer, Refusal> {
+    let (PeerStatusRequest {}, outgoing) = incoming.open()?;
+    outgoing.now(context, &status(context))
+}
+
+fn status(context: &Context) -> PeerStatusResponse {
     let broker = &context.broker;
     let metrics = broker.metrics();
     let recent = metrics.rates().recent(broker);
@@ -34,7 +39,7 @@ pub(super) fn status(context: &Context) -> PeerStatusResponse {
         metadata_next: wire(broker.acted_on().0),
         store_age_ms: broker.store_age().map_or(-1, |age| wire(age.as_millis())),
         store_trouble: broker.store_trouble().map(Str::cut),
-        connections: i32::try_from(metrics.connections()).unwrap_or(i32::MAX),
+        connections: i32::try_from(context.service.metrics().connections()).unwrap_or(i32::MAX),
         window_ms: wire(recent.window.as_millis()),
         bytes_taken: wire(recent.added.taken),
         bytes_given: wire(recent.added.given),
@@ -164,18 +169,6 @@ fn decide(cluster: &Cluster, node: NodeId, draining: bool) -> Result<Vec<Op>, Un
 
 fn refused(code: ErrorCode, message: impl std::fmt::Display) -> PeerControlResponse {
     PeerControlResponse { error_code: code.code(), error_message: text(message) }
-}
-
-impl Errors for PeerStatusResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
-}
-
-impl Errors for PeerControlResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use coordinator::group::{MemberId, Reply, Request};
 use protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use protocol::{ErrorCode, Str};
 
+use super::Context;
 use super::groups::{ask_patiently, caller, check_id, code, detached, text};
-use super::{Context, Errors};
 
 pub(super) async fn answer(context: &Context, request: SyncGroupRequest) -> SyncGroupResponse {
     let refused = |code: ErrorCode| SyncGroupResponse { error_code: code.code(), ..Default::default() };
@@ -30,11 +30,5 @@ pub(super) async fn answer(context: &Context, request: SyncGroupRequest) -> Sync
         Ok(Reply::Sync(Err(reject))) => refused(code(&reject)),
         Ok(_) => refused(ErrorCode::UnknownServerError),
         Err(code) => refused(code),
-    }
-}
-
-impl Errors for SyncGroupResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
     }
 }

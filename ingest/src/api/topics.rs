@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::{Log, NotLeader};
+use broker::node::{Broker, Led, RefreshError};
 use coordinator::cluster::{Cluster, Session};
 use coordinator::topic::Topic;
 use coordinator::{PartitionId, TopicId};
@@ -12,8 +14,6 @@ use tiering::mutant::{self, Mutant};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Context, PATIENCE};
-use crate::broker::{Broker, Led, RefreshError};
-use crate::log::{Log, NotLeader};
 
 /// How long a request waits for a partition that this node is about to lead, or to give away.
 pub(super) const MOMENT: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@ use coordinator::cluster::Cluster;
 use protocol::ErrorCode;
 use protocol::messages::{UnregisterBrokerRequest, UnregisterBrokerResponse};
 
-use super::{Errors, text};
+use super::text;
 
 pub(super) fn answer(cluster: &Cluster, request: &UnregisterBrokerRequest) -> UnregisterBrokerResponse {
     let id = request.broker_id;
@@ -15,10 +15,4 @@ pub(super) fn answer(cluster: &Cluster, request: &UnregisterBrokerRequest) -> Un
         (ErrorCode::BrokerIdNotRegistered, format!("Broker ID {id} is not currently registered"))
     };
     UnregisterBrokerResponse { error_code: code.code(), error_message: text(message), ..Default::default() }
-}
-
-impl Errors for UnregisterBrokerResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

@@ -3,7 +3,7 @@
 use protocol::ErrorCode;
 use protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
 
-use super::{Errors, text};
+use super::text;
 
 pub(super) fn answer(request: &UpdateFeaturesRequest) -> UpdateFeaturesResponse {
     let Some(first) = request.feature_updates.first() else { return UpdateFeaturesResponse::default() };
@@ -14,10 +14,4 @@ pub(super) fn answer(request: &UpdateFeaturesRequest) -> UpdateFeaturesResponse 
     );
     let error_code = ErrorCode::InvalidUpdateVersion.code();
     UpdateFeaturesResponse { error_code, error_message: text(message), ..Default::default() }
-}
-
-impl Errors for UpdateFeaturesResponse {
-    fn errors(&self, each: &mut dyn FnMut(i16)) {
-        each(self.error_code);
-    }
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use broker::memory::{Permit, Pool};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::FutureExt;
 use thiserror::Error;
@@ -18,7 +19,6 @@ use tokio::task::coop::{has_budget_remaining, unconstrained};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Contents;
-use crate::memory::{Permit, Pool};
 
 /// Any peer may make this much be allocated by a length alone. Of a larger frame this much is read first;
 /// then the rest waits for memory.

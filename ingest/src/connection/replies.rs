@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::memory::{Permit, Pool};
 use bytes::{Buf, Bytes};
 use futures::FutureExt;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -16,7 +17,6 @@ use tokio::time::{Instant, timeout};
 
 use super::owed::Owed;
 use crate::api::{Answer, Reply};
-use crate::memory::{Permit, Pool};
 use crate::metrics::Metrics;
 
 /// The most slices that one write takes (IOV_MAX).

@@ -58,7 +58,7 @@ fn writing() -> Writing {
         idle: IDLE,
         answers: Pool::new(1 << 20),
         owed: Arc::default(),
-        metrics: Metrics::register(&mut Default::default()),
+        metrics: Metrics::register(&mut Default::default(), []),
     }
 }
 

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use broker::metrics::Metrics;
+use broker::node::{Broker, BrokerConfig, BrokerParts};
+use broker::peer::{Connect, Stream};
 use coordinator::cluster::{Address, Cluster, SessionState};
 use coordinator::{NodeId, PartitionId};
-use ingest::broker::{Broker, BrokerConfig, BrokerParts};
+use ingest::Service;
 use ingest::connection;
-use ingest::metrics::Metrics;
-use ingest::peer::{Connect, Stream};
 use parking_lot::Mutex;
 use protocol::ErrorCode;
 use protocol::messages::create_partitions::CreatePartitionsTopic;
@@ -44,7 +45,7 @@ const PARTITIONS: i32 = 12;
 /// Nodes by their host names, and the pairs of them that can't reach each other: silently, or with a word.
 #[derive(Default)]
 struct Network {
-    nodes: BTreeMap<String, Arc<Broker>>,
+    nodes: BTreeMap<String, Arc<Service>>,
     cut: Vec<(String, String)>,
     refused: Vec<(String, String)>,
     /// How often a node has turned to another.
@@ -69,6 +70,7 @@ pub(crate) struct World {
 
 struct Running {
     broker: Arc<Broker>,
+    service: Arc<Service>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -77,12 +79,12 @@ fn host(node: i32) -> String {
     format!("node-{node}")
 }
 
-fn accept(broker: &Arc<Broker>) -> tokio::io::DuplexStream {
+fn accept(service: &Arc<Service>) -> tokio::io::DuplexStream {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (read, write) = tokio::io::split(theirs);
-    let (broker, stop) = (Arc::clone(broker), CancellationToken::new());
+    let (service, stop) = (Arc::clone(service), CancellationToken::new());
     tokio::spawn(async move {
-        connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop).await
+        connection::serve(read, write, "test".into(), LISTENER.into(), service, stop).await
     });
     ours
 }
@@ -159,8 +161,9 @@ impl World {
         let stop = CancellationToken::new();
         let (running, stopping) = (Arc::clone(&broker), stop.clone());
         let task = tokio::spawn(async move { running.run(stopping).await.expect("the node starts") });
-        self.network.lock().nodes.insert(host(node), Arc::clone(&broker));
-        self.nodes.insert(node, Running { broker: Arc::clone(&broker), stop, task });
+        let service = Service::new(Arc::clone(&broker), ingest::metrics_in(&mut Default::default()));
+        self.network.lock().nodes.insert(host(node), Arc::clone(&service));
+        self.nodes.insert(node, Running { broker: Arc::clone(&broker), service, stop, task });
         broker
     }
 
@@ -188,7 +191,7 @@ impl World {
     }
 
     pub(crate) fn client(&self, node: i32) -> Client {
-        Client::new(accept(&self.nodes[&node].broker))
+        Client::new(accept(&self.nodes[&node].service))
     }
 
     /// From here on, a node gets no word from another that it turns to.
@@ -267,7 +270,7 @@ impl Writer {
             return false;
         };
         let Some(node) = world.nodes.get(&session.node.0) else { return false };
-        let mut client = Client::new(accept(&node.broker));
+        let mut client = Client::new(accept(&node.service));
         let sequence = self.sequences[index as usize];
         let batch = idempotent(77, 0, sequence, 1);
         let answer = timeout(Duration::from_secs(5), client.produce_to(9, "t", index, batch)).await;

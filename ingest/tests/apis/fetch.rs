@@ -333,7 +333,7 @@ async fn a_client_that_goes_away_is_noticed_while_its_fetch_waits() {
         write,
         "test".into(),
         LISTENER.into(),
-        node.broker.clone(),
+        node.service.clone(),
         node.stop.clone(),
     );
     let serving = tokio::spawn(serving);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use broker::node::BrokerConfig;
 use bytes::Bytes;
 use coordinator::cluster::Limits;
-use ingest::broker::BrokerConfig;
 use protocol::ErrorCode;
 use protocol::messages::create_partitions::CreatePartitionsTopic;
 use protocol::messages::create_topics::CreatableTopic;

@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use broker::node::BrokerConfig;
+use broker::peer::{Identity, ping, tcp};
 use coordinator::cluster::Address;
-use ingest::broker::BrokerConfig;
 use ingest::listener::{self, Listener};
-use ingest::peer::{Identity, ping, tcp};
 use protocol::frame;
 use protocol::messages::ApiVersionsRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +24,7 @@ async fn listen(node: &Node) -> (u16, JoinHandle<()>) {
 fn serve(node: &Node, sockets: Vec<(&str, TcpListener)>) -> JoinHandle<()> {
     let listener = |(name, socket): (&str, TcpListener)| Listener { name: name.into(), socket };
     let listeners = sockets.into_iter().map(listener).collect();
-    tokio::spawn(listener::run(listeners, node.broker.clone(), node.stop.clone()))
+    tokio::spawn(listener::run(listeners, node.service.clone(), node.stop.clone()))
 }
 
 /// Whether a request is answered.

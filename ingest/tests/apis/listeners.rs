@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use broker::node::BrokerConfig;
 use coordinator::cluster::Address;
-use ingest::broker::BrokerConfig;
 use protocol::ErrorCode;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::metadata::MetadataRequestTopic;

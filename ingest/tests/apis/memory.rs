@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use broker::node::BrokerConfig;
 use bytes::Bytes;
-use ingest::broker::BrokerConfig;
 use protocol::messages::fetch::{FetchPartition, FetchTopic};
 use protocol::messages::join_group::JoinGroupRequestProtocol;
 use protocol::messages::metadata::MetadataRequestTopic;
@@ -31,8 +31,8 @@ async fn node() -> Node {
 fn connect(node: &Node) -> Client {
     let (ours, theirs) = tokio::io::duplex(1024);
     let (read, write) = tokio::io::split(theirs);
-    let (broker, stop) = (node.broker.clone(), CancellationToken::new());
-    let serving = ingest::connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop);
+    let (service, stop) = (node.service.clone(), CancellationToken::new());
+    let serving = ingest::connection::serve(read, write, "test".into(), LISTENER.into(), service, stop);
     tokio::spawn(serving);
     Client::new(ours)
 }
@@ -206,8 +206,8 @@ async fn a_connection_whose_client_has_gone_does_not_wait_for_what_was_appended(
     node.store.set(Fault::SlotsHeld);
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (read, write) = tokio::io::split(theirs);
-    let (broker, stop) = (node.broker.clone(), CancellationToken::new());
-    let serving = ingest::connection::serve(read, write, "test".into(), LISTENER.into(), broker, stop);
+    let (service, stop) = (node.service.clone(), CancellationToken::new());
+    let serving = ingest::connection::serve(read, write, "test".into(), LISTENER.into(), service, stop);
     let serving = tokio::spawn(serving);
     let mut leaving = Client::new(ours);
     let mut request = produce_request("t", 0, Some(batch(&["a"])));

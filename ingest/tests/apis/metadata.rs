@@ -67,7 +67,7 @@ async fn all_topics_or_none() {
 
 #[tokio::test(start_paused = true)]
 async fn asking_creates_a_topic_if_all_agree() {
-    let node = Node::with(ingest::broker::BrokerConfig { default_partitions: 3, ..config() }).await;
+    let node = Node::with(broker::node::BrokerConfig { default_partitions: 3, ..config() }).await;
     let mut client = node.connect();
     let unwilling = MetadataRequest { allow_auto_topic_creation: false, ..request(&["t"]) };
     assert_eq!(codes(&client.ask(4, &unwilling).await), [ErrorCode::UnknownTopicOrPartition]);
@@ -76,7 +76,7 @@ async fn asking_creates_a_topic_if_all_agree() {
     assert_eq!(response.topics[0].partitions.len(), 3);
     assert_eq!(codes(&client.ask(4, &unwilling).await), [ErrorCode::None]);
 
-    let node = Node::with(ingest::broker::BrokerConfig { auto_create_topics: false, ..config() }).await;
+    let node = Node::with(broker::node::BrokerConfig { auto_create_topics: false, ..config() }).await;
     let response = node.connect().ask(12, &request(&["t", "a b"])).await;
     assert_eq!(codes(&response), [ErrorCode::UnknownTopicOrPartition, ErrorCode::InvalidTopicException]);
 }

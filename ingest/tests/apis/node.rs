@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use broker::log::LogConfig;
+use broker::metrics::Metrics;
+use broker::node::{Broker, BrokerConfig, BrokerParts};
 use coordinator::NodeId;
 use coordinator::cluster::Address;
-use ingest::broker::{Broker, BrokerConfig, BrokerParts};
+use ingest::Service;
 use ingest::connection;
-use ingest::log::LogConfig;
-use ingest::metrics::Metrics;
 use tiering::seams::{Clock, Entropy};
 use tiering::store::{Store, StoreKind};
 use tokio::time::sleep;
@@ -29,6 +30,7 @@ pub(crate) const NODE: i32 = 7;
 
 pub(crate) struct Node {
     pub(crate) broker: Arc<Broker>,
+    pub(crate) service: Arc<Service>,
     pub(crate) store: Arc<Unreliable>,
     pub(crate) clock: Arc<AtomicI64>,
     pub(crate) stop: CancellationToken,
@@ -103,8 +105,9 @@ impl Node {
                 Box::pin(std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into())))
             }),
         });
+        let service = Service::new(Arc::clone(&broker), ingest::metrics_in(&mut Default::default()));
         let (stop, ending) = Default::default();
-        Self { broker, store, clock, stop, ending }
+        Self { broker, service, store, clock, stop, ending }
     }
 
     pub(crate) fn run(&self) {
@@ -137,9 +140,9 @@ impl Node {
         let listener = listener.into();
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
-        let (broker, stop) = (Arc::clone(&self.broker), self.stop.clone());
+        let (service, stop) = (Arc::clone(&self.service), self.stop.clone());
         tokio::spawn(
-            async move { connection::serve(read, write, "test".into(), listener, broker, stop).await },
+            async move { connection::serve(read, write, "test".into(), listener, service, stop).await },
         );
         Client::new(ours)
     }

@@ -441,7 +441,7 @@ async fn any_error_with_acks_0_closes_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_bounds_what_is_in_flight() {
-    let node = Node::with(ingest::broker::BrokerConfig { request_memory: 100_000, ..config() }).await;
+    let node = Node::with(broker::node::BrokerConfig { request_memory: 100_000, ..config() }).await;
     let mut clients = [node.with_topic("t", 1).await, node.connect()];
     node.store.set(Fault::SlotsHeld);
     let records = batch(&[&"x".repeat(70_000)]);

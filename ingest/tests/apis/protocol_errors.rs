@@ -208,7 +208,7 @@ async fn no_bytes_bring_the_node_down() {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (read, write) = tokio::io::split(theirs);
         let serving =
-            serve(read, write, "random".into(), LISTENER.into(), node.broker.clone(), node.stop.clone());
+            serve(read, write, "random".into(), LISTENER.into(), node.service.clone(), node.stop.clone());
         let serving = tokio::spawn(serving);
         let mut client = Client::new(ours);
         client.send_raw(&bytes).await;

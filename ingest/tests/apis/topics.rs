@@ -25,7 +25,7 @@ fn code(result: &CreatableTopicResult) -> ErrorCode {
 
 #[tokio::test(start_paused = true)]
 async fn topics_are_created_in_every_version_with_defaults() {
-    let node = Node::with(ingest::broker::BrokerConfig { default_partitions: 4, ..config() }).await;
+    let node = Node::with(broker::node::BrokerConfig { default_partitions: 4, ..config() }).await;
     let mut client = node.connect();
     for version in 2..=7 {
         let name = format!("t{version}");
@@ -52,7 +52,7 @@ async fn topics_are_created_in_every_version_with_defaults() {
 /// Kafka refuses the whole request then.
 #[tokio::test(start_paused = true)]
 async fn a_request_creates_ten_thousand_partitions_at_most() {
-    let node = Node::with(ingest::broker::BrokerConfig { default_partitions: 4, ..config() }).await;
+    let node = Node::with(broker::node::BrokerConfig { default_partitions: 4, ..config() }).await;
     let mut client = node.connect();
     let with = |name: &str, partitions| CreatableTopic { num_partitions: partitions, ..topic(name) };
     let assigned = CreatableTopic {

@@ -43,6 +43,7 @@ fn wire(input: &DeriveInput) -> Result<TokenStream> {
         when(field.versions, quote! { value.#place = #read; })
     });
     let writes = writes.map(|field| when(field.versions, write(field)));
+    let errors = fields.iter().map(errors);
     let (read_tags, write_tags) = (read_tags(input, &fields), write_tags(&fields));
     let defaults = fields.iter().map(|field| {
         let (place, default) = (&field.name, default(field));
@@ -80,6 +81,10 @@ fn wire(input: &DeriveInput) -> Result<TokenStream> {
             fn write(&self, writer: &mut ::protocol::codec::Writer, version: ::protocol::codec::Version) {
                 #(#writes)*
                 #write_tags
+            }
+
+            fn errors(&self, _each: &mut dyn FnMut(i16)) {
+                #(#errors)*
             }
         }
     })
@@ -189,6 +194,22 @@ fn write(field: &FieldRules) -> TokenStream {
             }
         },
         None => maybe,
+    }
+}
+
+/// A statement that names the field's error codes to `_each`.
+fn errors(field: &FieldRules) -> TokenStream {
+    let name = &field.name;
+    if name.to_string().ends_with("error_code") {
+        quote! { _each(self.#name); }
+    } else if field.is_option() {
+        quote! {
+            if let ::core::option::Option::Some(value) = &self.#name {
+                ::protocol::codec::Wire::errors(value, _each);
+            }
+        }
+    } else {
+        quote! { ::protocol::codec::Wire::errors(&self.#name, _each); }
     }
 }
 

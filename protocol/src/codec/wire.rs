@@ -23,6 +23,9 @@ pub trait Wire: Sized + Default {
 
     /// Writes the value.
     fn write(&self, writer: &mut Writer, version: Version);
+
+    /// Calls `each` with every error code inside, zeros among them: with the fields whose names end in `error_code`.
+    fn errors(&self, _each: &mut dyn FnMut(i16)) {}
 }
 
 /// A value whose wire form can also say null.
@@ -94,8 +97,8 @@ impl Wire for Uuid {
 
 /// `Wire` for a type that has `Nullable`.
 macro_rules! never_null {
-    ($($type:ty $(, $parameter:ident)?;)*) => {$(
-        impl$(<$parameter: Wire>)? Wire for $type {
+    ($($type:ty;)*) => {$(
+        impl Wire for $type {
             fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
                 Self::read_nullable(reader, version)?.ok_or(Problem::UnexpectedNull.into())
             }
@@ -111,7 +114,20 @@ never_null! {
     Str;
     Bytes;
     Records;
-    Vec<T>, T;
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        Self::read_nullable(reader, version)?.ok_or(Problem::UnexpectedNull.into())
+    }
+
+    fn write(&self, writer: &mut Writer, version: Version) {
+        Self::write_nullable(Some(self), writer, version);
+    }
+
+    fn errors(&self, each: &mut dyn FnMut(i16)) {
+        self.iter().for_each(|value| value.errors(each));
+    }
 }
 
 impl Nullable for Str {

@@ -150,7 +150,7 @@ settings! {
         log_format "log-format": LogFormat, "auto|text|json", "auto",
             "How the log on standard error is written; auto is text on a terminal, otherwise JSON";
         log_level "log-level": String, "FILTER", "RUST_LOG, then info",
-            "What is logged: error, warn, info, debug, trace, or parts of the program apart, as in info,ingest=debug";
+            "What is logged: error, warn, info, debug, trace, or parts of the program apart, as in info,broker=debug";
     }
 }
 

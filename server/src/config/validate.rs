@@ -3,10 +3,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use broker::log::LogConfig;
+use broker::node::BrokerConfig;
 use coordinator::NodeId;
 use coordinator::cluster::Limits;
-use ingest::broker::BrokerConfig;
-use ingest::log::LogConfig;
 use tiering::store::{Hedge, StoreKind, StoreOptions, StoreUrl};
 
 use super::layers::Usage;

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ingest::broker::Broker;
+use broker::node::Broker;
 use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 use serde_json::json;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use broker::metrics::Metrics;
+use broker::node::{Broker, BrokerParts};
 use coordinator::{NodeId, ProcessId};
-use ingest::broker::{Broker, BrokerParts};
-use ingest::metrics::Metrics;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -117,7 +117,7 @@ struct Service {
     store: Store,
     clock: Clock,
     entropy: Entropy,
-    config: ingest::broker::BrokerConfig,
+    config: broker::node::BrokerConfig,
     network: Network,
     process: Process,
     trace: Arc<Trace>,
@@ -150,7 +150,10 @@ impl Service {
                 self.node,
                 Listener {
                     process: self.process.clone(),
-                    broker: Arc::clone(&broker),
+                    service: ingest::Service::new(
+                        Arc::clone(&broker),
+                        ingest::metrics_in(&mut Default::default()),
+                    ),
                     stop: refuse.clone(),
                     connections: connections.clone(),
                 },

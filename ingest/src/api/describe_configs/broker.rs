@@ -1,6 +1,7 @@
 //! This node's settings under Kafka's names, as far as they mean something here. What it was started with can't be
 //! changed while it runs.
 
+use broker::node::Broker;
 use coordinator::cluster::Cluster;
 use coordinator::config::{ConfigType, Source};
 use protocol::Str;
@@ -10,7 +11,6 @@ use super::told;
 use crate::api::Context;
 use crate::api::fetch::MAX_BYTES;
 use crate::api::resources::Refused;
-use crate::broker::Broker;
 
 /// A setting of a node.
 struct Setting {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use broker::log::{Found, take};
+use broker::node::Led;
 use bytes::Bytes;
 use coordinator::SessionId;
 use protocol::ErrorCode;
@@ -12,8 +14,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::plan::{Cold, Failure, Place, Plan, Wanted};
 use super::rope;
-use crate::broker::Led;
-use crate::log::{Found, take};
 
 /// How many slots are read ahead of a client that reads on.
 const AHEAD: usize = 2;

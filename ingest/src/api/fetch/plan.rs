@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use broker::log::{Found, NotLeader, Waiter};
+use broker::node::{Broker, Led};
 use coordinator::SessionId;
 use coordinator::topic::config::StoredCompression;
 use protocol::messages::fetch::FetchPartition;
@@ -12,8 +14,6 @@ use tiering::read::FetchError;
 use super::{ZSTD, largest_batch, rope};
 use crate::api::Context;
 use crate::api::topics::{Barrier, Leader, Miss, TopicRef, View, check_leader_epoch};
-use crate::broker::{Broker, Led};
-use crate::log::{Found, NotLeader, Waiter};
 
 /// A partition that a client reads.
 pub(super) struct Wanted {

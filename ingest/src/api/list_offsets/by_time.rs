@@ -1,13 +1,13 @@
 //! Records by their timestamps, from the log start on.
 
+use broker::log::Contents;
+use broker::memory::Pool;
+use broker::node::Led;
 use bytes::Bytes;
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
 
 use crate::api::records::{Stamped, first_since, newest_since};
-use crate::broker::Led;
-use crate::log::Contents;
-use crate::memory::Pool;
 
 /// Why a timestamp can't be looked up.
 #[derive(Debug, thiserror::Error)]

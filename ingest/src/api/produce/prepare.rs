@@ -1,5 +1,7 @@
 //! From a request to what may be appended: its batches, checked and as they are to be stored.
 
+use broker::memory::{Permit, shrink};
+use broker::node::{Broker, Led};
 use coordinator::topic::config::{TimestampType, TopicConfig};
 use protocol::ErrorCode;
 use protocol::messages::ProduceRequest;
@@ -12,8 +14,6 @@ use super::{PATIENCE, TOPIC_IDS};
 use crate::api::Context;
 use crate::api::records::turn;
 use crate::api::topics::{Leader, Miss, TopicRef, View, is_internal};
-use crate::broker::{Broker, Led};
-use crate::memory::{Permit, shrink};
 
 /// What a batch takes while it is made, as a multiple of what it takes then.
 const WHILE_MADE: usize = 3;

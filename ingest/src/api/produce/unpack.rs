@@ -2,12 +2,12 @@
 //! memory: it is done apart from the threads that serve connections, and in bounds. The records are never held
 //! decompressed.
 
+use broker::node::UNPACKED;
 use coordinator::topic::config::{StoredCompression, TimestampType, TopicConfig};
 use protocol::ErrorCode;
 use protocol::records::{Batch, BatchError, BatchHeader, Compression, RecordGlance, RecordSummary};
 
 use super::check::{Invalid, check_size, finish};
-use crate::broker::UNPACKED;
 
 /// The highest level of Zstandard for which there always is memory. Higher ones are lowered where they take more
 /// than there is.

@@ -1,5 +1,6 @@
 //! What members say of records, in ShareFetch and in ShareAcknowledge.
 
+use broker::log::{Decided, NotLeader};
 use coordinator::PartitionId;
 use coordinator::share::{
     Ack, AckBatch, Acknowledge, Reject, Reply, Request as ShareRequest, SharePartitionId,
@@ -10,7 +11,6 @@ use tokio::time::timeout;
 use super::{Failed, not_leader};
 use crate::api::topics::{TopicRef, View};
 use crate::api::{Context, PATIENCE, text};
-use crate::log::{Decided, NotLeader};
 use crate::share_sessions::Holder;
 
 /// A range of records, and a number for what the member says of each or of all.

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::log::{NotLeader, Waiter};
+use broker::memory::Permit;
+use broker::node::Led;
 use coordinator::PartitionId;
 use coordinator::config::group::ShareReset;
 use coordinator::share::{
@@ -22,9 +25,6 @@ use crate::api::list_offsets::by_time;
 use crate::api::share_grants::Grant;
 use crate::api::topics::{TopicRef, View, uuid};
 use crate::api::{Context, PATIENCE};
-use crate::broker::Led;
-use crate::log::{NotLeader, Waiter};
-use crate::memory::Permit;
 use crate::share_sessions::Holder;
 
 /// How long a fetch waits at least for what a group's coordinator allows: a slot confirms it. Where there may be

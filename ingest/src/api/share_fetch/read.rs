@@ -1,13 +1,12 @@
 //! Reading batches for a member to acquire records of.
 
+use broker::log::{Found, take};
+use broker::node::Led;
 use bytes::Bytes;
 use coordinator::SessionId;
 use tiering::format::index::Position;
 use tiering::read::{FetchError, of_partition};
 use tokio::time::Instant;
-
-use crate::broker::Led;
-use crate::log::{Found, take};
 
 /// A batch that was read.
 #[derive(Clone, Debug)]

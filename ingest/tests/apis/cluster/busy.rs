@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use broker::log::{Log, NotLeader};
 use coordinator::TopicId;
 use coordinator::group::classic::Caller;
 use coordinator::group::offsets::{Commit, Offset};
 use coordinator::group::{GroupId, Reply, Request};
-use ingest::log::{Log, NotLeader};
 use protocol::messages::DeleteTopicsRequest;
 use tiering::seams::Pauses;
 use tokio::sync::Notify;

@@ -227,7 +227,8 @@ async fn outcome(objects: &BTreeMap<Path, Bytes>, groups: &[String]) -> Outcome 
     if !ready {
         return Outcome::Error(format!("{:?}", task.await.expect("no panic")));
     }
-    let mut client = Client::new(accept(&broker));
+    let service = Service::new(broker, ingest::metrics_in(&mut Default::default()));
+    let mut client = Client::new(accept(&service));
     let read = read(&mut client, groups).await;
     task.abort();
     match read {

@@ -106,8 +106,8 @@ async fn a_node_at_a_wrong_address_gets_no_shards_until_it_is_reached() {
         assert!(lines.0.lock().contains(line), "{line} in {}", lines.0.lock());
     }
     // The way to it is mended.
-    let broker = Arc::clone(&world.nodes[&3].broker);
-    world.network.lock().nodes.insert(WRONG.to_owned(), broker);
+    let service = Arc::clone(&world.nodes[&3].service);
+    world.network.lock().nodes.insert(WRONG.to_owned(), service);
     sleep(Duration::from_secs(2)).await;
     world.settle().await;
     assert_eq!(world.session_of(3), session);

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use broker::log::ShareAsk;
 use coordinator::share::{Request, SharePartitionId};
 use coordinator::{PartitionId, TopicId};
-use ingest::log::ShareAsk;
 use protocol::messages::peer_shares::{ALTER, PeerSharePartition};
 use protocol::messages::{PeerShareGrantRequest, PeerSharesRequest};
 

@@ -10,7 +10,7 @@ const NOBODY: NodeId = NodeId(-1);
 
 impl Broker {
     /// The node whose settings count here.
-    pub(crate) fn configured(&self) -> NodeId {
+    pub fn configured(&self) -> NodeId {
         self.node_id().unwrap_or(NOBODY)
     }
 

@@ -41,7 +41,7 @@ use tokio::sync::Notify;
 pub use append::{Answer, Candidate, Outcome};
 pub use flush::{EndReason, Ended, Untaken};
 pub use partition::{Batches, Found, Partition, Refusals, Waiter};
-pub(crate) use partition::{Contents, take};
+pub use partition::{Contents, take};
 pub use rotate::Opening;
 pub use shards::Release;
 pub use share::{Decided, ShareAsk};

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::append::SETTLING;
 
-pub(crate) use contents::Contents;
+pub use contents::Contents;
 
 /// A committed batch in memory, in two slices: what the broker wrote, and what the producer sent.
 #[derive(Clone, Debug)]
@@ -392,7 +392,7 @@ impl Partition {
 }
 
 /// The positions that fit into `max_bytes`, at least one if `at_least_one`.
-pub(crate) fn take<'a>(
+pub fn take<'a>(
     positions: impl Iterator<Item = &'a Position>,
     max_bytes: usize,
     at_least_one: bool,

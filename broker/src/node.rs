@@ -38,14 +38,12 @@ use uuid::Uuid;
 
 pub use config::BrokerConfig;
 pub use open::OpenError;
-pub(crate) use peers::owners;
-pub(crate) use shares::Tie;
+pub use peers::owners;
 
 use crate::log::{Log, NotLeader, Partition, Refusals};
 use crate::memory::Pool;
 use crate::metrics::Metrics;
 use crate::peer::Connect;
-use crate::share_sessions::Sessions;
 use producer_ids::ProducerIds;
 
 /// A node whose store has not answered for this long, or has not confirmed a write, counts as down, and says so.
@@ -55,7 +53,7 @@ pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 const OTHERS_WROTE: Duration = Duration::from_secs(10);
 
 /// The most bytes that a batch may decompress to where its records are looked at: they cost time, if no memory.
-pub(crate) const UNPACKED: usize = 256 << 20;
+pub const UNPACKED: usize = 256 << 20;
 
 /// So much of the memory for requests is for those of which nothing goes into the log: one part of so many.
 const OTHERS: usize = 16;
@@ -144,7 +142,6 @@ pub struct Broker {
     load: load::Load,
     hearsay: hearsay::Hearsay,
     unserved: unserved::Unserved,
-    share_sessions: Sessions,
     refusals: Arc<Refusals>,
     pace: pace::Pace,
 }
@@ -178,7 +175,6 @@ impl Broker {
             load: load::Load::default(),
             hearsay: hearsay::Hearsay::default(),
             unserved: unserved::Unserved::default(),
-            share_sessions: Sessions::default(),
             refusals: Arc::default(),
             pace,
         })
@@ -235,7 +231,7 @@ impl Broker {
     }
 
     /// See [`Entropy::pause`].
-    pub(crate) async fn pause(&self) {
+    pub async fn pause(&self) {
         self.parts.entropy.pause().await;
     }
 

@@ -91,7 +91,7 @@ impl Broker {
     }
 
     /// Waits until each of these sessions has acted on every entry before `next`, or has ended.
-    pub(crate) async fn settled(&self, sessions: BTreeSet<SessionId>, next: Epoch) {
+    pub async fn settled(&self, sessions: BTreeSet<SessionId>, next: Epoch) {
         let settled = async |id: SessionId| {
             loop {
                 let Some(cluster) = self.cluster() else { return };
@@ -121,7 +121,7 @@ pub(super) fn has_lost_store(answer: &PeerPingResponse) -> bool {
 }
 
 /// The sessions that lead a topic's partitions.
-pub(crate) fn owners(
+pub fn owners(
     cluster: &Cluster,
     topics: impl IntoIterator<Item = (coordinator::TopicId, i32)>,
 ) -> BTreeSet<SessionId> {

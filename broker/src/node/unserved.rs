@@ -30,7 +30,7 @@ const REMEMBERED: usize = 1000;
 
 /// The shards, and what was logged of them.
 #[derive(Debug, Default)]
-pub(crate) struct Unserved(Mutex<State>);
+pub struct Unserved(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -86,18 +86,18 @@ impl Unserved {
     }
 
     /// How many there are.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.lock().shards.len()
     }
 
     /// The shards, and why each is not served: the first so many.
-    pub(crate) fn list(&self, most: usize) -> Vec<(ShardId, String)> {
+    pub fn list(&self, most: usize) -> Vec<(ShardId, String)> {
         let state = self.0.lock();
         state.shards.iter().take(most).map(|(shard, broken)| (*shard, broken.error.to_string())).collect()
     }
 
     /// Whether an error with an object has not been logged for a while: clients try again and again.
-    pub(crate) fn is_news(&self, error: impl Display) -> bool {
+    pub fn is_news(&self, error: impl Display) -> bool {
         self.0.lock().is_news(error, Instant::now())
     }
 
@@ -124,12 +124,12 @@ impl State {
 
 impl Broker {
     /// The shards that this node has and can't rebuild.
-    pub(crate) fn unserved(&self) -> &Unserved {
+    pub fn unserved(&self) -> &Unserved {
         &self.unserved
     }
 
     /// Whether a partition is this node's, and can't be rebuilt.
-    pub(crate) fn is_unserved(&self, id: PartitionId) -> bool {
+    pub fn is_unserved(&self, id: PartitionId) -> bool {
         let is_own = |cluster: &Cluster| cluster.leader(id).is_some_and(|(s, _)| s.process == self.process);
         let has = |cluster: &Cluster| self.unserved.has(cluster.shards().of_partition(id));
         self.unserved.count() > 0 && self.cluster().is_some_and(|cluster| has(&cluster) && is_own(&cluster))

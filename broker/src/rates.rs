@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tiering::store::RequestKind;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::broker::Broker;
+use crate::node::Broker;
 
 /// How often counters are looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -73,13 +73,15 @@ pub struct Rates {
     samples: Mutex<VecDeque<(Instant, Counts)>>,
 }
 
-impl Rates {
+impl Default for Rates {
     /// Of a process that starts now, with all counters at zero.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         let started = Instant::now();
         Self { started, samples: Mutex::new(VecDeque::from([(started, Counts::default())])) }
     }
+}
 
+impl Rates {
     /// How long ago the process started.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
@@ -135,7 +137,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_older_than_a_minute_does_not_count() {
-        let rates = Rates::new();
+        let rates = Rates::default();
         sleep(Duration::from_secs(10)).await;
         assert_eq!(
             rates.until(counts(50, 5)),

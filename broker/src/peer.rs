@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// The largest answer that can be one, in bytes.
-pub(crate) const LONGEST_ANSWER: usize = 64 * 1024;
+pub const LONGEST_ANSWER: usize = 64 * 1024;
 
 const CLIENT_ID: &str = "tidelog";
 

@@ -8,18 +8,18 @@ use super::{Partition, Readable};
 
 /// Where the records are, from the log start on.
 #[derive(Clone, Debug)]
-pub(crate) struct Contents {
+pub struct Contents {
     /// The first offset that may be read.
-    pub(crate) log_start: i64,
+    pub log_start: i64,
     /// The tenures. The log start may lie within the first one.
-    pub(crate) tenures: Vec<Tenure>,
+    pub tenures: Vec<Tenure>,
     /// Where the batches after those are. The log start may lie within the first one.
-    pub(crate) positions: Vec<Position>,
+    pub positions: Vec<Position>,
 }
 
 impl Partition {
     /// Where its records are.
-    pub(crate) fn contents(&self) -> Contents {
+    pub fn contents(&self) -> Contents {
         let readable = self.readable.lock();
         Contents {
             log_start: readable.log_start,

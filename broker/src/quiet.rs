@@ -7,18 +7,19 @@ use tokio::time::Instant;
 
 /// Lets one message pass per interval, and counts the others.
 #[derive(Debug)]
-pub(crate) struct Quiet {
+pub struct Quiet {
     interval: Duration,
     state: Mutex<(Option<Instant>, u64)>,
 }
 
 impl Quiet {
-    pub(crate) const fn new(interval: Duration) -> Self {
+    /// One message may pass in each interval.
+    pub const fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new((None, 0)) }
     }
 
     /// How many messages were kept back since the last one, if another may be logged now.
-    pub(crate) fn may_speak(&self) -> Option<u64> {
+    pub fn may_speak(&self) -> Option<u64> {
         let now = Instant::now();
         let mut state = self.state.lock();
         if state.0.is_some_and(|last| now.duration_since(last) < self.interval) {

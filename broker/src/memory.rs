@@ -3,7 +3,7 @@
 //! What is over a part waits, and is served in the order in which it came. That nothing waits for ever follows from
 //! the order of the parts: requests, then unpacking, then answers. Who holds memory of one part waits at most for
 //! a later one; who holds memory for an answer waits for no more of it, but for a client that takes bytes, and
-//! only so long (see [`crate::connection`]). A part is never too small for one request, batch or answer: what is
+//! only so long. A part is never too small for one request, batch or answer: what is
 //! larger than the part takes all of it. Tail and read cache never make others wait: they let go of what is
 //! oldest.
 
@@ -82,7 +82,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// Gives back what `permit` has over `bytes`.
-pub(crate) fn shrink(permit: &mut Permit, bytes: usize) {
+pub fn shrink(permit: &mut Permit, bytes: usize) {
     drop(permit.split(permit.num_permits().saturating_sub(bytes)));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use crate::connection::Quiet;
+use crate::quiet::Quiet;
 
 /// What was not used within this time may be used at once.
 const SAVED: Duration = Duration::from_secs(100);
