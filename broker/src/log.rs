@@ -5,6 +5,7 @@
 //! wake, and the tickets that replies wait for are done.
 
 mod append;
+mod budget;
 mod checkpoint;
 mod describe;
 mod due;
@@ -39,6 +40,7 @@ use tiering::watch;
 use tokio::sync::Notify;
 
 pub use append::{Answer, Candidate, Outcome};
+pub use budget::PAID_BYTES;
 pub use flush::{EndReason, Ended, Untaken};
 pub use partition::{Batches, Found, Partition, Refusals, Waiter};
 pub use partition::{Contents, take};
@@ -58,8 +60,9 @@ use tail::Tail;
 pub struct LogConfig {
     /// A slot is put when it holds this many bytes (default 8 MiB).
     pub slot_bytes: usize,
-    /// How long after a flush began the next may begin. Zero: when nothing is in flight. Each flush is a
-    /// PUT, so that on S3 100 ms costs up to $130 a month for a node that always has something to write.
+    /// What a PUT costs, in time: one may begin for each linger that has passed, and for each [`PAID_BYTES`] that are
+    /// stored. Some are saved up for after a pause. Zero: one may begin when nothing is in flight. On S3 100 ms costs up
+    /// to $130 a month for a node that always has something to write, besides $5 for each TiB.
     pub linger: Duration,
     /// How many slots may be in flight (4 to 16).
     pub window: usize,

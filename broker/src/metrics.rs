@@ -6,12 +6,46 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::rates::Rates;
+
+/// Why a slot was put when it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// It was full.
+    Full,
+    /// Shards were about to move.
+    Urgent,
+    /// It was paid for by what had been saved, or by its bytes.
+    Paid,
+    /// The linger had passed.
+    Linger,
+}
+
+impl EncodeLabelValue for Cause {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        std::fmt::Write::write_str(
+            encoder,
+            match self {
+                Self::Full => "full",
+                Self::Urgent => "urgent",
+                Self::Paid => "paid",
+                Self::Linger => "linger",
+            },
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCause {
+    cause: Cause,
+}
 
 /// Declares a struct of metrics that registers itself: one line for each, with its type, how it begins and what it
 /// means. Clones of the values share their counts. What is named after `and` is made by `Default`.
@@ -49,6 +83,7 @@ metrics! {
         appended_bytes: Counter = Counter::default(), "Bytes of record batches appended, committed or not";
         committed_batches: Counter = Counter::default(), "Record batches committed";
         slots: Counter = Counter::default(), "Slots of the write-ahead log committed";
+        slot_flushes: Family<ByCause, Counter> = Family::default(), "Slots that were put, by cause: full, because shards were about to move (urgent), at once because it was paid for by what had been saved or by bytes (paid), or after a wait for the linger (linger)";
         slot_bytes: Counter = Counter::default(), "Bytes of committed slots, as stored";
         slot_seconds: Histogram = seconds(), "From fixing a slot's bytes to its commit, which every acknowledgement in it waits for (seconds)";
         shards_unserved: Gauge = Gauge::default(), "Shards that are assigned to this node and not served, because their state can't be rebuilt";
@@ -75,6 +110,11 @@ impl Metrics {
         self.slot_bytes.inc_by(object_len);
         self.committed_batches.inc_by(batches as u64);
         self.slot_seconds.observe(elapsed.as_secs_f64());
+    }
+
+    /// A slot's bytes were fixed, and its PUT begins.
+    pub fn slot_flushed(&self, cause: Cause) {
+        self.slot_flushes.get_or_create(&ByCause { cause }).inc();
     }
 
     /// A batch of so many records and bytes was appended.

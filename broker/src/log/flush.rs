@@ -16,11 +16,13 @@ use tiering::store::CreateError;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::budget::Budget;
 use super::checkpoint::Capture;
 use super::open::{Cut, Pending};
 use super::rotate::{AGAIN, MOST_POSTPONED, Opening};
 use super::ticket::Stub;
 use super::{Log, Partition, Permit};
+use crate::metrics::Cause;
 
 /// How soon a rotation is tried again that had to wait.
 const ROTATION_RETRY: Duration = Duration::from_millis(100);
@@ -90,7 +92,7 @@ impl Log {
         let driving = Arc::clone(&self);
         let mut driving = AbortOnDropHandle::new(tokio::spawn(async move { driving.drive().await }));
         let mut is_closing = false;
-        let (mut began, mut session_began) = (None, Instant::now());
+        let (mut budget, mut session_began) = (Budget::new(self.parts.config.linger), Instant::now());
         let (mut not_before, mut postponed) = (Instant::now(), AGAIN);
         let inherited = self.open.lock().inherited.take();
         if let Some(inherited) = inherited.filter(|_| self.checkpointing.claim(0, 0)) {
@@ -118,10 +120,11 @@ impl Log {
                 }
                 continue;
             }
-            let due = if moving.is_some() { None } else { self.flush_due(began, in_flight.len()) };
-            if due.is_some_and(|at| at <= Instant::now()) {
-                began = Some(Instant::now());
+            let due = if moving.is_some() { None } else { self.flush_due(&mut budget, in_flight.len()) };
+            if let Some((_, cause)) = due.filter(|(at, _)| *at <= Instant::now()) {
                 let mut put = self.freeze();
+                budget.pay(Instant::now(), put.slot.header.body_len as usize);
+                self.parts.metrics.slot_flushed(cause);
                 if mutant::is(Mutant::CheckpointUnconfirmed)
                     && let Some(capture) = put.capture.take()
                 {
@@ -149,11 +152,12 @@ impl Log {
                     }
                 }
                 () = self.changed.notified() => {
+                    budget.note(Instant::now());
                     if self.open.lock().ended {
                         return Ended::Fenced(EndReason::Recorded);
                     }
                 }
-                () = at(due) => {}
+                () = at(due.map(|(at, _)| at)) => {}
                 () = at(rotation.map(|at| at.max(Instant::now() + ROTATION_RETRY))) => {}
                 () = &mut closing, if !is_closing => is_closing = true,
                 Err(ended) = &mut driving => match ended.try_into_panic() {
@@ -165,27 +169,28 @@ impl Log {
         }
     }
 
-    /// When the open slot may be put; `None` if there is no reason to, or no room.
-    fn flush_due(&self, began: Option<Instant>, in_flight: usize) -> Option<Instant> {
+    /// When the next slot may be put, and why then; `None` if there is no reason to, or no room.
+    fn flush_due(&self, budget: &mut Budget, in_flight: usize) -> Option<(Instant, Cause)> {
         let config = &self.parts.config;
         let open = self.open.lock();
         let now = Instant::now();
         if in_flight >= config.window {
             return None;
         }
-        if !open.cut.is_empty() {
-            return Some(now);
+        if !open.cut.is_empty() || (open.is_wanted() && open.builder.weight() >= config.slot_bytes) {
+            return Some((now, Cause::Full));
         }
         if !open.is_wanted() {
             return None;
         }
-        let full = open.builder.weight() >= config.slot_bytes;
-        match began {
-            _ if open.urgent => Some(now),
-            Some(_) if config.linger.is_zero() && !full => (in_flight == 0).then_some(now),
-            Some(began) if !full => Some(began + config.linger),
-            _ => Some(now),
+        if open.urgent {
+            return Some((now, Cause::Urgent));
         }
+        if config.linger.is_zero() {
+            return (in_flight == 0).then_some((now, Cause::Paid));
+        }
+        let due = budget.due(now, open.builder.body_len());
+        Some((due, if budget.lingers() { Cause::Linger } else { Cause::Paid }))
     }
 
     /// Fixes the bytes of the oldest slot that waits: the open one if none was cut before.

@@ -3,17 +3,21 @@ use std::collections::BTreeSet;
 use coordinator::cluster::Op;
 use coordinator::partition::ProducerBatch;
 use coordinator::{ProcessId, SessionId, partition};
+use object_store::memory::InMemory;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tiering::format::keys;
 use tiering::seams::Entropy;
-use tiering::store::Store;
+use tiering::store::{Store, StoreKind};
 use tokio::time::sleep;
 
 use super::*;
-use crate::log::Answer;
 use crate::log::LogConfig;
-use crate::log::tests::{PARTITION, append, append_by, append_of, begin, begin_with, config, opening};
+use crate::log::tests::{
+    PARTITION, append, append_by, append_of, append_value, begin, begin_with, config, opening,
+};
+use crate::log::{Answer, Outcome};
 
 async fn world() -> (Store, Arc<MetadataLog>) {
     let store = Store::memory();
@@ -341,4 +345,55 @@ async fn what_was_refused_before_a_partition_came_counts() {
     let (_, log) = begin(&store, &metadata, 1).await;
     assert!(taken(answer(&log, 0)));
     assert!(matches!(answer(&log, 2), Answer::Reject(_)));
+}
+
+/// A log on a store whose PUTs take 20 ms, which is served, with a linger of 100 ms.
+async fn begin_far() -> (Arc<Log>, AbortOnDropHandle<Ended>) {
+    let latency = ThrottleConfig { wait_put_per_call: Duration::from_millis(20), ..Default::default() };
+    let far = Arc::new(ThrottledStore::new(InMemory::new(), latency));
+    let store = Store::new(StoreKind::Memory, far.clone(), far);
+    let metadata = Arc::new(MetadataLog::open(store.clone(), Entropy::from_seed(1)).await.expect("a log"));
+    let config =
+        LogConfig { linger: Duration::from_millis(100), slot_bytes: 8 << 20, window: 16, ..config() };
+    let (_, log) = begin_with(&store, &metadata, 1, config).await;
+    let run = Arc::clone(&log).run(metadata, opening(), std::future::pending());
+    (log, AbortOnDropHandle::new(tokio::spawn(run)))
+}
+
+async fn committed(outcome: Outcome) {
+    outcome.after.expect("a slot").committed().await.expect("committed");
+}
+
+/// A producer that waits for each acknowledgement and sends much at a time runs at the store's latency.
+#[tokio::test(start_paused = true)]
+async fn a_megabyte_at_a_time_does_not_wait_for_the_linger() {
+    let (log, _run) = begin_far().await;
+    let began = Instant::now();
+    for _ in 0..100 {
+        committed(append_value(&log, 1 << 20)).await;
+    }
+    assert!(began.elapsed() < Duration::from_millis(100 * 25), "{:?}", began.elapsed());
+    assert_eq!(log.slots(), 100);
+}
+
+/// What comes now and then does not wait; what comes all the time costs a PUT per linger.
+#[tokio::test(start_paused = true)]
+async fn records_that_come_together_share_a_slot_and_puts_are_as_many_as_is_paid_for() {
+    let (log, _run) = begin_far().await;
+    for _ in 0..10 {
+        sleep(Duration::from_millis(150)).await;
+        let began = Instant::now();
+        let (first, second) = (append(&log), append(&log));
+        tokio::join!(committed(first), committed(second));
+        assert!(began.elapsed() < Duration::from_millis(25), "{:?}", began.elapsed());
+    }
+    assert_eq!(log.slots(), 10);
+    let (began, mut last) = (Instant::now(), append(&log));
+    while began.elapsed() < Duration::from_secs(10) {
+        sleep(Duration::from_millis(3)).await;
+        last = append(&log);
+    }
+    committed(last).await;
+    let slots = log.slots() - 10;
+    assert!((100..=125).contains(&slots), "{slots} slots in 10 s");
 }

@@ -93,8 +93,23 @@ pub(in crate::log) fn append_of(
     producer: Option<ProducerBatch>,
     came: Instant,
 ) -> Outcome {
+    append_with(log, id, producer, came, b"value")
+}
+
+/// Appends a record with a value of so many bytes.
+pub(in crate::log) fn append_value(log: &Log, bytes: usize) -> Outcome {
+    append_with(log, PARTITION, None, Instant::now(), &vec![0; bytes])
+}
+
+fn append_with(
+    log: &Log,
+    id: PartitionId,
+    producer: Option<ProducerBatch>,
+    came: Instant,
+    value: &[u8],
+) -> Outcome {
     let mut builder = BatchBuilder::new();
-    builder.push(1_000, None, Some(b"value"), &[]);
+    builder.push(1_000, None, Some(value), &[]);
     let batch = Batch::single(builder.build().expect("a batch")).expect("one batch");
     let candidate = Candidate {
         partition: log.lead(id).expect("it leads"),

@@ -114,7 +114,7 @@ settings! {
     }
     "Writing" {
         linger "linger": Span, "DURATION", "0 on memory://, 2ms on file://, 100ms on networks",
-            "How long after one write to the store began the next may begin. A record after a pause goes at once. Each write is a PUT: on S3 a node that always has something to write pays up to $52 a month for 250ms, $130 for 100ms, $259 for 50ms";
+            "What a write to the store costs, in time: one may begin for each linger that has passed, two seconds' worth of which (20 at most) are saved up while nothing is written, and one for each MiB of records. Where neither is there, what comes waits and shares an object. Each write is a PUT: on S3 a node that always has something to write pays up to $52 a month for 250ms, $130 for 100ms, $259 for 50ms, and $5 for each TiB. 0: a write begins when none is under way";
         window "window": u64, "N", "4 on memory:// and file://, 16 on networks",
             "How many writes may be on their way at once, 1 to 64. More keep up with a slow store, and lengthen recovery";
         slot_size "slot-size": ByteSize, "SIZE", "8MiB",

@@ -38,7 +38,7 @@ impl StoreKind {
         matches!(self, Self::S3 | Self::Gcs | Self::Azure)
     }
 
-    /// How long a slot stays open for more records after the last flush began.
+    /// What a PUT costs, in time.
     pub fn default_linger(self) -> Duration {
         match self {
             Self::Memory => Duration::ZERO,
