@@ -11,6 +11,9 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut, resolve_bucket_region};
 use object_store::{ClientOptions, Error, ObjectStore};
 
@@ -43,7 +46,10 @@ pub(super) async fn open(bucket: &str, options: &StoreOptions) -> Result<Handles
             }
         },
     };
-    let chain = DefaultCredentialsChain::builder().region(Region::new(region.clone())).build().await;
+    let client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let config = ProviderConfig::without_region().with_http_client(client.build_https());
+    let chain = DefaultCredentialsChain::builder().configure(config).region(Region::new(region.clone()));
+    let chain = chain.build().await;
     let credentials = Arc::new(Credentials::new(chain));
     let express = bucket.ends_with("--x-s3");
     let google = endpoint.as_deref().is_some_and(|endpoint| endpoint.contains(".googleapis.com"));
