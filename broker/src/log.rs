@@ -11,6 +11,7 @@ mod describe;
 mod due;
 mod flush;
 mod groups;
+mod host;
 mod open;
 mod partition;
 mod rotate;

@@ -7,14 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coordinator::cluster::CheckpointRef;
-use coordinator::group::{Group, GroupId};
-use coordinator::share::{SharePartitionId, State as SharePartition};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, partition};
 use parking_lot::Mutex;
 use tiering::checkpoint::{CheckpointError, Head, Image};
 use tiering::format::checkpoint::PartitionState;
 use tiering::mutant::{self, Mutant};
 
+use super::host::Changed;
 use super::open::{Held, Open};
 use super::{Log, Partition};
 
@@ -94,8 +93,7 @@ pub(super) struct Capture {
     /// The partitions that have gone.
     gone: Vec<(ShardId, PartitionId)>,
     partitions: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
-    groups: BTreeMap<(ShardId, GroupId), Option<Arc<Group>>>,
-    shares: BTreeMap<(ShardId, SharePartitionId), Option<Arc<SharePartition>>>,
+    hosted: Changed,
 }
 
 impl Capture {
@@ -109,9 +107,9 @@ impl Capture {
             decided.changed = false;
             partitions.push((decided.shard, Arc::clone(&decided.partition), decided.state.clone()));
         }
-        let mut shares = std::mem::take(&mut open.shares);
+        let mut hosted = std::mem::take(&mut open.hosted);
         if mutant::is(Mutant::CheckpointWithoutShares) {
-            shares.clear();
+            hosted = hosted.without_shares();
         }
         Self {
             session: open.session,
@@ -122,8 +120,7 @@ impl Capture {
             begun: std::mem::take(&mut open.begun),
             gone: std::mem::take(&mut open.gone),
             partitions,
-            groups: std::mem::take(&mut open.groups),
-            shares,
+            hosted,
         }
     }
 
@@ -224,12 +221,7 @@ impl Log {
             image.put((shard, id), PartitionState { partition: state, tenures }, positions);
             unlisted.insert(id, (shard, partition));
         }
-        for ((shard, id), group) in capture.groups {
-            image.put_group(shard, id, group);
-        }
-        for ((shard, id), share) in capture.shares {
-            image.put_share(shard, id, share);
-        }
+        capture.hosted.put_into(image);
         if mutant::is(Mutant::CheckpointAfterEnd) && self.open.lock().ended {
             capture.shards.keys().for_each(|shard| image.begin(*shard));
         }

@@ -3,7 +3,7 @@
 //! The groups of a shard have a lock of their own, and no thread is held up by one that waits for it: however long a
 //! step of a large group takes, the groups of other shards go on. A step and the place of what it writes in the open
 //! slot are one: the groups are locked first, then `open`, and with its records the group goes there as it is after
-//! them ([`Open::groups`](super::open::Open)), for the next checkpoint. A reply leaves once the group's writes are
+//! them ([`host`](super::host)), for the next checkpoint. A reply leaves once the group's writes are
 //! committed (I10); a rejection that follows from state, once a slot is that was begun after it.
 
 use std::collections::BTreeMap;
@@ -18,12 +18,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parking_lot::RwLock;
 use tiering::format::group::Groups as Durable;
-use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::yield_now;
 
 use super::due::{Noted, Timed};
+use super::host::{OfGroups, Writes};
 use super::served::Served;
 use super::{Log, LogParts, NotLeader, Permit, Ticket};
 use crate::consumer_protocol::CONSUMER_PROTOCOL;
@@ -75,8 +75,7 @@ impl Surroundings {
 pub(super) struct State {
     shard: ShardId,
     groups: Shard,
-    /// By group: the last slot that it wrote to, while that is not committed.
-    writes: BTreeMap<GroupId, Ticket>,
+    writes: Writes<GroupId>,
     /// The requests that are not answered. They fail when the groups are not served any more.
     waiting: BTreeMap<Token, oneshot::Sender<Decided>>,
     next: Token,
@@ -342,39 +341,24 @@ impl Log {
     /// Puts what was decided into the open slot, and answers whom it concerns. The slot holds `permit` if there is
     /// anything of it.
     fn perform(&self, state: &mut Guard, effects: Vec<Effect>, permit: Option<Permit>) {
-        let shard = state.shard;
-        let mut open = self.open.lock();
-        let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
-        let Some(held) = held.filter(|_| !open.ended && self.groups.is_serving(state)) else {
-            // What was decided has gone with the session, or with its holding of the shard.
-            drop(open);
+        let serving = Arc::clone(OwnedMutexGuard::mutex(state));
+        let state = &mut **state;
+        let is_serving = || self.groups.serving.is(state.shard, &serving);
+        let Ok(mut writing) = self.writing::<OfGroups>(state.shard, is_serving, permit, &mut state.writes)
+        else {
             return state.abandon(effects);
         };
-        // What one step writes stays in one slot.
-        open.make_room(0);
-        let mut replaced = Vec::new();
-        let was_wanted = open.is_wanted();
-        if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
-            open.permits.extend(permit);
-        }
         for effect in effects {
             match effect {
                 Effect::Write { group, changes } => {
-                    open.written += changes.len() as u64;
-                    let record =
-                        Record::Group { shard, epoch: held.epoch, group: GroupId::clone(&group), changes };
-                    open.builder.push(record);
                     let after = state.groups.group(&group).cloned();
-                    replaced.push(open.groups.insert((shard, GroupId::clone(&group)), after));
-                    state.writes.insert(group, open.stub.ticket());
+                    writing.put(group, changes, after);
                 }
                 Effect::Reply { group, token, reply } => {
-                    let pending = || state.writes.get(&group).filter(|write| write.is_pending()).cloned();
                     let after = match reply.needs_barrier() {
                         _ if mutant::is(Mutant::AnswerGroupsEarly) => None,
                         true if mutant::is(Mutant::RejectWithoutBarrier) => None,
-                        true => Some(open.barrier()),
-                        false => pending(),
+                        needs_barrier => writing.after(&group, needs_barrier),
                     };
                     if let Some(waiting) = state.waiting.remove(&token) {
                         // The caller may have hung up.
@@ -383,13 +367,7 @@ impl Log {
                 }
             }
         }
-        let wanted = open.is_wanted() && !was_wanted;
-        drop(open);
-        drop(replaced);
-        if wanted {
-            self.changed.notify_one();
-        }
-        state.writes.retain(|_, write| write.is_pending());
+        writing.end();
     }
 }
 

@@ -5,6 +5,7 @@ use coordinator::group::classic::{Caller, Join};
 use coordinator::group::offsets::{Commit, Offset};
 use coordinator::share::{Request as ShareRequest, SharePartitionId, State as SharePartition};
 use coordinator::{PartitionId, SessionId};
+use tiering::format::slot::Record;
 use tiering::metadata::MetadataLog;
 use tiering::recover::Recovered;
 use tiering::seams::Entropy;
@@ -151,7 +152,7 @@ async fn what_waits_for_a_shard_that_goes_is_refused() {
         assert!(!log.coordinates(id));
         let frozen = log.groups.frozen(shard);
         assert_eq!(frozen.is_none(), ends);
-        let written: Vec<_> = log.open.lock().groups.values().flatten().cloned().collect();
+        let written: Vec<_> = log.open.lock().hosted.groups.values().flatten().cloned().collect();
         let groups = frozen.iter().flat_map(BTreeMap::values).chain(&written);
         assert!(groups.into_iter().all(|group| group.offsets.is_empty()), "nothing of it is written");
     }
@@ -259,7 +260,7 @@ async fn a_checkpoint_holds_what_the_slots_before_it_do() {
         let (slots, changed) = {
             let mut open = log.open.lock();
             open.cut();
-            (std::mem::take(&mut open.cut), std::mem::take(&mut open.groups))
+            (std::mem::take(&mut open.cut), std::mem::take(&mut open.hosted.groups))
         };
         for record in slots.into_iter().flat_map(|slot| records(&log, slot)) {
             if let Record::Group { group, changes, .. } = record {
@@ -312,7 +313,7 @@ async fn a_checkpoint_holds_the_share_partitions_that_the_slots_before_it_do() {
         let (slots, changed) = {
             let mut open = log.open.lock();
             open.cut();
-            (std::mem::take(&mut open.cut), std::mem::take(&mut open.shares))
+            (std::mem::take(&mut open.cut), std::mem::take(&mut open.hosted.shares))
         };
         for record in slots.into_iter().flat_map(|slot| records(&log, slot)) {
             if let Record::Share { id, changes, .. } = record {

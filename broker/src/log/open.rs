@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use coordinator::cluster::Cluster;
-use coordinator::group::{Group, GroupId};
-use coordinator::share::{SharePartitionId, State as SharePartition};
 use coordinator::{Epoch, PartitionId, SessionId, ShardId, TopicId, partition};
 use tiering::format::slot::Builder;
 use tiering::mutant::{self, Mutant};
 
 use super::checkpoint::Capture;
+use super::host::Changed;
 use super::partition::{Partition, TailBatch};
 use super::ticket::Stub;
 use super::{Permit, Ticket};
@@ -83,11 +82,8 @@ pub(super) struct Open {
     pub(super) begun: BTreeSet<ShardId>,
     /// The partitions that have gone since the last capture.
     pub(super) gone: Vec<(ShardId, PartitionId)>,
-    /// The groups that were written to since the last capture, as they are after their last record; none for one that
-    /// has gone. Of the shards that have begun, all groups.
-    pub(super) groups: BTreeMap<(ShardId, GroupId), Option<Arc<Group>>>,
-    /// The same of share partitions.
-    pub(super) shares: BTreeMap<(ShardId, SharePartitionId), Option<Arc<SharePartition>>>,
+    /// What was written to of groups and share partitions since the last capture.
+    pub(super) hosted: Changed,
     /// The cluster when partitions of deleted topics were last looked for.
     pub(super) followed: Option<Arc<Cluster>>,
     /// The places of the partitions that have come since, or that are newer than it.
@@ -132,8 +128,7 @@ impl Open {
             changed: Vec::new(),
             begun: BTreeSet::new(),
             gone: Vec::new(),
-            groups: BTreeMap::new(),
-            shares: BTreeMap::new(),
+            hosted: Changed::default(),
             followed: None,
             came: Vec::new(),
             slot_bytes,

@@ -74,8 +74,7 @@ impl Log {
             let Holding { epoch, leader_epoch } = holding;
             open.shards.insert(shard, Held { epoch, leader_epoch, frozen: false });
             open.begun.insert(shard);
-            open.groups.extend(groups.into_iter().map(|(id, group)| ((shard, id), Some(group))));
-            open.shares.extend(shares.into_iter().map(|(id, share)| ((shard, id), Some(share))));
+            open.hosted.begin(shard, groups, shares);
             self.serve_groups(shard, serving_groups);
             self.shares.serve(shard, serving_shares);
         }
@@ -112,8 +111,7 @@ impl Log {
     pub(super) fn let_go(&self, open: &mut Open, gone: impl Fn(ShardId) -> bool) -> Gone {
         let dropped =
             Gone { _groups: self.groups.drop_shards(&gone), _shares: self.shares.drop_shards(&gone) };
-        open.groups.retain(|(shard, _), _| !gone(*shard));
-        open.shares.retain(|(shard, _), _| !gone(*shard));
+        open.hosted.let_go(&gone);
         let places = open.places(|decided| gone(decided.shard));
         self.forget(open, places);
         dropped

@@ -15,10 +15,10 @@ use coordinator::share::{
 use coordinator::{ShardId, TopicId};
 use parking_lot::Mutex;
 use tiering::format::share::Shares as Durable;
-use tiering::format::slot::Record;
 use tiering::mutant::{self, Mutant};
 
 use super::due::{Noted, Timed};
+use super::host::{OfShares, Writes};
 use super::served::Served;
 use super::{Log, NotLeader, Permit, Ticket, Waiter};
 
@@ -26,8 +26,7 @@ use super::{Log, NotLeader, Permit, Ticket, Waiter};
 #[derive(Default)]
 pub(super) struct State {
     parts: Shard,
-    /// By share partition: the last slot that it wrote to, while that is not committed.
-    writes: BTreeMap<SharePartitionId, Ticket>,
+    writes: Writes<SharePartitionId>,
     noted: Noted,
 }
 
@@ -322,11 +321,11 @@ impl Log {
         for (shard, state) in all {
             let mut state = state.lock();
             let gone = state.parts.parts().map(|(id, _)| id).filter(|id| is_gone(id));
-            let gone: Vec<_> = gone.map(|id| ((shard, id.clone()), None)).collect();
+            let gone: Vec<_> = gone.cloned().collect();
             state.parts.forget(is_gone);
             let mut open = self.open.lock();
             if !gone.is_empty() && open.shards.contains_key(&shard) {
-                open.shares.extend(gone);
+                open.hosted.forget_shares(shard, gone);
             }
         }
     }
@@ -338,47 +337,30 @@ impl Log {
         effects: Vec<Effect>,
         permit: Option<Permit>,
     ) -> Result<Option<Decided>, NotLeader> {
-        let mut open = self.open.lock();
-        let held = open.shards.get(&shard).filter(|held| !held.frozen).copied();
-        // What was decided has gone with the session, or with its holding of the shard.
-        let held = held.filter(|_| !open.ended && self.shares.serving.is(shard, serving)).ok_or(NotLeader)?;
-        // What one step writes stays in one slot.
-        open.make_room(0);
-        let was_wanted = open.is_wanted();
-        if effects.iter().any(|effect| matches!(effect, Effect::Write { .. })) {
-            open.permits.extend(permit);
-        }
-        let (mut decided, mut replaced) = (None, Vec::new());
+        let State { parts, writes, .. } = state;
+        let is_serving = || self.shares.serving.is(shard, serving);
+        let mut writing = self.writing::<OfShares>(shard, is_serving, permit, writes)?;
+        let mut decided = None;
         for effect in effects {
             match effect {
                 Effect::Write { id, changes } => {
-                    open.written += changes.len() as u64;
-                    open.builder.push(Record::Share { epoch: held.epoch, id: id.clone(), changes });
-                    let after = state.parts.part(&id).cloned();
-                    replaced.push(open.shares.insert((shard, id.clone()), after));
-                    state.writes.insert(id, open.stub.ticket());
+                    let after = parts.part(&id).cloned();
+                    writing.put(id, changes, after);
                 }
                 Effect::Wake(id) => {
                     let waiters = self.shares.waiters.lock();
                     waiters.get(&id).into_iter().flatten().for_each(|waiter| waiter.wake());
                 }
                 Effect::Reply { id, reply, .. } => {
-                    let after = match reply.needs_barrier() {
-                        _ if mutant::is(Mutant::AnswerSharesEarly) => None,
-                        true => Some(open.barrier()),
-                        false => state.writes.get(&id).filter(|write| write.is_pending()).cloned(),
+                    let after = match mutant::is(Mutant::AnswerSharesEarly) {
+                        true => None,
+                        false => writing.after(&id, reply.needs_barrier()),
                     };
                     decided = Some(Decided { reply, after });
                 }
             }
         }
-        let wanted = open.is_wanted() && !was_wanted;
-        drop(open);
-        drop(replaced);
-        if wanted {
-            self.changed.notify_one();
-        }
-        state.writes.retain(|_, write| write.is_pending());
+        writing.end();
         Ok(decided)
     }
 }
