@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -57,6 +58,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--s3-mib", type=int, default=256, help="the same on s3 and minio")
     parser.add_argument("--rate", type=float, default=500, help="records/s of the latency run")
     parser.add_argument("--latency-seconds", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=3,
+                        help="how often all are measured, one after the other and each time in the other order; "
+                             "the figures are medians")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the figures there")
     return parser.parse_args()
 
@@ -69,6 +73,12 @@ def measure(name: str, client: Path, directory: Path, chosen: argparse.Namespace
         return Measurement(client, target, mib).run(chosen.latency_seconds, chosen.rate)
     finally:
         target.stop()
+
+
+def medians(rounds: list[dict]) -> dict:
+    """The median of each figure over the rounds that have it."""
+    found = {key: [each[key] for each in rounds if each.get(key) is not None] for key, _ in ROWS}
+    return {key: statistics.median(values) for key, values in found.items() if values}
 
 
 def table(figures: dict[str, dict]) -> str:
@@ -98,20 +108,24 @@ def main() -> int:
         client = compile_client(directory)
     except Unavailable as reason:
         sys.exit(f"the benchmark needs librdkafka's headers: {reason}")
-    figures = {}
-    for name in names:
-        print(f"measuring {name}", file=sys.stderr, flush=True)
-        try:
-            figures[name] = measure(name, client, directory, chosen)
-        except Unavailable as reason:
-            print(f"{name} is left out: {reason}", file=sys.stderr)
-        except Failed as reason:
-            print(f"{name} failed: {reason}", file=sys.stderr)
+    measured = {name: [] for name in names}
+    for turn in range(chosen.rounds):
+        # The other order each time, so that it does not decide.
+        for name in names if turn % 2 == 0 else reversed(names):
+            print(f"round {turn + 1} of {chosen.rounds}: {name}", file=sys.stderr, flush=True)
+            try:
+                measured[name].append(measure(name, client, directory / str(turn), chosen))
+            except Unavailable as reason:
+                print(f"{name} is left out: {reason}", file=sys.stderr)
+            except Failed as reason:
+                print(f"{name} failed: {reason}", file=sys.stderr)
+    figures = {name: medians(rounds) for name, rounds in measured.items() if rounds}
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}"
-    print(f"{machine}; 1 KiB records, acks=all, linger 5 ms; latency at {chosen.rate:g} records/s\n")
+    print(f"{machine}; 1 KiB records, acks=all, linger 5 ms; latency at {chosen.rate:g} records/s; "
+          f"medians of {chosen.rounds} rounds\n")
     print(table(figures))
     if chosen.json:
-        report = {"machine": machine, "kafka": KAFKA_VERSION, "figures": figures}
+        report = {"machine": machine, "kafka": KAFKA_VERSION, "rounds": chosen.rounds, "figures": figures}
         chosen.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0 if len(figures) == len(names) else 1
 
