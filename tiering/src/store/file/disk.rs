@@ -15,6 +15,8 @@ use async_trait::async_trait;
 use object_store::PutPayload;
 use rustix::fs::{AtFlags, CWD};
 
+use super::direct::Direct;
+
 /// A file or directory could not be synced.
 #[derive(Debug, thiserror::Error)]
 #[error("the sync of {} failed: {source}", what.display())]
@@ -97,8 +99,10 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
 }
 
 /// The operating system's.
-#[derive(Debug)]
-pub(super) struct System;
+#[derive(Debug, Default)]
+pub(super) struct System {
+    direct: Direct,
+}
 
 #[async_trait]
 impl Disk for System {
@@ -107,7 +111,7 @@ impl Disk for System {
     }
 
     async fn write(&self, file: &File, payload: &PutPayload) -> io::Result<()> {
-        write_all(file, payload)
+        self.direct.write(file, payload)
     }
 
     async fn sync_file(&self, file: &File) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //! told as such, and never hidden by a repetition.
 //! Every operation is one hop to the blocking pool. Listings come in key order.
 
+mod direct;
 mod directories;
 mod disk;
 mod doubts;
@@ -64,7 +65,7 @@ struct Root {
 impl FileStore {
     /// Opens a directory, creating it where it is missing, and removes what crashed processes left half-written.
     pub async fn open(path: PathBuf) -> Result<Self, OpenError> {
-        Self::open_on(path, Arc::new(System)).await
+        Self::open_on(path, Arc::new(System::default())).await
     }
 
     async fn open_on(path: PathBuf, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
