@@ -108,7 +108,7 @@ impl FromStr for HostNames {
     }
 }
 
-/// When a write is sent a second time, or `off`.
+/// When a write is sent a second time: `auto`, after a fixed time, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HedgeSetting(Hedge);
 
@@ -117,7 +117,11 @@ impl FromStr for HedgeSetting {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let after = || text.parse().map(|Span(after)| Self(Hedge::After(after)));
-        if text == "off" { Ok(Self(Hedge::Off)) } else { after() }
+        match text {
+            "auto" => Ok(Self(Hedge::Auto)),
+            "off" => Ok(Self(Hedge::Off)),
+            _ => after(),
+        }
     }
 }
 
@@ -187,7 +191,7 @@ impl Settings {
                 100 * MILLISECOND,
                 10 * MINUTE,
             )?,
-            hedge: self.store_hedge.map_or(Hedge::Default, |HedgeSetting(hedge)| hedge),
+            hedge: self.store_hedge.map(|HedgeSetting(hedge)| hedge),
             ..StoreOptions::default()
         };
         if !matches!(kind, StoreKind::S3)
@@ -332,12 +336,24 @@ mod tests {
             ("linger", "0 on memory://, 2ms on file://, 100ms on networks"),
             ("window", "4 on memory:// and file://, 16 on networks"),
             ("checkpoint-slots", "2048 on memory:// and file://, 256 on networks"),
-            ("store-hedge", "2s on networks, otherwise off"),
+            ("store-hedge", "auto on networks, otherwise off"),
         ] {
             assert_eq!(definition(key).map(|definition| definition.default), Some(text));
         }
-        assert_eq!(StoreKind::S3.default_hedge(), Some(Duration::from_secs(2)));
-        assert_eq!(StoreKind::File.default_hedge(), None);
+        for kind in StoreKind::ALL {
+            let hedge = if kind.is_remote() { Hedge::Auto } else { Hedge::Off };
+            assert_eq!(kind.default_hedge(), hedge, "{kind}");
+        }
+    }
+
+    #[test]
+    fn hedges_are_automatic_after_a_fixed_time_or_off() {
+        let hedge = |text| validated(&[("store-hedge", text)]).map(|serve| serve.store_options.hedge);
+        assert_eq!(validated(&[]).map(|serve| serve.store_options.hedge), Ok(None));
+        assert_eq!(hedge("auto"), Ok(Some(Hedge::Auto)));
+        assert_eq!(hedge("off"), Ok(Some(Hedge::Off)));
+        assert_eq!(hedge("250ms"), Ok(Some(Hedge::After(Duration::from_millis(250)))));
+        assert!(hedge("often").is_err());
     }
 
     #[test]

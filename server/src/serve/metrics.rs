@@ -46,6 +46,10 @@ impl Collector for StoreRequests {
         counter("tidelog_store_ambiguous_writes", meaning, metrics.ambiguous())?;
         let meaning = "Conditional writes that were sent a second time because the first had no answer yet";
         counter("tidelog_store_hedged_writes", meaning, metrics.hedges())?;
+        let meaning = "Conditional writes whose second attempt was answered with success before the first";
+        counter("tidelog_store_hedges_won", meaning, metrics.hedges_won())?;
+        let meaning = "Reads that were asked again because there was no answer yet";
+        counter("tidelog_store_hedged_reads", meaning, metrics.hedged_reads())?;
         let meaning = "What the requests so far would have cost on S3 Standard, in US dollars";
         let cost =
             encoder.encode_descriptor("tidelog_store_s3_cost_dollars", meaning, None, MetricType::Counter)?;
@@ -144,6 +148,8 @@ mod tests {
             "tidelog_store_requests_total{kind=\"put\"} 0",
             "tidelog_store_bytes_total{kind=\"get\"} 0",
             "tidelog_store_hedged_writes_total 0",
+            "tidelog_store_hedges_won_total 0",
+            "tidelog_store_hedged_reads_total 0",
             "tidelog_store_s3_cost_dollars_total 0.0",
             "process_start_time_seconds 1700000000",
             concat!("tidelog_build{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

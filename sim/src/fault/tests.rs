@@ -9,7 +9,7 @@ use futures::future::join_all;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use rand::SeedableRng;
-use tiering::store::{CreateError, CreateOutcome, CreatePolicy, MemoryStore, Store, StoreKind};
+use tiering::store::{CreateError, CreateOutcome, CreatePolicy, Hedge, MemoryStore, Store, StoreKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
@@ -386,7 +386,7 @@ fn over(faulty: &FaultStore) -> Store {
 async fn a_write_that_lands_after_forty_seconds_changes_nothing() {
     let (truth, faulty) = faulty(FaultPlan::cloud(), 3);
     let store = over(&faulty);
-    let policy = CreatePolicy { hedge_after: None, ..store.policy() };
+    let policy = CreatePolicy { hedge: Hedge::Off, ..store.policy() };
     let late = Fault::Late { lands: SECOND * 40, fails: SECOND * 60 };
 
     faulty.script(Operation::Put, |_| true, late);

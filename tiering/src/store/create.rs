@@ -13,11 +13,11 @@ use object_store::{Error, GetOptions, PutPayload};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::attempt::{Attempt, LARGE, allowance};
+use super::attempt::{Attempt, LARGE, Unsettled, allowance};
 use super::error::{Class, Connection, CreateError, is_no_answer, no_answer};
 use super::kind::StoreKind;
 use super::liveness::Write;
-use super::{Store, file};
+use super::{Hedge, Store, file};
 use crate::mutant::{self, Mutant};
 
 /// Length of the nonce that identifies the writer of an object.
@@ -47,9 +47,9 @@ pub struct CreatePolicy {
     /// body twice.
     pub attempt_timeout: Duration,
     /// When the same bytes are sent a second time while the first attempt is still out and makes no progress
-    /// (default 2 s on a network, never otherwise). Cuts the tail for the price of one more PUT. Bodies above 1 MiB
-    /// have a second more for each MiB, and one of them at a time is sent again.
-    pub hedge_after: Option<Duration>,
+    /// (default [`Hedge::Auto`] on a network, never otherwise). Cuts the tail for the price of one more PUT. Where
+    /// the time is fixed, bodies above 1 MiB have a second more for each MiB; one of them at a time is sent again.
+    pub hedge: Hedge,
     /// How long to go on before giving up with [`CreateError::Unknown`] (default: for ever).
     pub patience: Option<Duration>,
     /// Whether the store counts as out of order while this write does not get through (default true); see
@@ -62,7 +62,7 @@ impl CreatePolicy {
     pub fn of(kind: StoreKind) -> Self {
         Self {
             attempt_timeout: Duration::from_secs(10),
-            hedge_after: kind.default_hedge(),
+            hedge: kind.default_hedge(),
             patience: None,
             vital: true,
         }
@@ -97,7 +97,7 @@ pub enum CreateOutcome {
 }
 
 /// What reading an object back says.
-enum Found {
+pub(super) enum Found {
     Head(Bytes),
     Nothing,
     Failed(Error),
@@ -157,7 +157,7 @@ impl Store {
         let (mut pauses, mut broken) = (0, 0);
         let mut taken = false;
         loop {
-            let mut failure = None;
+            let (mut failure, mut found) = (None, None);
             if !occupied {
                 let turn = match timeouts > 0 && bytes > LARGE && !mutant::is(Mutant::OneSlot) {
                     true => self.turn(write, deadline).await,
@@ -166,11 +166,12 @@ impl Store {
                 let allowance = allowance(policy.attempt_timeout, bytes, timeouts);
                 let has_turn = turn.is_some();
                 let attempt = Attempt { path, payload: &payload, allowance, deadline, has_turn, write };
-                let put = self.put_hedged(&attempt, policy).await;
+                let put = self.put_hedged(&attempt, policy.hedge, within).await;
                 drop(turn);
                 match put {
                     Ok(()) => return created(),
-                    Err(error) => {
+                    Err(Unsettled { error, found: head }) => {
+                        found = head;
                         timeouts = if is_no_answer(&error) { timeouts + 1 } else { 0 };
                         let class = Class::of(&error);
                         if class == Class::Unsynced {
@@ -184,8 +185,11 @@ impl Store {
                     }
                 }
             }
-            self.shared.metrics.count_ambiguous();
-            match self.head_bytes(path, within()).await {
+            let found = match found {
+                Some(found) => found,
+                None => self.head_bytes(path, within()).await,
+            };
+            match found {
                 Found::Head(head) if nonce_of(&head) == Some(nonce) && !mutant::is(Mutant::ChangeNonce) => {
                     return created();
                 }
@@ -244,7 +248,8 @@ impl Store {
     }
 
     /// What is there counts, whichever process put it: it is durable by the time that it is answered.
-    async fn head_bytes(&self, path: &Path, within: Duration) -> Found {
+    pub(super) async fn head_bytes(&self, path: &Path, within: Duration) -> Found {
+        self.shared.metrics.count_ambiguous();
         let options = file::settled(GetOptions::new().with_range(Some(0..HEAD_BYTES)));
         let read =
             async { super::read::body(path, self.shared.conditional.get_opts(path, options).await).await };

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Hedge;
+
 /// What kind of store is behind a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreKind {
@@ -56,8 +58,8 @@ impl StoreKind {
     }
 
     /// When a PUT without an answer is sent a second time; never where there is no network to lose it.
-    pub fn default_hedge(self) -> Option<Duration> {
-        self.is_remote().then_some(Duration::from_secs(2))
+    pub fn default_hedge(self) -> Hedge {
+        if self.is_remote() { Hedge::Auto } else { Hedge::Off }
     }
 }
 

@@ -63,6 +63,8 @@ pub struct StoreMetrics {
     cells: [Cell; 6],
     ambiguous: AtomicU64,
     hedges: AtomicU64,
+    hedges_won: AtomicU64,
+    hedged_reads: AtomicU64,
     answered: Mutex<Option<Instant>>,
 }
 
@@ -104,6 +106,16 @@ impl StoreMetrics {
     /// Conditional writes that were sent a second time because the first had no answer yet.
     pub fn hedges(&self) -> u64 {
         self.hedges.load(Relaxed)
+    }
+
+    /// Conditional writes whose second attempt was answered with success before the first.
+    pub fn hedges_won(&self) -> u64 {
+        self.hedges_won.load(Relaxed)
+    }
+
+    /// Reads that were asked again because there was no answer yet.
+    pub fn hedged_reads(&self) -> u64 {
+        self.hedged_reads.load(Relaxed)
     }
 
     /// What the requests so far would have cost on S3, in US dollars.
@@ -151,5 +163,13 @@ impl StoreMetrics {
 
     pub(super) fn count_hedge(&self) {
         self.hedges.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_hedge_won(&self) {
+        self.hedges_won.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_hedged_read(&self) {
+        self.hedged_reads.fetch_add(1, Relaxed);
     }
 }

@@ -9,6 +9,7 @@ mod attempt;
 mod create;
 mod error;
 mod file;
+mod hedge;
 mod kind;
 mod liveness;
 mod memory;
@@ -39,11 +40,12 @@ use tokio::time::Instant;
 pub use self::create::{CreateOutcome, CreatePolicy, HEAD_BYTES, NONCE_BYTES};
 pub use self::error::{CreateError, ErrorKind, OpenError, ReadError};
 pub use self::file::FileStore;
+pub use self::hedge::Hedge;
 pub use self::kind::StoreKind;
 pub use self::liveness::Unconfirmed;
 pub use self::memory::MemoryStore;
 pub use self::metrics::{RequestCounts, RequestKind, StoreMetrics};
-pub use self::open::{Hedge, StoreOptions};
+pub use self::open::StoreOptions;
 pub use self::probe::{Check, Outcome, ProbeError, ProbeReport, admit, probe};
 pub use self::progress::Progress;
 pub use self::read::Tail;
@@ -62,6 +64,8 @@ struct Shared {
     conditional: Arc<dyn ObjectStore>,
     metrics: Arc<StoreMetrics>,
     policy: CreatePolicy,
+    /// When writes are sent a second time.
+    hedging: hedge::Hedging,
     /// Conditional writes under way.
     writes: Arc<liveness::Writes>,
     /// Large bodies whose first attempt timed out are sent again one at a time.
@@ -102,6 +106,7 @@ impl Store {
                 conditional,
                 metrics,
                 policy,
+                hedging: hedge::Hedging::default(),
                 writes: Arc::default(),
                 again: Semaphore::new(1),
                 tells: AtomicBool::new(false),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use object_store::ObjectStore;
 
-use super::{CreatePolicy, FileStore, MemoryStore, OpenError, Store, StoreUrl, remote};
+use super::{CreatePolicy, FileStore, Hedge, MemoryStore, OpenError, Store, StoreUrl, remote};
 
 /// What a URL does not say. [`StoreOptions::default`] suits every store.
 #[derive(Debug, Clone)]
@@ -21,24 +21,12 @@ pub struct StoreOptions {
     /// [`CreatePolicy::attempt_timeout`]. Longer spares slow links bytes that are sent twice; shorter notices a lost
     /// answer sooner.
     pub attempt_timeout: Duration,
-    /// When a conditional write is sent a second time (default: 2 s on a network).
-    pub hedge: Hedge,
+    /// When a conditional write is sent a second time (default: [`StoreKind::default_hedge`](super::StoreKind)).
+    pub hedge: Option<Hedge>,
     /// How long one request of the data handle may take, its body included (default 60 s).
     pub request_timeout: Duration,
     /// How long a connection may take to be made (default 5 s).
     pub connect_timeout: Duration,
-}
-
-/// When a conditional write without an answer is sent a second time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Hedge {
-    /// As the kind of store suggests.
-    #[default]
-    Default,
-    /// Never.
-    Off,
-    /// After this long.
-    After(Duration),
 }
 
 impl Default for StoreOptions {
@@ -48,7 +36,7 @@ impl Default for StoreOptions {
             region: None,
             path_style: None,
             attempt_timeout: Duration::from_secs(10),
-            hedge: Hedge::Default,
+            hedge: None,
             request_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
         }
@@ -70,12 +58,8 @@ impl Store {
             StoreUrl::Bucket { kind, bucket, prefix } => remote::open(*kind, bucket, prefix, options).await?,
         };
         let policy = CreatePolicy::of(url.kind());
-        let hedge_after = match options.hedge {
-            Hedge::Default => policy.hedge_after,
-            Hedge::Off => None,
-            Hedge::After(delay) => Some(delay),
-        };
-        let policy = CreatePolicy { attempt_timeout: options.attempt_timeout, hedge_after, ..policy };
+        let hedge = options.hedge.unwrap_or(policy.hedge);
+        let policy = CreatePolicy { attempt_timeout: options.attempt_timeout, hedge, ..policy };
         Ok(Self::assemble(url.kind(), url.to_string(), data, conditional, policy))
     }
 

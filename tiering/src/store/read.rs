@@ -109,15 +109,16 @@ impl Store {
         self.hedged(path, || self.read_once(path, options.clone())).await
     }
 
-    /// Asks again beside a question that has no answer yet, at first after as long as a write is repeated
-    /// after, then after twice as long: one lost answer must not cost a client's time-out. The first answer
-    /// counts, and an error only if nothing else is under way. On a machine's own store nothing is repeated.
+    /// Asks again beside a question that has no answer yet, at first after
+    /// [`Hedge::patience`](super::Hedge::patience), then after twice as long: one lost answer must not cost a
+    /// client's time-out. The first answer counts, and an error only if nothing else is under way. On a machine's
+    /// own store nothing is repeated.
     async fn hedged<T, F: Future<Output = Result<T, ReadError>>>(
         &self,
         path: &Path,
         ask: impl Fn() -> F,
     ) -> Result<T, ReadError> {
-        let Some(mut patience) = self.shared.policy.hedge_after else { return ask().await };
+        let Some(mut patience) = self.shared.policy.hedge.patience() else { return ask().await };
         let mut asked = FuturesUnordered::from_iter([ask()]);
         loop {
             let answer = match timeout(patience, asked.next()).await {
@@ -125,7 +126,7 @@ impl Store {
                 Ok(None) => return Err(ReadError::of(path, no_answer(patience))),
                 Err(_) if patience >= LONGEST => return Err(ReadError::of(path, no_answer(patience))),
                 Err(_) => {
-                    self.shared.metrics.count_hedge();
+                    self.shared.metrics.count_hedged_read();
                     patience = (patience * 2).min(LONGEST);
                     asked.push(ask());
                     continue;

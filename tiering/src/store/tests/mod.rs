@@ -3,6 +3,7 @@
 mod conformance;
 mod create;
 mod file;
+mod hedge;
 mod probe;
 mod remote;
 mod resolve;

@@ -1,6 +1,6 @@
 //! Stores behind a network, as far as no network is needed.
 
-use crate::store::{OpenError, Store, StoreOptions};
+use crate::store::{Hedge, OpenError, Store, StoreOptions};
 
 #[tokio::test]
 async fn google_and_azure_are_opened_only_with_explicit_credentials() {
@@ -20,6 +20,6 @@ async fn google_and_azure_are_opened_only_with_explicit_credentials() {
 async fn s3_is_opened_without_a_request() {
     let options = StoreOptions { endpoint: Some("http://127.0.0.1:1".into()), ..StoreOptions::default() };
     let store = Store::open_url("s3://bucket/prefix", &options).await.expect("nothing is asked of it");
-    assert!(store.policy().hedge_after.is_some());
+    assert_eq!(store.policy().hedge, Hedge::Auto);
     assert_eq!(store.to_string(), "s3://bucket/prefix");
 }

@@ -17,7 +17,9 @@ use parking_lot::Mutex;
 
 use super::{nonce_of, path, signed};
 use crate::store::testing::{Way, by};
-use crate::store::{CreateError, CreateOutcome, CreatePolicy, ErrorKind, MemoryStore, Store, StoreKind};
+use crate::store::{
+    CreateError, CreateOutcome, CreatePolicy, ErrorKind, Hedge, MemoryStore, Store, StoreKind,
+};
 
 /// Long enough for a busy machine to answer in.
 const ATTEMPT: Duration = Duration::from_millis(200);
@@ -31,6 +33,8 @@ enum Put {
     Works,
     /// It lands, and the answer is an error.
     LandsAndFails,
+    /// It lands, and the answer takes so much longer.
+    AnswersLate(Duration),
     /// It lands, and there is no answer.
     LandsSilently,
     /// It lands so much later, and there is no answer.
@@ -82,6 +86,11 @@ impl Way for Scripted {
         match then {
             Put::Works => self.inner.put_opts(at, payload, opts).await,
             Put::LandsAndFails => self.inner.put_opts(at, payload, opts).await.and(Err(error("503"))),
+            Put::AnswersLate(delay) => {
+                let landed = self.inner.put_opts(at, payload, opts).await;
+                tokio::time::sleep(delay).await;
+                landed
+            }
             Put::LandsSilently => {
                 self.inner.put_opts(at, payload, opts).await?;
                 std::future::pending().await
@@ -230,17 +239,17 @@ async fn what_is_pointless_is_not_repeated() {
 async fn a_hedge_wins_where_the_first_attempt_hangs() {
     use Put::*;
     let hedged = |policy: CreatePolicy| CreatePolicy {
-        hedge_after: Some(Duration::from_millis(10)),
+        hedge: Hedge::After(Duration::from_millis(10)),
         attempt_timeout: Duration::from_secs(60),
         ..policy
     };
-    for (puts, outcome, expected, hedges) in [
-        (&[][..], CreateOutcome::Created, 1, 0),
-        (&[Vanishes, Works], CreateOutcome::Created, 2, 1),
+    for (puts, outcome, expected, hedges, won) in [
+        (&[][..], CreateOutcome::Created, 1, 0, 0),
+        (&[Vanishes, Works], CreateOutcome::Created, 2, 1, 1),
         // The first landed and the second is refused: the writer's own all the same.
-        (&[LandsSilently, Works], CreateOutcome::Created, 2, 1),
-        (&[LandsLate(Duration::from_millis(80)), Vanishes, Works], CreateOutcome::Created, 2, 1),
-        (&[Vanishes, IsOvertaken], lost(), 2, 1),
+        (&[LandsSilently, Works], CreateOutcome::Created, 2, 1, 0),
+        (&[LandsLate(Duration::from_millis(80)), Vanishes, Works], CreateOutcome::Created, 2, 1, 0),
+        (&[Vanishes, IsOvertaken], lost(), 2, 1, 0),
     ] {
         let policy = |policy| {
             let hedged = hedged(policy);
@@ -250,7 +259,23 @@ async fn a_hedge_wins_where_the_first_attempt_hangs() {
         };
         let run = run(puts, &[], policy).await;
         assert_eq!(run.outcome.expect("settled"), outcome, "{puts:?}");
-        assert_eq!((run.puts, run.store.metrics().hedges()), (expected, hedges), "{puts:?}");
+        let metrics = run.store.metrics();
+        assert_eq!((run.puts, metrics.hedges(), metrics.hedges_won()), (expected, hedges, won), "{puts:?}");
+    }
+}
+
+/// The second attempt finds the key taken by the first, whose answer comes before the object can be read back.
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_finds_the_key_taken_does_not_hold_up_the_first_answer() {
+    let hedge = Hedge::After(Duration::from_millis(10));
+    let late = Put::AnswersLate(Duration::from_millis(50));
+    for (gets, took) in [(&[][..], 10), (&[Get::Hangs], 50)] {
+        let began = tokio::time::Instant::now();
+        let run = run(&[late, Put::Works], gets, |policy| CreatePolicy { hedge, ..policy }).await;
+        assert_eq!(run.outcome.expect("settled"), CreateOutcome::Created);
+        assert_eq!(began.elapsed(), Duration::from_millis(took));
+        let metrics = run.store.metrics();
+        assert_eq!((run.puts, metrics.hedges(), metrics.hedges_won()), (2, 1, 0));
     }
 }
 
@@ -289,7 +314,8 @@ async fn a_read_without_an_answer_is_asked_again() {
     let began = tokio::time::Instant::now();
     *objects.gets.lock() = [Get::Hangs].into();
     store.get(&path).await.expect("the second answer");
-    assert_eq!(began.elapsed(), store.policy().hedge_after.expect("a network"));
+    assert_eq!((store.metrics().hedged_reads(), store.metrics().hedges()), (1, 0));
+    assert_eq!(began.elapsed(), store.policy().hedge.patience().expect("a network"));
     // While another question is under way, an error decides nothing.
     *objects.gets.lock() = [Get::Hangs, Get::Fails].into();
     let answer = tokio::time::timeout(Duration::from_secs(10), store.get(&path)).await;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{nonce_of, path, signed};
 use crate::store::testing::{Way, by};
-use crate::store::{CreateOutcome, CreatePolicy, MemoryStore, Progress, Store, StoreKind};
+use crate::store::{CreateOutcome, CreatePolicy, Hedge, MemoryStore, Progress, Store, StoreKind};
 
 const BODY: usize = 8 << 20;
 const CHUNK: usize = 16 << 10;
@@ -146,7 +146,7 @@ async fn an_upload_that_stalls_is_sent_again() {
     let link = Link::new(1_000_000, true);
     link.stalls_after.store(BODY as u64 / 2, Relaxed);
     let store = link.store();
-    let policy = CreatePolicy { hedge_after: None, ..store.policy() };
+    let policy = CreatePolicy { hedge: Hedge::Off, ..store.policy() };
     let writing = create(&store, 1, BODY, policy);
     let restored = async {
         // Half of it takes 4 s; then nothing happens for 10 s and as long as its bytes may take.
