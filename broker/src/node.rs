@@ -340,6 +340,11 @@ impl Broker {
         Ok(Led { log: Arc::clone(&serving.log), partition })
     }
 
+    /// Whether the node may lead partitions at all just now: where it may not, [`Broker::lead`] fails for each.
+    pub fn may_lead(&self) -> bool {
+        self.is_serving() && !self.is_cut_off()
+    }
+
     /// Notes that a batch of a partition was refused that may be sent again: others may be on their way behind it. This
     /// node may have got the partition while the request waited, or be about to get it.
     pub fn turned_away(&self, id: PartitionId) {

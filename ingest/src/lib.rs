@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod connection;
+mod fetch_sessions;
 pub mod listener;
 mod metrics;
 mod remote;

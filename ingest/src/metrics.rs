@@ -62,6 +62,9 @@ broker::metrics! {
         connections_open: Gauge = Gauge::default(), "Client connections that are open";
         connections: Counter = Counter::default(), "Client connections accepted";
         connections_refused: Counter = Counter::default(), "Client connections closed at once, because as many as allowed are open";
+        fetch_sessions: Gauge = Gauge::default(), "Fetch sessions that are kept";
+        fetch_session_partitions: Gauge = Gauge::default(), "Partitions of the fetch sessions that are kept";
+        fetch_session_evictions: Counter = Counter::default(), "Fetch sessions whose place a new one took";
         connections_failed: Counter = Counter::default(), "Client connections closed by this node because of what the client sent or did not send in time";
     }
     and { by_api: Vec<PerApi>, }
@@ -139,6 +142,17 @@ impl Metrics {
 
     pub(crate) fn connection_failed(&self) {
         self.connections_failed.inc();
+    }
+
+    /// There are so many fetch sessions, with so many partitions.
+    pub(crate) fn fetch_sessions_open(&self, sessions: usize, partitions: usize) {
+        self.fetch_sessions.set(i64::try_from(sessions).unwrap_or(i64::MAX));
+        self.fetch_session_partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
+    }
+
+    /// A fetch session's place was taken.
+    pub(crate) fn fetch_session_evicted(&self) {
+        self.fetch_session_evictions.inc();
     }
 
     /// Client connections that are open.

@@ -253,6 +253,12 @@ impl Partition {
         self.readable.lock().retired
     }
 
+    /// Whether it is led here and its [`Partition::range`] is still what was `seen`.
+    pub fn is_unchanged(&self, seen: (i64, i64)) -> bool {
+        let readable = self.readable.lock();
+        self.is_leading() && !readable.retired && (readable.log_start, readable.high_watermark) == seen
+    }
+
     /// Finds the whole batches from the one that holds `offset` on, up to `max_bytes` in all but at least
     /// one if `at_least_one`.
     pub fn find(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Found {

@@ -43,7 +43,7 @@ pub struct BrokerConfig {
     /// listener that they came by. The first is that of the inter-node listener (Kafka's
     /// `inter.broker.listener.name`), by which nodes reach each other.
     pub addresses: Vec<Address>,
-    /// Kafka's settings for groups that the node was started with.
+    /// Kafka's settings for groups and fetches that the node was started with.
     pub settings: Statics,
     /// How slots are filled and put.
     pub log: LogConfig,

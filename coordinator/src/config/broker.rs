@@ -1,6 +1,7 @@
-//! Settings of nodes, which Kafka calls brokers: those for groups, the defaults of topics, and the names of all
-//! others. What a node is started with, such as its listeners, is not read here.
+//! Settings of nodes, which Kafka calls brokers: those for groups and fetches, the defaults of topics, and the names of
+//! all others. What a node is started with, such as its listeners, is not read here.
 
+mod fetch;
 mod groups;
 mod harmless;
 mod names;
@@ -43,12 +44,18 @@ const fn updated(update: Update, setting: Definition) -> BrokerDefinition {
     BrokerDefinition { setting, update, is_null: false }
 }
 
+/// Settings that stand for no topic's.
+const TABLES: [&[BrokerDefinition]; 3] = [fetch::DEFINITIONS, groups::DEFINITIONS, harmless::DEFINITIONS];
+
+/// Those of them that a node can be started with.
+const STATIC: [&[BrokerDefinition]; 2] = [fetch::DEFINITIONS, groups::DEFINITIONS];
+
 /// The setting of this name, if anything is known of it but the name.
 pub fn definition(name: &str) -> Option<BrokerDefinition> {
     let found = |table: &[BrokerDefinition]| {
         table.binary_search_by(|d| d.setting.name.cmp(name)).ok().map(|at| table[at])
     };
-    found(groups::DEFINITIONS).or_else(|| found(harmless::DEFINITIONS)).or_else(|| {
+    TABLES.iter().find_map(|table| found(table)).or_else(|| {
         let mut topics = topic::config::definitions().iter();
         topics.find(|d| d.inherited() == Some(name)).and_then(default_of)
     })
@@ -56,7 +63,7 @@ pub fn definition(name: &str) -> Option<BrokerDefinition> {
 
 /// Every setting of which more is known than the name, in no order.
 pub fn definitions() -> impl Iterator<Item = BrokerDefinition> {
-    let own = groups::DEFINITIONS.iter().chain(harmless::DEFINITIONS).copied();
+    let own = TABLES.iter().copied().flatten().copied();
     own.chain(topic::config::definitions().iter().filter_map(default_of))
 }
 
@@ -78,11 +85,17 @@ pub struct Statics {
     groups: GroupSettings,
 }
 
+/// The number that a setting's text says; that of its default if it says none.
+fn number(definition: &Definition, text: Option<&str>) -> usize {
+    let read = |text: &str| text.trim().parse().ok();
+    text.and_then(read).or_else(|| read(definition.default)).unwrap_or(0)
+}
+
 impl Statics {
-    /// Reads settings for groups. Fails on others, and on values that Kafka would not start with.
+    /// Reads settings for groups and fetches. Fails on others, and on values that Kafka would not start with.
     pub fn read(texts: BTreeMap<String, String>) -> Result<Self, ConfigError> {
         for (name, text) in &texts {
-            match groups::DEFINITIONS.iter().find(|d| d.setting.name == name) {
+            match STATIC.iter().copied().flatten().find(|d| d.setting.name == name) {
                 Some(definition) => definition.setting.validate(text)?,
                 None => return Err(ConfigError::UnknownOfBroker(name.clone())),
             }
@@ -94,6 +107,11 @@ impl Statics {
     /// The text of a setting that is not left at its default.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
+    }
+
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub fn fetch_session_slots(&self) -> usize {
+        number(&fetch::DEFINITIONS[0].setting, self.get(fetch::SESSION_SLOTS))
     }
 
     /// What they say about groups.

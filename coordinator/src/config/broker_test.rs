@@ -7,8 +7,9 @@ fn each_name_is_in_one_table() {
         definitions().map(|d| d.setting.name).chain(names::NAMES.iter().copied()).collect();
     let count = names.len();
     assert!(names::NAMES.is_sorted());
-    assert!(groups::DEFINITIONS.is_sorted_by(|a, b| a.setting.name < b.setting.name));
-    assert!(harmless::DEFINITIONS.is_sorted_by(|a, b| a.setting.name < b.setting.name));
+    for table in TABLES {
+        assert!(table.is_sorted_by(|a, b| a.setting.name < b.setting.name));
+    }
     names.sort_unstable();
     names.dedup();
     // Apache Kafka 4.3.1's ConfigDef has 360, and its quotas for replication 3 more.
@@ -40,7 +41,7 @@ fn topics_settings_have_their_brokers() {
 }
 
 #[test]
-fn statics_are_settings_for_groups() {
+fn statics_are_settings_for_groups_and_fetches() {
     let read = |name: &str, value: &str| Statics::read([(name.to_owned(), value.to_owned())].into());
     let statics = read("group.initial.rebalance.delay.ms", "0").expect("legal");
     assert_eq!(statics.groups().classic.initial_rebalance_delay_ms, 0);
@@ -49,4 +50,8 @@ fn statics_are_settings_for_groups() {
     assert!(read("group.consumer.max.size", "0").is_err());
     assert!(read("group.share.session.timeout.ms", "1").is_err());
     assert_eq!(Statics::read(BTreeMap::new()), Ok(Statics::default()));
+    assert_eq!(Statics::default().fetch_session_slots(), 1000);
+    let slots = |text| read("max.incremental.fetch.session.cache.slots", text);
+    assert_eq!(slots("0").map(|statics| statics.fetch_session_slots()), Ok(0));
+    assert!(slots("-1").is_err());
 }

@@ -4,11 +4,11 @@
 //! The memory of a response is taken before it is read, and given back when it has been sent. Where little is
 //! free, it gets less records, but at least one batch.
 //!
-//! Sessions (KIP-227) are not kept: each request is complete in itself, which Kafka allows a broker whose
-//! cache is full.
+//! A request of a session (KIP-227) names what changed; the rest is in [`crate::fetch_sessions`].
 
 mod cold;
 mod plan;
+mod session;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,16 +19,18 @@ use broker::memory::{Permit, Pool, shrink};
 use coordinator::cluster::Cluster;
 use coordinator::topic::config::TopicConfig;
 use futures::{FutureExt, StreamExt, stream};
+use protocol::Records;
 use protocol::messages::fetch::{
     EpochEndOffset, FetchTopic, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use protocol::messages::{FetchRequest, FetchResponse};
-use protocol::{ErrorCode, Records};
 use tokio::time::{Instant, timeout_at};
 
 use super::topics::{Node, TopicRef, View, has_partition};
 use super::{Answer, Context, Incoming, PATIENCE, Refusal};
+use crate::fetch_sessions::Asked;
 use plan::{Failure, Plan, Wanted};
+use session::{Opening, Resumed};
 
 /// The first version that names topics by id.
 const TOPIC_IDS: i16 = 13;
@@ -62,9 +64,6 @@ const ZSTD: i16 = 10;
 /// The first version in which Kafka names the leader where it is another.
 const NAMED_LEADERS: i16 = 16;
 
-/// The session epochs of requests that are complete in themselves: outside of any session, and a first one.
-const FULL_EPOCHS: [i32; 2] = [-1, 0];
-
 pub(super) async fn handle(
     context: &Context,
     cluster: Arc<Cluster>,
@@ -82,9 +81,13 @@ async fn answer(
     version: i16,
     mut request: FetchRequest,
 ) -> (FetchResponse, Option<Permit>) {
-    if !FULL_EPOCHS.contains(&request.session_epoch) {
-        let error_code = ErrorCode::FetchSessionIdNotFound.code();
-        return (FetchResponse { error_code, ..Default::default() }, None);
+    match session::begin(context, version, &request) {
+        Ok(None) => {}
+        Ok(Some(lease)) => return session::go_on(context, cluster, version, request, lease).await,
+        Err(reject) => {
+            let error_code = session::error(reject).code();
+            return (FetchResponse { error_code, ..Default::default() }, None);
+        }
     }
     let named: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
     if i64::try_from(named).unwrap_or(i64::MAX) > cluster.partition_count() {
@@ -94,13 +97,22 @@ async fn answer(
     let mut wanted = Vec::new();
     for topic in &request.topics {
         let name = TopicRef::versioned(version, TOPIC_IDS, &topic.topic, topic.topic_id);
-        wanted.extend(topic.partitions.iter().map(|p| Wanted::new(context, &view, name, version, p)));
+        let asked = topic.partitions.iter().map(|partition| (partition.partition, Asked::from(partition)));
+        wanted.extend(asked.map(|asked| Wanted::new(context, &view, name, version, asked)));
     }
-    let (plans, permit) = wait(context, &mut request, &mut wanted).await;
-    let committed = request.isolation_level == 1;
-    let response =
-        Responding { context, committed, names_leaders: version >= NAMED_LEADERS, nodes: Vec::new() };
-    (response.finish(request, wanted, plans).await, permit)
+    let (plans, permit) = wait(context, &mut request, &mut wanted, None).await;
+    let opening = Opening::new(version, &request, &wanted, &plans);
+    let plans = read(&wanted, plans).await;
+    let mut responding = Responding::new(context, version, &request);
+    let mut each = wanted.iter().zip(plans);
+    let mut responses = Vec::with_capacity(request.topics.len());
+    for FetchTopic { topic, topic_id, partitions } in request.topics {
+        let partitions = each.by_ref().take(partitions.len());
+        let partitions = partitions.map(|(wanted, plan)| responding.partition(wanted, plan)).collect();
+        responses.push(FetchableTopicResponse { topic, topic_id, partitions });
+    }
+    let session_id = opening.map_or(0, |opening| opening.open(context, &wanted, &responses));
+    (FetchResponse { session_id, ..responding.response(responses) }, permit)
 }
 
 /// What waits keeps nothing of its frame, and no room for what was taken out.
@@ -140,17 +152,22 @@ fn is_known(cluster: &Cluster, version: i16, request: &FetchRequest) -> bool {
 async fn wait(
     context: &Context,
     request: &mut FetchRequest,
-    wanted: &mut [Wanted],
+    wanted: &mut Vec<Wanted>,
+    mut resumed: Option<&mut Resumed<'_>>,
 ) -> (Vec<Plan>, Option<Permit>) {
     let most = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_BYTES);
     let enough = usize::try_from(request.min_bytes).unwrap_or(0).min(most);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = Instant::now() + wait;
     loop {
+        if let Some(resumed) = &mut resumed {
+            resumed.look(wanted).await;
+        }
         let budget = most.min(fair(context.broker.answers()));
         let plans = plan::all(wanted, budget).await;
         let bytes = length(&plans);
-        let done = bytes >= enough.min(budget) || plans.is_empty() || plans.iter().any(Plan::is_urgent);
+        let nothing = plans.is_empty() && resumed.is_none();
+        let done = bytes >= enough.min(budget) || nothing || plans.iter().any(Plan::is_urgent);
         if done || context.stop.is_cancelled() || Instant::now() >= deadline {
             return reserve(context, wanted, plans).await;
         }
@@ -160,7 +177,8 @@ async fn wait(
         keep_little(request);
         let waiter = Waiter::new(i64::try_from(enough.min(budget) - bytes).unwrap_or(i64::MAX));
         let watching = Watching::new(wanted, &waiter);
-        if watching.is_complete() {
+        let idle = resumed.as_mut().is_none_or(|resumed| resumed.watch(&waiter));
+        if idle && watching.is_complete() {
             tokio::select! {
                 biased;
                 // After this, the loop ends with what there is.
@@ -169,6 +187,9 @@ async fn wait(
             }
         }
         drop(watching);
+        if let Some(resumed) = &mut resumed {
+            resumed.unwatch();
+        }
     }
 }
 
@@ -251,6 +272,18 @@ impl Drop for Watching<'_> {
     }
 }
 
+/// The plans, with what they lack fetched.
+async fn read(wanted: &[Wanted], plans: Vec<Plan>) -> Vec<Plan> {
+    if !plans.iter().any(Plan::is_cold) {
+        return plans;
+    }
+    let now = Instant::now();
+    let (until, deadline) = (now + READING, now + PATIENCE);
+    let read = |(wanted, plan): (_, Plan)| plan.read(wanted, until, deadline).boxed();
+    let each: Vec<_> = wanted.iter().zip(plans).map(read).collect();
+    stream::iter(each).buffered(CONCURRENT).collect().await
+}
+
 /// Turns plans into a response.
 struct Responding<'a> {
     context: &'a Context,
@@ -260,28 +293,13 @@ struct Responding<'a> {
     nodes: Vec<Node>,
 }
 
-impl Responding<'_> {
-    async fn finish(mut self, request: FetchRequest, wanted: Vec<Wanted>, plans: Vec<Plan>) -> FetchResponse {
-        let read = if plans.iter().any(Plan::is_cold) {
-            let now = Instant::now();
-            let (until, deadline) = (now + READING, now + PATIENCE);
-            let read = |(wanted, plan): (_, Plan)| plan.read(wanted, until, deadline).boxed();
-            let each: Vec<_> = wanted.iter().zip(plans).map(read).collect();
-            stream::iter(each).buffered(CONCURRENT).collect().await
-        } else {
-            plans
-        };
-        let mut each = wanted.iter().zip(read);
-        let mut responses = Vec::with_capacity(request.topics.len());
-        for topic in request.topics {
-            let partitions = each.by_ref().take(topic.partitions.len());
-            let partitions = partitions.map(|(wanted, plan)| self.partition(wanted, plan)).collect();
-            responses.push(FetchableTopicResponse {
-                topic: topic.topic,
-                topic_id: topic.topic_id,
-                partitions,
-            });
-        }
+impl<'a> Responding<'a> {
+    fn new(context: &'a Context, version: i16, request: &FetchRequest) -> Self {
+        let (committed, names_leaders) = (request.isolation_level == 1, version >= NAMED_LEADERS);
+        Self { context, committed, names_leaders, nodes: Vec::new() }
+    }
+
+    fn response(self, responses: Vec<FetchableTopicResponse>) -> FetchResponse {
         FetchResponse { responses, node_endpoints: endpoints(self.nodes), ..Default::default() }
     }
 

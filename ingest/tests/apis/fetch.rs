@@ -185,19 +185,6 @@ async fn a_log_that_departs_is_told_where() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_not_kept() {
-    let node = Node::start().await;
-    let mut client = node.with_topic("t", 1).await;
-    for (session_id, session_epoch) in [(0, -1), (0, 0), (5, -1), (5, 0)] {
-        let request = FetchRequest { session_id, session_epoch, ..from("t", 0) };
-        assert_eq!(code(&only(client.ask(7, &request).await)), ErrorCode::None);
-    }
-    let response = client.ask(7, &FetchRequest { session_id: 5, session_epoch: 1, ..from("t", 0) }).await;
-    assert_eq!(response.error_code, ErrorCode::FetchSessionIdNotFound.code());
-    assert!(response.responses.is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_first_batch_comes_however_large_and_bounds_hold_for_the_rest() {
     let node = Node::start().await;
     let mut client = node.with_topic("t", 3).await;

@@ -6,6 +6,7 @@ mod client;
 mod cluster;
 mod consumer_groups;
 mod fetch;
+mod fetch_sessions;
 mod groups;
 mod limits;
 mod list_offsets;

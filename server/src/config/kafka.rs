@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use coordinator::config::broker::Statics;
 
-/// Settings for groups, under Kafka's names.
+/// Settings for groups and fetches, under Kafka's names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KafkaSettings(pub(crate) Statics);
 

@@ -108,7 +108,7 @@ settings! {
         changes_per_second "changes-per-second": u32, "N", "50",
             "How many requests a second may change topics or settings through this node in the long run; what comes faster waits in its turn. A hundred seconds' worth may come at once, and each 64 KiB of changes counts as another one. Each change is an object that is kept for ever";
         kafka_settings "kafka-settings": KafkaSettings, "NAME=VALUE,...", "none",
-            "Settings of Kafka's for groups and committed offsets, under Kafka's names, such as group.initial.rebalance.delay.ms=0,offsets.retention.minutes=1440. Give all nodes the same";
+            "Settings of Kafka's for groups, committed offsets and fetch sessions, under Kafka's names, such as group.initial.rebalance.delay.ms=0,offsets.retention.minutes=1440. Give all nodes the same";
         shutdown_grace "shutdown-grace": Span, "DURATION", "25s",
             "How long a stopping node may take to answer what it was asked and to close its session. Kubernetes kills after 30 s unless told otherwise";
     }

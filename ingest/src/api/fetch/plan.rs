@@ -6,7 +6,6 @@ use broker::log::{Found, NotLeader, Waiter};
 use broker::node::{Broker, Led};
 use coordinator::SessionId;
 use coordinator::topic::config::StoredCompression;
-use protocol::messages::fetch::FetchPartition;
 use protocol::{ErrorCode, Records};
 use tiering::format::index::Position;
 use tiering::read::FetchError;
@@ -14,12 +13,12 @@ use tiering::read::FetchError;
 use super::{ZSTD, largest_batch, rope};
 use crate::api::Context;
 use crate::api::topics::{Barrier, Leader, Miss, TopicRef, View, check_leader_epoch};
+use crate::fetch_sessions::Asked;
 
 /// A partition that a client reads.
 pub(super) struct Wanted {
     pub(super) index: i32,
-    offset: i64,
-    last_fetched_epoch: i32,
+    pub(super) asked: Asked,
     max_bytes: usize,
     led: Result<Led, Failure>,
     /// How large a batch may be.
@@ -147,9 +146,9 @@ impl Wanted {
         view: &View,
         topic: TopicRef<'_>,
         version: i16,
-        partition: &FetchPartition,
+        (index, asked): (i32, Asked),
     ) -> Self {
-        let led = view.lead(&context.broker, topic, partition.partition);
+        let led = view.lead(&context.broker, topic, index);
         let largest = led.as_ref().map_or(0, |(topic, _)| largest_batch(&topic.config));
         let led = led.map_err(Failure::from).and_then(|(topic, led)| {
             // Kafka looks at the setting alone, too.
@@ -157,7 +156,7 @@ impl Wanted {
                 return Err(Failure::of(ErrorCode::UnsupportedCompressionType));
             }
             let current = led.partition.leader_epoch();
-            match check_leader_epoch(partition.current_leader_epoch, current) {
+            match check_leader_epoch(asked.current_leader_epoch, current) {
                 Ok(()) => Ok(led),
                 Err(code) => {
                     let fenced = code == ErrorCode::FencedLeaderEpoch;
@@ -167,10 +166,9 @@ impl Wanted {
             }
         });
         Self {
-            index: partition.partition,
-            offset: partition.fetch_offset,
-            last_fetched_epoch: partition.last_fetched_epoch,
-            max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
+            index,
+            asked,
+            max_bytes: usize::try_from(asked.max_bytes).unwrap_or(0),
             led,
             largest,
             unknown: topic.unknown(),
@@ -211,7 +209,7 @@ impl Wanted {
 
     /// The offset that is wanted.
     pub(super) fn offset(&self) -> i64 {
-        self.offset
+        self.asked.offset
     }
 
     async fn plan(&mut self, left: usize, at_least_one: bool, barrier: &mut Barrier) -> Plan {
@@ -228,7 +226,7 @@ impl Wanted {
         }
         let budget = left.min(self.max_bytes);
         let cold = |place| Plan::Cold(Cold { place, budget, at_least_one, largest: self.largest });
-        match led.partition.find(self.offset, budget, at_least_one) {
+        match led.partition.find(self.asked.offset, budget, at_least_one) {
             Found::AtEnd => Plan::Nothing,
             Found::Tail(batches) => Plan::Records { records: rope(batches.slices), tail: true },
             Found::Slots(positions) if positions.is_empty() => Plan::Nothing,
@@ -249,17 +247,19 @@ impl Wanted {
 
     /// What Kafka does for a client that gives the epoch of the last record that it has.
     async fn divergence(&self, led: &Led, barrier: &mut Barrier) -> Option<Plan> {
-        if self.last_fetched_epoch < 0 {
+        if self.asked.last_fetched_epoch < 0 {
             return None;
         }
-        let Ok(end) = led.log.epoch_end(&led.partition, self.last_fetched_epoch) else {
+        let Ok(end) = led.log.epoch_end(&led.partition, self.asked.last_fetched_epoch) else {
             return Some(Plan::Failed(self.not_leader(led)));
         };
         let plan = match end {
             None => Plan::Failed(Failure::of(ErrorCode::OffsetOutOfRange)),
             // Below the log start, being out of range is all that is reported.
-            Some(_) if self.offset < led.partition.log_start() => return None,
-            Some((epoch, end_offset)) if epoch < self.last_fetched_epoch || end_offset < self.offset => {
+            Some(_) if self.asked.offset < led.partition.log_start() => return None,
+            Some((epoch, end_offset))
+                if epoch < self.asked.last_fetched_epoch || end_offset < self.asked.offset =>
+            {
                 Plan::Diverged { epoch, end_offset }
             }
             Some(_) => return None,
