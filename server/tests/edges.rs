@@ -1,4 +1,4 @@
-//! Which crate may use which. Whoever adds an edge adds it here, and to the picture of the architecture.
+//! Which crate may use which. An edge that is added here is added to the table of `docs/architecture.md`, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -73,6 +73,18 @@ fn crates_use_only_what_they_may() {
             let used = graph.names[used].as_str();
             assert!(allowed.contains(&used), "{name} must not use {used}");
         }
+    }
+}
+
+#[test]
+fn the_page_has_the_same_table() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/architecture.md");
+    let page = std::fs::read_to_string(page).expect("the page is readable");
+    for (name, allowed) in ALLOWED {
+        let allowed: Vec<_> = allowed.iter().map(|used| format!("`{used}`")).collect();
+        let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
+        let row = format!("| `{name}` | {allowed} |");
+        assert!(page.contains(&row), "docs/architecture.md lacks the row {row}");
     }
 }
 

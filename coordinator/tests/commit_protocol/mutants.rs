@@ -116,7 +116,7 @@ pub(crate) enum Mutant {
     DeletesUncovered,
     /// I6: a session is deleted though the later checkpoint names a tenure in it.
     DeletesNamedTenure,
-    /// I7: the key of a slot whose records were all trimmed is used again.
+    /// I6: a slot of an open session whose records were all trimmed is deleted, and its key is used again.
     ReusesTrimmedSlot,
     /// A slot that is gone counts as one without records.
     MissingSlotIsEmpty,
