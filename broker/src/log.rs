@@ -133,7 +133,7 @@ pub struct Log {
     /// When something of the groups and of the share partitions is due.
     due: due::Due,
     tail: Mutex<Tail>,
-    /// Tells the flusher that the open slot has changed.
+    /// Wakes the flusher when the open slot has changed.
     changed: Notify,
     checkpointing: checkpoint::Progress,
     /// Held while shards are being released, and while one session follows another.
@@ -185,7 +185,7 @@ impl Log {
         self.open.lock().session
     }
 
-    /// A partition that this log has met.
+    /// A partition that is in this log's map: one with records, or one that a request asked for.
     pub fn partition(&self, id: PartitionId) -> Option<Arc<Partition>> {
         self.partitions.read().get(&id).cloned()
     }
@@ -234,7 +234,7 @@ impl Log {
         partition
     }
 
-    /// Forgets the partitions at these places. Fetches that wait for them wake.
+    /// Removes the partitions at these places. Fetches that wait for them wake.
     fn forget(&self, open: &mut Open, places: impl IntoIterator<Item = usize>) {
         let mut partitions = self.partitions.write();
         for place in places {
@@ -247,7 +247,7 @@ impl Log {
     }
 
     /// Learns what the cluster is like as of some entry. Partitions of topics that were deleted before it are
-    /// forgotten; of those that came here later, this state of the cluster tells nothing.
+    /// forgotten; of those that were inserted later, this state of the cluster says nothing.
     pub async fn follow(&self, cluster: &Arc<Cluster>) {
         self.show_groups(cluster).await;
         let mut open = self.open.lock();

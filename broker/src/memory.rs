@@ -1,8 +1,8 @@
 //! The memory of a node: one budget, in parts that do not borrow from each other.
 //!
 //! What is over a part waits, and is served in the order in which it came. That nothing waits for ever follows from
-//! the order of the parts: requests, then unpacking, then answers. Who holds memory of one part waits at most for
-//! a later one; who holds memory for an answer waits for no more of it, but for a client that takes bytes, and
+//! the order of the parts: requests, then unpacking, then answers. A holder of memory of one part waits at most for
+//! a later one; a holder of memory for an answer waits for no more of it, but for a client that takes bytes, and
 //! only so long. A part is never too small for one request, batch or answer: what is
 //! larger than the part takes all of it. Tail and read cache never make others wait: they let go of what is
 //! oldest.
@@ -54,7 +54,7 @@ impl Pool {
         Arc::clone(&self.free).try_acquire_many_owned(self.permits(bytes)).ok()
     }
 
-    /// Waits for so many bytes, or for all there are if that is less, behind those who wait already. `None` is
+    /// Waits for so many bytes, or for all there are if that is less, behind those that wait already. `None` is
     /// never answered: a pool is never closed.
     pub async fn take(&self, bytes: usize) -> Option<Permit> {
         if let Some(permit) = self.try_take(bytes) {
@@ -65,7 +65,7 @@ impl Pool {
     }
 }
 
-/// Counts one who waits.
+/// Counts one task that waits.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {

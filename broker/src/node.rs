@@ -49,7 +49,7 @@ use producer_ids::ProducerIds;
 /// A node whose store has not answered for this long, or has not confirmed a write, counts as down, and says so.
 pub(crate) const STORE_LOST: Duration = Duration::from_secs(5);
 
-/// How long what another node wrote tells that nodes can write.
+/// How long a confirmed write of another node counts as a sign that nodes can write.
 const OTHERS_WROTE: Duration = Duration::from_secs(10);
 
 /// The most bytes that a batch may decompress to where its records are looked at: they cost time, if no memory.
@@ -77,7 +77,7 @@ pub struct BrokerParts {
 /// Why a node does not start, or stops.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The store does not keep its word.
+    /// The probe found that the store does not do what is asked of it.
     #[error(transparent)]
     Probe(#[from] ProbeError),
     /// The metadata log can't be read or written.
@@ -137,7 +137,7 @@ pub struct Broker {
     leaving: channel::Sender<bool>,
     /// Whether the node's last session was draining, as far as it has been seen.
     drained: AtomicBool,
-    /// When a store last confirmed a write of another node's, as far as is known.
+    /// When the store last confirmed a write of another node's, as that node said in a ping.
     others_wrote: Mutex<Option<Instant>>,
     load: load::Load,
     hearsay: hearsay::Hearsay,
@@ -421,7 +421,7 @@ impl Broker {
 /// Why the metadata log can't be read or written just now.
 #[derive(Debug, Error)]
 pub enum RefreshError {
-    /// The store does not play along.
+    /// The store failed.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The node does not serve.

@@ -38,7 +38,7 @@ pub fn tcp() -> Connect {
     })
 }
 
-/// Who a node is.
+/// The identity that a node gives in its answer to a ping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The cluster's id, as clients see it.
@@ -48,7 +48,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Who gave this answer.
+    /// The identity in this answer.
     pub fn of(answer: &PeerPingResponse) -> Self {
         Self { cluster: answer.cluster_id.to_string(), process: ProcessId(*answer.process_id.as_bytes()) }
     }

@@ -2,7 +2,7 @@
 //!
 //! Entry k of the log is a list of [`Op`]s and a function of the entries before it (I11). An op names what
 //! it presumes; where that no longer holds when it is applied, it is void, and the rest of its entry is
-//! still applied. Whoever proposed it looks at the state to learn what became of it.
+//! still applied. Its proposer looks at the outcome, or at the state, to learn whether it was.
 
 mod alter;
 mod apply;

@@ -18,7 +18,7 @@ pub use definition::{ConfigType, Definition, Effect, Rule};
 pub use described::{Described, Layer, Source};
 pub(crate) use value::Value;
 
-/// Settings that are not at their defaults, by name, as whoever set them wrote them.
+/// Settings that are not at their defaults, by name, in the words in which they were set.
 pub type Overrides = BTreeMap<String, String>;
 
 /// Why settings are refused: INVALID_CONFIG.

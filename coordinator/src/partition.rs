@@ -1,6 +1,6 @@
 //! One partition's log as its owner decides on it: offsets, leader epochs and producers.
 //!
-//! The state runs ahead of what is durable: it includes the slots in flight. What may be told to a client
+//! The state runs ahead of what is durable: it includes the slots in flight. What may be reported to a client
 //! (the high watermark) is the caller's to know, since only the caller sees the store confirm.
 
 mod append;

@@ -1,10 +1,10 @@
 //! Whether the wall clock may be believed where what is old is deleted for good.
 //!
 //! A clock that is days ahead for some seconds makes everything old. So it is compared with the monotonic clock,
-//! which can't be set: a wall clock that has gone further than that one is in doubt until both have gone at
-//! the same pace for [`SETTLING`]. A clock that is behind only keeps things for longer, and is believed at once.
+//! which can't be set: a wall clock that has advanced further than that one is in doubt until both have advanced
+//! at the same pace for [`SETTLING`]. A clock that is behind only keeps things for longer, and is believed at once.
 //!
-//! What neither clock can tell is whether the first reading was right; [`Steady::compare`] takes another's word.
+//! Neither clock shows whether the first reading was right; [`Steady::compare`] takes another time to compare with.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ struct Lead {
 /// The wall clock may be wrong: nothing is to be deleted by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doubt {
-    /// How much further it has gone than it should have, in ms.
+    /// How much further it has advanced than it should have, in ms.
     pub ahead_ms: i64,
 }
 

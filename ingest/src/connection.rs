@@ -42,7 +42,7 @@ const SHARE: usize = 8;
 /// side.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a request that expects no answer waits for memory after its client has gone.
+/// How long a request that expects no answer waits for memory after its client has disconnected.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 /// Complaints about clients, one of which is logged now and then.
@@ -64,7 +64,7 @@ enum End {
 }
 
 impl End {
-    /// Whether operators should hear of it.
+    /// Whether it is logged as a warning, and counted.
     fn is_fault(&self) -> bool {
         match self {
             Self::Closed | Self::Stopped | Self::Frame(FrameError::Left) => false,
@@ -189,7 +189,7 @@ async fn requests(mut frames: Frames<impl Inbound>, context: &Context, queue: Qu
     }
 }
 
-/// Waits for something. Nothing else would notice that the client has gone.
+/// Waits for something, or until the client disconnects, which nothing else would notice meanwhile.
 async fn unless_closed<T>(
     frames: &mut Frames<impl Inbound>,
     wait: impl Future<Output = T>,
@@ -210,7 +210,7 @@ async fn handle(frames: &mut Frames<impl Inbound>, context: &Context, frame: Fra
             Stored::No => None,
             Stored::Yes { unacknowledged: true } => frames.admit(length, UNACKNOWLEDGED).await?,
             Stored::Yes { .. } => frames.admit(length, Duration::ZERO).await?,
-            // A member that is not heard of is taken for gone.
+            // It does not wait: a member whose heartbeats are late is removed from its group.
             Stored::Heartbeat => frames.limits().memory.try_take(length),
         };
     }

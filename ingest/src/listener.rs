@@ -1,4 +1,4 @@
-//! Accepting connections, from any number of listeners. The sockets are passed in, so that whoever listens owns
+//! Accepting connections, from any number of listeners. The sockets are passed in, so that the caller owns
 //! them; nothing that a client or the operating system does ends the loop.
 
 use std::future::poll_fn;
@@ -28,7 +28,7 @@ static COMPLAINTS: Quiet = Quiet::new(Duration::from_secs(1));
 /// A socket that clients connect to, and what it is called.
 #[derive(Debug)]
 pub struct Listener {
-    /// The name. Clients are told of the addresses that nodes advertise under it.
+    /// The name. Its clients get the addresses that nodes advertise under this name.
     pub name: Arc<str>,
     /// The socket.
     pub socket: TcpListener,
@@ -75,7 +75,7 @@ pub async fn run(listeners: Vec<Listener>, service: Arc<Service>, shutdown: Canc
     }
 }
 
-/// The next connection of any listener. They take turns, so that a busy one keeps nobody from another.
+/// The next connection of any listener. They take turns, so that a busy one does not starve the others.
 async fn accept<'a>(
     listeners: &'a [Listener],
     turn: &mut usize,
@@ -96,7 +96,7 @@ async fn accept<'a>(
 async fn serve(socket: TcpStream, listener: Arc<str>, service: Arc<Service>, stop: CancellationToken) {
     let peer = match socket.peer_addr() {
         Ok(peer) => peer,
-        // It has gone already.
+        // The client has disconnected already.
         Err(_) => return,
     };
     if let Err(error) = socket.set_nodelay(true) {

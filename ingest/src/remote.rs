@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The address of a connection's client.
 
 use std::fmt;
 use std::net::SocketAddr;

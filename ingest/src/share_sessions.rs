@@ -1,7 +1,7 @@
 //! Share sessions (KIP-932): which partitions a member reads by this node, and which of its requests comes next.
 //!
-//! They are soft, and end with the connection that opened them. What a member has in hand of a session's
-//! partitions comes back when its session ends.
+//! They are soft, and end with the connection that opened them. What a member has acquired of a session's
+//! partitions is available again when its session ends.
 
 mod tie;
 
@@ -99,8 +99,8 @@ impl Sessions {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Opens a session, in place of one that the member may have; answers what it reads. What that had in hand stays
-    /// there. There may be `most`.
+    /// Opens a session, in place of one that the member may have; answers what it reads. What the member
+    /// has acquired stays acquired. There may be `most`.
     pub(crate) fn open(
         &self,
         holder: Holder,

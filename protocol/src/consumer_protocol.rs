@@ -1,4 +1,4 @@
-//! What classic consumers tell each other inside of JoinGroup and SyncGroup: a member its subscription to the
+//! What classic consumers send each other inside of JoinGroup and SyncGroup: a member its subscription to the
 //! leader, the leader an assignment to each member. A broker needs to understand them only where classic members
 //! and those of KIP-848 are in one group.
 //!

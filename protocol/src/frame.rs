@@ -1,4 +1,4 @@
-//! Frames: a header and a body. The four-byte length in front of a frame belongs to whoever reads the socket;
+//! Frames: a header and a body. The four-byte length in front of a frame belongs to the reader of the socket;
 //! decoding takes frames without it, encoding puts it there.
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ const FIXED: Version = Version { number: 1, flexible: false };
 pub struct RequestHeader {
     /// The API that is asked.
     pub request_api_key: ApiKey,
-    /// The version of the request and of its response; it may be one that nobody knows.
+    /// The version of the request and of its response; it may be an unknown one.
     pub request_api_version: i16,
     /// The client's number for the request; the response carries it back.
     pub correlation_id: i32,

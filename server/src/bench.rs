@@ -27,7 +27,7 @@ pub(crate) enum Arguments {
     Produce(produce::Arguments),
     /// Read a topic from its beginning, as fast as the broker gives it
     Fetch(fetch::Arguments),
-    /// Append at a given rate, read along, and tell how long acknowledgements and records took
+    /// Append at a given rate, read along, and print how long acknowledgements and records took
     Latency(latency::Arguments),
 }
 

@@ -81,7 +81,7 @@ impl Client {
         Backoff::new(self.shared.timeout)
     }
 
-    /// A connection of its own, which nobody else gets. Fails if the address can't be reached.
+    /// A connection for the caller alone. Fails if the address can't be reached.
     pub(crate) async fn dial(&self, address: &str) -> Result<Arc<Connection>, Error> {
         self.open(address, self.shared.timeout).await
     }

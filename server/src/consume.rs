@@ -113,7 +113,7 @@ async fn read(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// What is said of records that are not printed because they are gone.
-fn told(partition: i32, passed: &Range<i64>) -> String {
+fn missed(partition: i32, passed: &Range<i64>) -> String {
     let (first, last) = (passed.start, passed.end - 1);
     let count = passed.end - passed.start;
     let (records, were) = if count == 1 { ("record", "was") } else { ("records", "were") };
@@ -133,7 +133,7 @@ impl<W: Write> Printer<'_, W> {
     fn print(&mut self, fetched: &Fetched, ranges: &BTreeMap<i32, (i64, Option<i64>)>) -> anyhow::Result<()> {
         let (start, end) = ranges.get(&fetched.partition).copied().unwrap_or((0, None));
         if let Some(passed) = &fetched.passed {
-            eprintln!("tidelog: {}", told(fetched.partition, passed));
+            eprintln!("tidelog: {}", missed(fetched.partition, passed));
         }
         for batch in fetched.batches.iter().filter(|batch| !batch.header().is_control()) {
             batch.verify_crc()?;

@@ -55,7 +55,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(arguments) => on_one_thread(doctor::run(arguments)),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Completions { shell } => {
-            // In memory first: the generator panics where the reader has gone.
+            // In memory first: the generator panics where the reader has closed its end.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tidelog", &mut script);
             io::Write::write_all(&mut io::stdout(), &script)?;
@@ -76,14 +76,14 @@ fn on_one_thread(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow
     result
 }
 
-/// Whether whoever reads our output has gone.
+/// Whether the reader of our output has closed its end.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     io_errors.into_iter().any(|error| error.kind() == io::ErrorKind::BrokenPipe)
         && !error.is::<client::Error>()
 }
 
-/// The error and its causes; a cause that its consequence quotes already is not told twice.
+/// The error and its causes; a cause that its consequence quotes already is not repeated.
 fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {

@@ -1,4 +1,4 @@
-//! What somebody who misspelt a name may have meant.
+//! The known name that is nearest to a misspelt one.
 
 /// How like a name has to be, from 0 to 1.
 const LIKE: f64 = 0.7;

@@ -193,10 +193,10 @@ async fn drain(arguments: Drain) -> anyhow::Result<()> {
     }
 }
 
-/// The shards that a node holds; none if it has gone.
+/// The shards that a node holds; none if it has no session.
 async fn shards(client: &Client, node: i32) -> Result<i32, Error> {
-    let told = client.status().await?;
-    Ok(told.sessions.iter().filter(|session| session.node_id == node).map(|session| session.shards).sum())
+    let status = client.status().await?;
+    Ok(status.sessions.iter().filter(|session| session.node_id == node).map(|session| session.shards).sum())
 }
 
 async fn rebalance(arguments: Rebalance) -> anyhow::Result<()> {
@@ -210,7 +210,7 @@ async fn rebalance(arguments: Rebalance) -> anyhow::Result<()> {
         }
     }
     if !failed.is_empty() {
-        anyhow::bail!("not every node could be told: {}", failed.join("; "));
+        anyhow::bail!("not every node could be asked: {}", failed.join("; "));
     }
     print_line(&format!("{} nodes even out their load", nodes.len()))?;
     Ok(())

@@ -115,7 +115,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let partitioner = Partitioner::new(arguments.partition, arguments.batch_size);
     let (done, fed) = oneshot::channel();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        // Nobody listens after an interruption.
+        // After an interruption the receiver is gone.
         let _ = done.send(feed(std::io::stdin().lock(), &parser, partitioner, senders));
     })?;
     wait(lanes, fed, &stop).await?;
@@ -152,7 +152,7 @@ async fn wait(
     Ok(())
 }
 
-/// Reads until the end, or until nobody wants more.
+/// Reads until the end, or until a lane takes no more.
 fn feed(
     mut from: impl BufRead,
     parser: &Parser,

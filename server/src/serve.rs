@@ -57,7 +57,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     if let [only] = &listeners[..] {
         tracing::warn!(
             listener = %only.name,
-            "clients and nodes come by the same listener: whoever reaches it can drain nodes; to keep clients from that, give nodes a listener of their own (--listen, --inter-node-listener)"
+            "clients and nodes use the same listener: every client that reaches it can drain nodes; to keep clients from that, give nodes a listener of their own (--listen, --inter-node-listener)"
         );
     }
 
@@ -107,7 +107,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
 
 /// How a node comes to its end.
 struct Ending {
-    /// Somebody asked for it.
+    /// The process was asked to stop.
     stop: CancellationToken,
     /// No more clients are accepted.
     refuse: CancellationToken,
@@ -118,8 +118,8 @@ struct Ending {
 }
 
 impl Ending {
-    /// Other nodes get the shards while clients can still be told so; then the clients go, and then the log is
-    /// closed: what they wait for still needs it.
+    /// Other nodes get the shards while clients can still be answered NOT_LEADER_OR_FOLLOWER; then connections end, and
+    /// then the log is closed: what clients wait for still needs it.
     async fn follow(self, listener: JoinHandle<()>, broker: Arc<Broker>) {
         self.stop.cancelled().await;
         if timeout(self.patience, broker.hand_over()).await.is_err() {
@@ -137,8 +137,8 @@ impl Ending {
 fn advise(error: StartError, store: &str) -> anyhow::Error {
     let advice = match &error {
         StartError::Probe(_) => {
-            let told: String = error.to_string().chars().take(LONGEST_REASON).collect();
-            return anyhow::anyhow!("{told} …: tidelog doctor --store {store} tells more");
+            let reason: String = error.to_string().chars().take(LONGEST_REASON).collect();
+            return anyhow::anyhow!("{reason} …: tidelog doctor --store {store} shows all findings");
         }
         StartError::Metadata(_) => format!("is {store} the right store, and can it be reached?"),
         StartError::Open(_) => return error.into(),
@@ -146,7 +146,7 @@ fn advise(error: StartError, store: &str) -> anyhow::Error {
     anyhow::anyhow!("{error}: {advice}")
 }
 
-/// What is told once the node serves.
+/// What is logged once the node serves.
 struct Started {
     listen: String,
     advertise: String,

@@ -66,7 +66,7 @@ fn check_names(resource: &Resource, settings: &[Setting], names: &[String]) -> a
     let known = || settings.iter().map(|setting| setting.name.as_str());
     match names.iter().find(|name| !known().any(|known| known == *name)) {
         None => Ok(()),
-        // Of these only those are told that are set.
+        // The answer about these has only what is set.
         Some(name) if *resource == Resource::BrokerDefaults => {
             anyhow::bail!("{name} is not set for {resource}")
         }

@@ -72,7 +72,7 @@ impl fmt::Display for State {
 }
 
 impl Survey {
-    /// Asks every node. Fails if none tells which nodes there are.
+    /// Asks every node. Fails if none answers which nodes there are.
     pub(crate) async fn of(client: &Client) -> Result<Self, Error> {
         let metadata = client.metadata(None, false).await?;
         let mut newest = client.status().await?;
@@ -204,7 +204,7 @@ impl Node {
         self.told.as_ref().ok()?.store_trouble.as_deref()
     }
 
-    /// How long ago its store answered it, or for how long it took no write; `None` if it did not, or if the node tells nothing.
+    /// How long ago its store answered it, or for how long it took no write; `None` if it did not, or if the node does not answer.
     pub(crate) fn store_age(&self) -> Option<Duration> {
         let told = self.told.as_ref().ok()?;
         u64::try_from(told.store_age_ms).ok().map(Duration::from_millis)

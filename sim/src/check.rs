@@ -37,7 +37,7 @@ use std::fmt;
 use crate::history::{Event, Group, Partition, ShareGroup, ShareRecords, Topic, groups, partitions, shares};
 
 /// How many violations of one kind are reported of each partition or group.
-const TOLD: usize = 5;
+const REPORTED: usize = 5;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,15 +172,15 @@ impl fmt::Display for Violation {
 #[derive(Default)]
 struct Findings {
     place: String,
-    told: BTreeMap<Anomaly, usize>,
+    reported: BTreeMap<Anomaly, usize>,
     violations: Vec<Violation>,
 }
 
 impl Findings {
     fn add(&mut self, anomaly: Anomaly, detail: fmt::Arguments<'_>) {
-        let told = self.told.entry(anomaly).or_default();
-        *told += 1;
-        if *told <= TOLD {
+        let reported = self.reported.entry(anomaly).or_default();
+        *reported += 1;
+        if *reported <= REPORTED {
             self.violations.push(Violation { anomaly, detail: format!("{}: {detail}", self.place) });
         }
     }

@@ -30,14 +30,14 @@ pub(crate) fn note(client: &Client, topic: &Arc<str>, partition: i32, whole: Who
     }));
 }
 
-/// Reads the topics that are left of those that were created and deleted, and notes which are gone. A deletion of which
-/// nobody heard may be carried out meanwhile; then everything is looked at again.
+/// Reads the topics that are left of those that were created and deleted, and notes which are gone. A deletion that
+/// was not answered may be carried out meanwhile; then everything is looked at again.
 pub(crate) async fn of_churn(reader: &mut Client, yard: &Yard) -> Result<(), String> {
     let no_progress = |what| format!("no progress: {what} in {PROGRESS:?} after everything was mended");
     loop {
         let survey = async |reader: &mut Client| {
             let survey = timeout(PROGRESS, client::survey(reader, yard)).await;
-            survey.map_err(|_| no_progress("nobody told which topics there are"))
+            survey.map_err(|_| no_progress("no node answered which topics there are"))
         };
         let (before, gone) = survey(reader).await?;
         let read = logs(reader, &before).await;

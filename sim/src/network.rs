@@ -1,8 +1,8 @@
 //! A network in memory: hosts that listen, connections with latency, and links that fall silent.
 //!
 //! A link is silent in one direction only; what was sent meanwhile arrives when it speaks again, as TCP does;
-//! who writes waits while much is unread. A dead process resets its connections, unless its machine went down
-//! with it: then its peers hear nothing until another process listens there.
+//! a writer waits while much is unread. A dead process resets its connections, unless its machine went down
+//! with it: then its peers receive nothing until another process listens there.
 
 mod pipe;
 mod socket;
@@ -128,7 +128,7 @@ impl Network {
         drop(listeners);
     }
 
-    /// A process of a node is dead. If its machine is `off`, no peer hears of it.
+    /// A process of a node is dead. If its machine is `off`, no peer notices.
     pub fn died(&self, node: usize, process: &Process, off: bool) {
         let mut state = self.0.lock();
         if state.listeners.get(&node).is_some_and(|l| l.process.is(process)) {

@@ -55,7 +55,7 @@ pub struct Report {
     pub resurrected: u64,
     /// What happened to nodes.
     pub suffered: Suffered,
-    /// How often tasks waited a moment though they could have gone on.
+    /// How often tasks waited a moment though they could have continued.
     pub hesitated: u64,
     /// How shards changed hands.
     pub moves: Moves,

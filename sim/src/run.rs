@@ -164,7 +164,7 @@ async fn drained(consumers: Vec<JoinHandle<()>>, client: &Client) -> Result<(), 
     timeout(LONGEST, all).await?
 }
 
-/// The partitions that somebody committed for, or tried to.
+/// The partitions that a client committed for, or tried to.
 fn committed(history: &[Event], plan: &GroupPlan) -> BTreeSet<Place> {
     let commits = history.iter().filter_map(|event| match event {
         Event::GroupAsked(GroupAsked { group, request: GroupRequest::Commit(offsets), .. })
@@ -230,9 +230,9 @@ async fn conclude(
     }
     created.sort();
     let twice = created.windows(2).filter(|two| two[0] == two[1]);
-    report
-        .violations
-        .extend(twice.map(|two| format!("created twice: two were told that {} is theirs", two[0])));
+    report.violations.extend(
+        twice.map(|two| format!("created twice: two clients were answered that they created {}", two[0])),
+    );
     (report.unknown, report.retries) = (unknown, retries);
     report.violations.extend(wrong);
     (report.faults, report.ambiguous, report.hesitated) = cluster.counts();
@@ -248,7 +248,7 @@ async fn conclude(
     Ok(history)
 }
 
-/// Creates topics at moments at which somebody else does the same: only one may be told that it did.
+/// Creates topics at moments at which another client does the same: only one may be answered that it did.
 async fn compete(mut client: Client) {
     for round in 1..=4 {
         sleep_until(client.began + RACE * round).await;
@@ -287,7 +287,7 @@ impl Clients {
             }
         }
         drop(tokio::spawn(async move {
-            // Whoever knows the topics knows what came before them.
+            // A client that knows the topics knows what came before them.
             client::begin_early(&mut admin, &shares).await;
             for topic in &topics {
                 let stamps = admin.rng.random_bool(0.2);

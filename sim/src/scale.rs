@@ -243,7 +243,7 @@ impl std::fmt::Display for Taken {
     }
 }
 
-/// The processor time of this process so far.
+/// The processor time that this process has used.
 fn real() -> Duration {
     // The numbers after the name in parentheses; user and system time are the 12th and 13th of them, in
     // hundredths of a second.

@@ -36,7 +36,7 @@ pub enum Misfortune {
     PauseAtOperation,
     /// Links between nodes fall silent, in one direction or both.
     Partition,
-    /// Clients can't reach a node, or don't hear it.
+    /// Clients can't reach a node, or its answers don't reach them.
     ClientPartition,
     /// A node can't reach the store.
     StoreLoss,

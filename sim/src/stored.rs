@@ -17,7 +17,7 @@ use tiering::format::slot::{Record, Tail, decode_tail};
 use tiering::store::MemoryStore;
 
 /// How many contradictions are reported.
-const TOLD: usize = 5;
+const REPORTED: usize = 5;
 
 /// By partition, and by the epoch at which its shard is held: where its log ends.
 type Ends = BTreeMap<(PartitionId, Epoch), i64>;
@@ -53,7 +53,7 @@ pub async fn contradictions(objects: &MemoryStore, cluster: &Cluster) -> anyhow:
             ends = held;
         }
     }
-    found.truncate(TOLD);
+    found.truncate(REPORTED);
     Ok(found)
 }
 

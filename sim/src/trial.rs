@@ -1,6 +1,6 @@
 //! One lasting fault, when all else is well: the cluster must serve in spite of it.
 //!
-//! Safety is checked whatever happens, and progress once everything was mended. Neither tells of a node that keeps
+//! Safety is checked whatever happens, and progress once everything was mended. Neither finds a node that keeps
 //! its shards though it can't write, or of a cluster that does not start because one object is damaged: here clients
 //! must get on while that lasts. Whose producers must is known, because each has one partition of its own.
 

@@ -29,7 +29,7 @@ pub struct Candidate {
     pub last_offset_delta: i32,
     /// The largest timestamp in it (ms since 1970).
     pub max_timestamp: i64,
-    /// Who sent it, if idempotent.
+    /// Its producer's id, epoch and sequence, if idempotent.
     pub producer: Option<ProducerBatch>,
 }
 
@@ -43,18 +43,18 @@ pub enum Answer {
         /// When it was appended (ms since 1970).
         append_time: i64,
     },
-    /// It is refused.
+    /// It is rejected.
     Reject(AppendReject),
-    /// The partition has gone to another node, or is about to.
+    /// The partition was moved to another node, or is about to be.
     NotLeader,
 }
 
 /// An answer, and what it waits for (I10): neither success nor error may be reported before.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What to say.
+    /// The outcome to report.
     pub answer: Answer,
-    /// When; at once if `None`.
+    /// The slot after whose commit it may be reported; at once if `None`.
     pub after: Option<Ticket>,
 }
 

@@ -90,7 +90,7 @@ pub(super) struct Capture {
     shards: BTreeMap<ShardId, Epoch>,
     /// The shards that are captured whole: they were installed since the capture before.
     begun: BTreeSet<ShardId>,
-    /// The partitions that have gone.
+    /// The partitions that were removed.
     gone: Vec<(ShardId, PartitionId)>,
     partitions: Vec<(ShardId, Arc<Partition>, partition::Partition)>,
     hosted: Changed,

@@ -1,4 +1,4 @@
-//! What a log tells of itself.
+//! Figures of a log, for metrics and the status of a node.
 
 use super::Log;
 
@@ -8,12 +8,12 @@ impl Log {
         self.open.lock().n
     }
 
-    /// The slots that no checkpoint covers: what somebody who recovers the session reads.
+    /// The slots that no checkpoint covers: those that recovery of the session reads.
     pub fn checkpoint_lag(&self) -> u64 {
         self.slots().saturating_sub(self.last_checkpoint().map_or(0, |checkpoint| checkpoint.n))
     }
 
-    /// The partitions that it has met: those with records, and those that somebody asked for.
+    /// The partitions in its map: those with records, and those that a request asked for.
     pub fn partitions(&self) -> usize {
         self.partitions.read().len()
     }

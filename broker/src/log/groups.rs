@@ -195,7 +195,7 @@ impl Log {
         frozen.map(|(shard, groups)| (shard, self.begin_groups(shard, groups))).collect()
     }
 
-    /// Serves again what was frozen and has not gone. The open slot is locked.
+    /// Serves again what was frozen and is still held. The open slot is locked.
     pub(super) fn thaw(&self, groups: Vec<(ShardId, Arc<Mutex<State>>)>) {
         for (shard, groups) in groups {
             if self.groups.frozen.lock().remove(&shard).is_some() {
@@ -265,7 +265,7 @@ impl Log {
         all
     }
 
-    /// Does what is due, for ever.
+    /// Runs the timers of groups and share partitions. Never ends.
     pub(super) async fn drive(&self) {
         // What is due elsewhere does not wait for a step that takes long.
         let mut locking = FuturesUnordered::new();
@@ -294,7 +294,7 @@ impl Log {
         });
     }
 
-    /// Tells the groups what the cluster is like now. Offsets of topics that were deleted are forgotten.
+    /// Gives the groups the newest state of the cluster. Offsets of topics that were deleted are removed.
     pub(super) async fn show_groups(&self, cluster: &Arc<Cluster>) {
         let now = Surroundings::of(&self.parts, cluster);
         let before = {
@@ -338,7 +338,7 @@ impl Log {
         }
     }
 
-    /// Puts what was decided into the open slot, and answers whom it concerns. The slot holds `permit` if there is
+    /// Puts what was decided into the open slot, and sends the replies. The slot holds `permit` if there is
     /// anything of it.
     fn perform(&self, state: &mut Guard, effects: Vec<Effect>, permit: Option<Permit>) {
         let serving = Arc::clone(OwnedMutexGuard::mutex(state));

@@ -76,11 +76,11 @@ pub(super) struct Open {
     pub(super) states: Vec<Option<Decided>>,
     /// The free places.
     pub(super) free: Vec<usize>,
-    /// The places of the states that changed since the last capture, and have not gone since.
+    /// The places of the states that changed since the last capture, and were not removed since.
     pub(super) changed: Vec<usize>,
     /// The shards that were installed since the last capture.
     pub(super) begun: BTreeSet<ShardId>,
-    /// The partitions that have gone since the last capture.
+    /// The partitions that were removed since the last capture.
     pub(super) gone: Vec<(ShardId, PartitionId)>,
     /// What was written to of groups and share partitions since the last capture.
     pub(super) hosted: Changed,
@@ -110,7 +110,7 @@ pub(super) struct Open {
     pub(super) newest: Option<Ticket>,
     /// What the session began with, before anything was appended; until it is written as checkpoint 0.
     pub(super) inherited: Option<Capture>,
-    /// Bytes of records in the session's slots so far.
+    /// Bytes of records in the session's slots, the open one included.
     pub(super) written: u64,
     /// Nothing may be appended any more.
     pub(super) ended: bool,
@@ -149,7 +149,7 @@ impl Open {
         }
     }
 
-    /// Where a partition's state is, and the shard's holding; nothing if the partition has gone.
+    /// A partition's state, and the shard's holding; none if the partition was removed.
     pub(super) fn decided(&mut self, partition: &Arc<Partition>) -> Option<(&mut Decided, Held)> {
         let decided = self.states.get_mut(partition.index())?.as_mut()?;
         let held = self.shards.get(&decided.shard)?;
@@ -241,7 +241,7 @@ impl Open {
         self.awaited || !self.builder.is_empty()
     }
 
-    /// A ticket for a slot at or after every batch decided so far. The open slot will be put only if it is
+    /// A ticket for a slot at or after every batch decided until now. The open slot will be put only if it is
     /// wanted; else the newest one in flight is the last that holds anything.
     pub(super) fn latest(&self) -> Option<Ticket> {
         if self.is_wanted() { Some(self.stub.ticket()) } else { self.newest.clone() }

@@ -65,7 +65,7 @@ pub enum Found {
     Index((SessionId, u64)),
 }
 
-/// Somebody who waits until enough bytes have been committed.
+/// A request that waits until enough bytes have been committed.
 #[derive(Debug)]
 pub struct Waiter {
     missing: AtomicI64,
@@ -109,11 +109,11 @@ struct Readable {
     retired: bool,
 }
 
-/// Since when it is here, and no batch was turned away.
+/// Since when the partition has been held here with no batch refused.
 #[derive(Clone, Copy, Debug)]
 struct Since {
     at: Instant,
-    /// It began here, and none was turned away so far: neither here nor before it was here.
+    /// It came here without producers, and no batch has been refused: neither since, nor by the node shortly before.
     new: bool,
 }
 
@@ -202,12 +202,12 @@ impl Partition {
         self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// For how long it had been here, and no batch was turned away; nothing if that was so later only.
+    /// For how long, at `at`, it had been here with no batch refused; zero if that began later.
     pub(super) fn age_at(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.since.lock().at)
     }
 
-    /// The same, if a batch may have been turned away, here or where it was before.
+    /// The same, if a batch may have been refused, here or where it was before; else `None`.
     pub(super) fn calm_at(&self, at: Instant) -> Option<Duration> {
         let since = *self.since.lock();
         (!since.new).then(|| at.saturating_duration_since(since.at))
@@ -248,7 +248,7 @@ impl Partition {
         self.readable.lock().log_start
     }
 
-    /// Whether it is no longer here: its topic was deleted, its shard moved, or the session has ended.
+    /// Whether it was removed: its topic was deleted, its shard moved, or the session has ended.
     pub fn is_retired(&self) -> bool {
         self.readable.lock().retired
     }
@@ -328,7 +328,7 @@ impl Partition {
         waits
     }
 
-    /// Takes a waiter back.
+    /// Removes a waiter.
     pub fn unwatch(&self, waiter: &Arc<Waiter>) {
         self.readable.lock().waiters.retain(|w| !Arc::ptr_eq(w, waiter));
     }

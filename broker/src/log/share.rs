@@ -50,10 +50,10 @@ struct Frozen {
 #[derive(Default)]
 pub(super) struct Shares {
     serving: Served<Mutex<State>>,
-    /// Those of shards that are about to be released, or are: nothing more is decided. If a shard does not go after
-    /// all, what was in hand still is.
+    /// Those of shards that are about to be released, or are: nothing more is decided. If a shard is not moved after
+    /// all, what was acquired still is.
     frozen: Mutex<BTreeMap<ShardId, Frozen>>,
-    /// Who waits for records.
+    /// The requests that wait for records.
     waiters: Mutex<BTreeMap<SharePartitionId, Vec<Arc<Waiter>>>>,
     /// By group, while its coordinator is asked what may come into being.
     asks: Mutex<BTreeMap<GroupId, Asks>>,
@@ -93,15 +93,15 @@ impl Shares {
         self.serving.is(shard, shares)
     }
 
-    /// Decides nothing more in a shard, which is locked, and the open slot after it. What is in hand is in no member's
-    /// hands with its next owner. Requests that wait for records of theirs look again when they are woken.
+    /// Decides nothing more in a shard, which is locked, and the open slot after it. What is acquired here is available
+    /// again with the shard's next owner. Requests that wait for its records look again when they are woken.
     pub(super) fn freeze(&self, shard: ShardId, shares: &Arc<Mutex<State>>, state: &State) {
         let frozen = Frozen { durable: state.durable(), shares: Arc::clone(shares) };
         self.frozen.lock().insert(shard, frozen);
         self.serving.remove(shard);
     }
 
-    /// Serves again what was frozen and has not gone. The open slot is locked.
+    /// Serves again what was frozen and is still held. The open slot is locked.
     pub(super) fn thaw(&self) -> Vec<ShardId> {
         let frozen = std::mem::take(&mut *self.frozen.lock());
         let thawed = frozen.keys().copied().collect();
@@ -129,7 +129,7 @@ impl Shares {
         act(&serving, &mut state)
     }
 
-    /// Begins to ask a group's coordinator; answers the deletions so far.
+    /// Begins to ask a group's coordinator; answers the deletions until now.
     fn ask(&self, group: &GroupId) -> u64 {
         let mut asks = self.asks.lock();
         let asks = asks.entry(GroupId::clone(group)).or_default();
@@ -174,8 +174,8 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// Waits until it may be reported.
-    pub async fn told(self) -> Result<Reply, NotLeader> {
+    /// Waits until it may be reported: its slot is committed.
+    pub async fn acknowledged(self) -> Result<Reply, NotLeader> {
         if let Some(after) = self.after {
             after.committed().await?;
         }
@@ -277,13 +277,12 @@ impl Log {
         })
     }
 
-    /// Wakes `waiter` when there may be records of a share partition that a member may have, until it is taken
-    /// back.
+    /// Wakes `waiter` when there may be records of a share partition to acquire, until it is removed.
     pub fn watch_share(&self, id: &SharePartitionId, waiter: &Arc<Waiter>) {
         self.shares.waiters.lock().entry(id.clone()).or_default().push(Arc::clone(waiter));
     }
 
-    /// Takes a waiter back.
+    /// Removes a waiter.
     pub fn unwatch_share(&self, id: &SharePartitionId, waiter: &Arc<Waiter>) {
         let mut watched = self.shares.waiters.lock();
         if let Some(waiters) = watched.get_mut(id) {
@@ -294,7 +293,7 @@ impl Log {
         }
     }
 
-    /// Takes back what was in hand for too long.
+    /// Releases records whose acquisition lock has expired.
     pub(super) fn tick_shares(&self, shard: ShardId) {
         // Of a session that has ended nothing is wanted any more.
         let _ = self.shares.with(shard, |serving, state| {

@@ -40,7 +40,7 @@ pub struct BrokerConfig {
     /// The rack (`broker.rack`).
     pub rack: Option<String>,
     /// Where the node is reached, one address for each listener. Clients get the one that has the name of the
-    /// listener that they came by. The first is that of the inter-node listener (Kafka's
+    /// listener that accepted them. The first is that of the inter-node listener (Kafka's
     /// `inter.broker.listener.name`), by which nodes reach each other.
     pub addresses: Vec<Address>,
     /// Kafka's settings for groups and fetches that the node was started with.
@@ -57,7 +57,7 @@ pub struct BrokerConfig {
 }
 
 impl BrokerConfig {
-    /// Whether this is the listener by which nodes reach each other. The only listener is, and clients come by it, too.
+    /// Whether this is the listener by which nodes reach each other. A node's only listener is, and serves clients, too.
     pub fn is_inter_node(&self, listener: &str) -> bool {
         self.addresses.first().is_some_and(|address| address.listener == listener)
     }

@@ -33,7 +33,7 @@ pub(super) struct Load {
     bytes_per_second: AtomicI64,
     /// Shards to give away, and to whom, when next shards are moved.
     wanted: Mutex<Vec<(ShardId, SessionId)>>,
-    /// Somebody asked to even out now.
+    /// An operator asked to even out now.
     asked: tokio::sync::Notify,
 }
 

@@ -120,7 +120,7 @@ impl Moves {
         self.broker.acted_on.send_replace(cluster.next());
     }
 
-    /// Begins to rebuild what is new, and forgets what has gone. What could not be rebuilt before is tried again after
+    /// Begins to rebuild what is new, and drops what was moved. What could not be rebuilt before is tried again after
     /// a while. Until then it is assigned to the session and not held, and no checkpoint of the session may be as of
     /// a later entry than the one that granted it.
     fn adopt(&mut self, cluster: &Arc<Cluster>, session: SessionId) {
@@ -193,7 +193,7 @@ impl Moves {
         if !stranded.is_empty() {
             wanted.extend(cluster.placement().into_iter().filter(|(shard, _)| stranded.contains(shard)));
         }
-        // What was granted anew, and could not be rebuilt so far, is held as it was before that.
+        // What was granted anew, and has not been rebuilt yet, is held as it was before that.
         wanted.retain(|(shard, _)| cluster.assigned(*shard).map(|g| g.epoch) == held.get(shard).copied());
         if wanted.is_empty() {
             return;
@@ -343,7 +343,7 @@ async fn release(
         let cluster = applied(cluster, &ops);
         let placement: BTreeMap<_, _> = cluster.placement().into_iter().collect();
         let is_taker = |to: &SessionId| cluster.takers().iter().any(|s| s.id == *to);
-        // The session that should have had them may have gone. It may be that they come back here.
+        // The session that should have had them may have ended. They may even be assigned to this one again.
         // Only what was released as it is assigned now: a shard may have been granted anew meanwhile.
         let is_released =
             |shard: &ShardId| cluster.assigned(*shard).map(|g| g.epoch) == released.get(shard).copied();

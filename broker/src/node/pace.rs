@@ -26,7 +26,7 @@ pub(super) struct Pace {
     interval: Duration,
     /// When all turns that were taken are worked off. While it lies further than [`SAVED`] ahead, there is none.
     busy_until: Mutex<Instant>,
-    /// Held by the one who waits or writes, so that turns come in order.
+    /// Held by the request that waits or writes, so that turns come in order.
     turns: tokio::sync::Mutex<()>,
 }
 
@@ -50,7 +50,7 @@ impl Pace {
         }
     }
 
-    /// Waits for a turn. Who stops to wait has taken none.
+    /// Waits for a turn. A caller that gives up has taken none.
     pub(super) async fn turn(&self) -> Turn<'_> {
         let _first = self.turns.lock().await;
         while let Err(free) = self.try_take() {
@@ -62,7 +62,7 @@ impl Pace {
         Turn { pace: self, written: None, _first }
     }
 
-    /// Takes a turn, or tells when there is one.
+    /// Takes a turn; fails with the time at which there is one.
     fn try_take(&self) -> Result<(), Instant> {
         let mut busy_until = self.busy_until.lock();
         let now = Instant::now();

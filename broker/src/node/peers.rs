@@ -1,4 +1,4 @@
-//! What a node asks of others, and tells them.
+//! What a node asks of others, and what it notifies them of.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::peer;
 /// How long another node has to answer a ping.
 pub(super) const PING: Duration = Duration::from_secs(1);
 
-/// How many nodes are told of a new entry that does not give them anything; the others read it within a second.
+/// How many nodes are notified of a new entry that gives them no shards; the others read it within a second.
 const NUDGED: usize = 16;
 
 /// How long a ping waits for this node to act on an entry.
@@ -44,7 +44,7 @@ impl Broker {
                 drop(self.acted_on.subscribe().wait_for(|acted_on| *acted_on >= next).await);
             }
         };
-        // Whoever asked looks at how far it has come.
+        // The caller looks at how far it has come.
         let _ = timeout(ACT, reached).await;
     }
 
@@ -64,14 +64,14 @@ impl Broker {
         self.ping(session, Epoch(0)).await.is_ok_and(|answer| !has_lost_store(&answer))
     }
 
-    /// Whether another session's node is well, as far as this one can tell; `None` if there is no such session.
+    /// Whether this node reaches another session's node, and that node its store; `None` if there is no such session.
     pub async fn can_reach(&self, session: SessionId) -> Option<bool> {
         let cluster = self.cluster()?;
         let session = cluster.session(session)?;
         Some(session.process == self.process || self.reaches(session).await)
     }
 
-    /// Tells other nodes that there is a new entry: those that got shards by it, and some more. They need not
+    /// Notifies other nodes of a new entry: those that got shards by it, and some more. They need not
     /// answer.
     pub(super) async fn nudge(&self, cluster: &Cluster) {
         let next = cluster.next();

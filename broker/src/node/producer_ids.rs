@@ -6,7 +6,7 @@ use coordinator::cluster::PRODUCER_BLOCK;
 use tiering::mutant::{self, Mutant};
 use tokio::sync::Mutex;
 
-/// The ids that a session may still hand out.
+/// The ids that a session may still give out.
 pub(super) struct ProducerIds(Mutex<std::ops::Range<u64>>);
 
 fn block(k: Epoch) -> std::ops::Range<u64> {

@@ -5,13 +5,13 @@ use coordinator::config::group::{GroupConfig, GroupSettings};
 
 use super::Broker;
 
-/// Who a node is that has no id yet: nobody has settings of its own.
-const NOBODY: NodeId = NodeId(-1);
+/// Stands for a node that has no id yet: no node has settings under this one.
+const UNKNOWN: NodeId = NodeId(-1);
 
 impl Broker {
     /// The node whose settings count here.
     pub fn configured(&self) -> NodeId {
-        self.node_id().unwrap_or(NOBODY)
+        self.node_id().unwrap_or(UNKNOWN)
     }
 
     /// The node's settings for groups.

@@ -13,12 +13,12 @@ use super::Broker;
 use crate::peer;
 
 impl Broker {
-    /// Takes back what a member has in hand of these partitions, as far as they are led here.
+    /// Releases what a member has acquired of these partitions, as far as they are led here.
     pub fn release_shares(&self, group: &GroupId, member: &MemberId, partitions: &[PartitionId]) {
         for &partition in partitions {
             let id = SharePartitionId { group: Arc::clone(group), partition };
             let request = ShareRequest::Release(Arc::clone(member));
-            // Elsewhere nothing is in the member's hands by this node any more.
+            // Where it leads no more, nothing is acquired by way of this node.
             if let Ok(led) = self.lead(partition) {
                 let _ = led.log.share(&id, request, None);
             }

@@ -39,7 +39,7 @@ impl Broker {
     }
 
     /// Ends what is still open of this process, whose log has ended, and holds shards: the other nodes leave it alone as
-    /// long as this one answers them. What holds none is left open, and hands its being drained on to the next one.
+    /// long as this one answers them. What holds none is left open: if it was draining, so will the next one be.
     pub(super) async fn end_own(&self, metadata: &MetadataLog) -> Result<(), OpenError> {
         let cluster = metadata.refresh().await?;
         let holds = |id: SessionId| {
@@ -52,7 +52,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Takes what is assigned to nobody who is there.
+    /// Moves the shards that are assigned to no open session.
     pub(super) async fn take_orphans(&self, metadata: &MetadataLog) -> Result<(), OpenError> {
         let proposed = metadata.propose(|cluster| match cluster.plan_takeover() {
             ops if ops.is_empty() => Err(()),

@@ -36,7 +36,7 @@ pub struct Unserved(Mutex<State>);
 struct State {
     shards: BTreeMap<ShardId, Broken>,
     /// When each line was logged last.
-    told: BTreeMap<String, Instant>,
+    logged: BTreeMap<String, Instant>,
 }
 
 /// A shard that can't be rebuilt.
@@ -109,14 +109,14 @@ impl Unserved {
 impl State {
     /// Whether something has not been logged for a while.
     fn is_news(&mut self, line: impl Display, now: Instant) -> bool {
-        if self.told.len() >= REMEMBERED {
-            self.told.clear();
+        if self.logged.len() >= REMEMBERED {
+            self.logged.clear();
         }
         let line = line.to_string();
-        let before = self.told.get(&line).copied();
+        let before = self.logged.get(&line).copied();
         let news = before.is_none_or(|at| now.duration_since(at) >= QUIET);
         if news {
-            self.told.insert(line, now);
+            self.logged.insert(line, now);
         }
         news
     }

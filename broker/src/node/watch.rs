@@ -1,4 +1,4 @@
-//! Noticing that another node has gone. For liveness only: a false suspicion costs a restarted session, never
+//! Noticing that another node is down. For liveness only: a false suspicion costs a restarted session, never
 //! data, and is avoided by asking others first.
 //!
 //! Each node watches the next ones on a ring, in the order of node ids.
@@ -208,8 +208,8 @@ impl Broker {
         self.parts.store.confirmed_age().is_some_and(|age| age < STORE_LOST)
     }
 
-    /// Returns once this node has lost the store. What it can't put would land when everybody's writes do again,
-    /// and end a session whose node is well by then.
+    /// Returns once this node has lost the store. What it can't put would land when the writes of all nodes do again,
+    /// and end a session whose node is up by then.
     async fn lose_store(&self) {
         while self.store_age().is_some_and(|age| age < STORE_LOST) {
             sleep(EVERY).await;
@@ -225,7 +225,7 @@ impl Broker {
         }
     }
 
-    /// Whether any of these sessions' nodes reaches a suspect; `None` if none of them can tell.
+    /// Whether any of these sessions' nodes reaches a suspect; `None` if none of them answers.
     pub(super) async fn witnessed(&self, witnesses: Vec<&Session>, suspect: SessionId) -> Option<bool> {
         let others = witnesses.into_iter().filter(|s| s.process != self.process && s.id != suspect);
         let mut answers: FuturesUnordered<_> = others.take(ASKED).map(|s| self.ask(s, suspect)).collect();
@@ -252,7 +252,7 @@ impl Broker {
         (answer.error_code == 0).then_some(answer.reached)
     }
 
-    /// Asks the suspect through the store, and tells it that there is an entry, as far as it can be reached: one that
+    /// Asks the suspect through the store, and notifies it of the entry, as far as it can be reached: one that
     /// is alone and has lost its store learns so that it is not. A node that can't ask can't know.
     async fn is_silent(&self, metadata: &MetadataLog, session: SessionId) -> bool {
         let is_open =

@@ -1,4 +1,4 @@
-//! Planning changes of settings: what somebody asks for, checked as Kafka checks it.
+//! Planning changes of settings: what a client asks for, checked as Kafka checks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

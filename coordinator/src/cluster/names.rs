@@ -25,7 +25,7 @@ impl Names {
         self.ids.values().copied()
     }
 
-    /// A name that metrics can't tell from `name`.
+    /// A topic's name that is the same as `name` in metrics, where '.' becomes '_'.
     pub(super) fn colliding(&self, name: &str) -> Option<&str> {
         let unified: Arc<str> = unify_collision_chars(name)?.into();
         let (found, other) = self.unified.from(&(Arc::clone(&unified), Arc::from(""))).next()?.0;

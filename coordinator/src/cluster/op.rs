@@ -143,8 +143,8 @@ pub enum Op {
         /// By name: the new value, or none to go back to the default.
         changes: BTreeMap<String, Option<String>>,
     },
-    /// Somebody can't reach a session's node, nor anybody who could say that it lives. Void unless it is open
-    /// and not suspected. It binds nobody: it only asks the node for an [`Op::Alive`].
+    /// A node can't reach a session's node, nor any other that could say whether it is up. Void unless the session is
+    /// open and not suspected. It changes no owner: it only asks the node for an [`Op::Alive`].
     Suspect {
         /// The session.
         session: SessionId,

@@ -6,8 +6,8 @@ use super::{Cluster, Grant, HoldingEnd, MoveFrom, Op, REACHED_LEVEL, SessionStat
 use crate::{SessionId, ShardId};
 
 impl Cluster {
-    /// The MOVEs that give every shard that is free to take (I4: assigned to nobody, or to a closed or dead
-    /// session) to an open session, spread as [`Cluster::placement`] says. None if nobody is open.
+    /// The MOVEs that give every shard that is free to take (I4: assigned to no session, or to a closed or dead
+    /// one) to an open session, spread as [`Cluster::placement`] says. None if no session is open.
     pub fn plan_takeover(&self) -> Vec<Op> {
         let free = |shard: &ShardId| {
             let holder = self.assigned(*shard).and_then(|g| self.session(g.session));
@@ -41,7 +41,7 @@ impl Cluster {
         (self.format.level >= REACHED_LEVEL).then_some(Op::Reached { session: s.id, reached })
     }
 
-    /// MOVEs of shards, in order, to open sessions; `from` tells how a shard's last holding ended, and `None`
+    /// MOVEs of shards, in order, to open sessions; `from` says how a shard's last holding ended, and `None`
     /// leaves it where it is.
     pub fn plan_moves(
         &self,

@@ -26,13 +26,13 @@ const IDLE: f64 = 0.01;
 struct Node {
     /// How many it holds.
     shards: usize,
-    /// What it has to do; `None` if it does not tell.
+    /// Its load (bytes per second); `None` if that is not known.
     load: Option<f64>,
 }
 
 impl Cluster {
     /// The shards that a session should give away because of load, and to whom; none while numbers of shards are being
-    /// evened out. `loads` is what sessions have to do (bytes per second), as far as they tell, and `rates` what
+    /// evened out. `loads` is the load of those sessions of which it is known (bytes per second), and `rates` what
     /// shards of this one carry of that. Less than `least` bytes per second over the mean is left alone.
     pub fn relief(
         &self,

@@ -20,11 +20,11 @@ pub struct Session {
     pub opened: Epoch,
     /// Whether it may still own shards.
     pub state: SessionState,
-    /// Whether somebody asked if its node lives, and had no answer yet: the entry that asked.
+    /// The SUSPECT entry that asked whether its node is up, while there is no ALIVE for it.
     pub suspected: Option<Epoch>,
     /// Whether it shall give its shards away.
     pub draining: bool,
-    /// Whether its node is reached by others at its address, as far as is known. One that is not gets no shards as
+    /// Whether others have reached its node at its address, as REACHED says. One that is not reached gets no shards as
     /// long as there is one that is. Where there was no other node when it was opened, it counts as reached.
     pub reached: bool,
 }
@@ -45,7 +45,7 @@ pub enum SessionState {
 pub struct SessionEnd {
     /// Its log is slots `[0, cut)`; slot `cut` is the SEAL or CLOSE.
     pub cut: u64,
-    /// The last checkpoint that whoever ended it found.
+    /// The last checkpoint that the process which ended it found.
     pub checkpoint: Option<CheckpointRef>,
 }
 

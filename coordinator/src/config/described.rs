@@ -1,10 +1,10 @@
-//! Where a setting's value comes from, as DescribeConfigs tells it.
+//! Where a setting's value comes from, as DescribeConfigs shows it.
 
 use std::borrow::Cow;
 
 use super::Definition;
 
-/// Who gave a value, by its number in DescribeConfigs. The lowest that gave one wins, but for groups, whose own
+/// Where a value comes from, by its number in DescribeConfigs. The lowest with a value wins, but for groups, whose own
 /// values come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i8)]
@@ -17,16 +17,16 @@ pub enum Source {
     AllBrokers = 3,
     /// What this node was started with.
     Static = 4,
-    /// Nobody.
+    /// It is set nowhere.
     Default = 5,
     /// The group.
     Group = 8,
 }
 
-/// A value that somebody gave.
+/// A value, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer<'a> {
-    /// Who gave it.
+    /// Its source.
     pub source: Source,
     /// Under which name.
     pub name: &'static str,
@@ -39,13 +39,13 @@ pub struct Layer<'a> {
 pub struct Described<'a> {
     /// The setting.
     pub definition: Definition,
-    /// Whether it may be changed by whoever asks.
+    /// Whether no client may change it.
     pub is_read_only: bool,
     /// What counts. None where Kafka shows no value.
     pub value: Option<Cow<'a, str>>,
-    /// Who gave it.
+    /// Its source.
     pub source: Source,
-    /// Everybody who gave a value. The first one counts.
+    /// All values that there are for it. The first one counts.
     pub layers: Vec<Layer<'a>>,
 }
 

@@ -172,7 +172,7 @@ fn known(name: &str) -> Result<&'static Definition, ConfigError> {
     definition(name).ok_or_else(|| ConfigError::UnknownOfGroup(name.to_owned()))
 }
 
-/// Checks settings that somebody gives a group, as Kafka's `GroupConfig.validate` does: each by itself, against
+/// Checks settings that a client gives a group, as Kafka's `GroupConfig.validate` does: each by itself, against
 /// the nodes' bounds, and each session against its heartbeats.
 pub fn validate(settings: &GroupSettings, overrides: &BTreeMap<String, String>) -> Result<(), ConfigError> {
     for (name, text) in overrides {

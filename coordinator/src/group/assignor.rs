@@ -37,7 +37,7 @@ impl Assignor {
         Self::ALL.into_iter().find(|assignor| assignor.name() == name)
     }
 
-    /// Gives every partition that somebody reads to one of its readers. Every reader is in the answer.
+    /// Gives every partition that has readers to one of them. Every reader is in the answer.
     pub(super) fn assign(self, readers: &Readers<'_>, topics: &Topics) -> BTreeMap<MemberId, Assignment> {
         match self {
             Self::Uniform => uniform::assign(readers, topics),
@@ -46,7 +46,7 @@ impl Assignor {
     }
 }
 
-/// How many partitions each topic has that somebody reads.
+/// How many partitions each topic has that has readers.
 pub(super) type Topics = BTreeMap<TopicId, i32>;
 
 /// Members, as an assignor sees them.

@@ -53,7 +53,7 @@ pub struct Join {
     pub protocol_type: String,
     /// The assignors that it takes, most wanted first, each with its own metadata.
     pub protocols: Vec<(String, Bytes)>,
-    /// Whether a returning static leader may be told to skip the assignment (JoinGroup 9, KIP-814).
+    /// Whether the reply may ask a returning static leader to skip the assignment (JoinGroup 9, KIP-814).
     pub supports_skipping: bool,
 }
 

@@ -31,7 +31,7 @@ pub(super) fn is_empty(work: &Work<'_>) -> bool {
     }
 }
 
-/// Lets a group go. Whoever was given a member id for it must ask for another.
+/// Deletes a group. A client that was given a member id for it must ask for another.
 pub(super) fn forget(work: &mut Work<'_>) {
     for (token, reply) in std::mem::take(&mut work.entry.classic).refuse(&Reject::UnknownMember) {
         work.reply(token, reply);

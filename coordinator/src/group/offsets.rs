@@ -26,10 +26,10 @@ fn subscribed(work: &Work<'_>) -> Subscribed {
     }
 }
 
-/// OffsetCommit. Partitions that do not exist are told so by whoever asks; they are not in it.
+/// OffsetCommit. The caller has answered for partitions that do not exist; they are not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// Who commits; generation −1 and no member for whoever is no member of a group.
+    /// The member that commits; generation −1 and no member id for a client that is no member of a group.
     pub caller: Caller,
     /// How long offsets are kept, from now, if the client says so (OffsetCommit 2 to 4; ms).
     pub retention_ms: Option<i64>,

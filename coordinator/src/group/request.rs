@@ -139,7 +139,7 @@ impl Reject {
         Self::GroupNotFound(format!("Group {group} is not a consumer group."))
     }
 
-    /// Whether it follows from state held, so that it may be told only once a slot confirms that the state is
+    /// Whether it follows from state held, so that it may be reported only once a slot confirms that the state is
     /// still the owner's.
     pub fn needs_barrier(&self) -> bool {
         matches!(
@@ -193,7 +193,7 @@ pub enum Effect {
         /// What changed.
         changes: Arc<[Change]>,
     },
-    /// A request is answered, once every write of its group so far is durable; if [`Reply::needs_barrier`], once
+    /// A request is answered, once every write of its group before it is durable; if [`Reply::needs_barrier`], once
     /// a slot is that was begun after now.
     Reply {
         /// The group.

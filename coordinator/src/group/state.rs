@@ -41,7 +41,7 @@ pub struct Group {
     pub members: Map<MemberId, Member>,
     /// By member of a consumer or share group: the partitions that it should end up with.
     pub targets: Map<MemberId, Assignment>,
-    /// Committed offsets. Those of a deleted topic linger for a while and are not told: see
+    /// Committed offsets. Those of a deleted topic stay for a while and are not reported: see
     /// [`Group::offsets_in`].
     pub offsets: Map<PartitionId, Committed>,
 }
@@ -101,7 +101,7 @@ pub enum Membership {
 }
 
 impl Default for Membership {
-    /// A classic group that nobody has joined.
+    /// A classic group that no member has joined.
     fn default() -> Self {
         Self::Classic(ClassicGroup::default())
     }

@@ -18,7 +18,7 @@ pub(super) enum Timer {
     Sync,
     /// A member of a consumer group has had long enough to give partitions back.
     Revoke(MemberId),
-    /// A classic member of a consumer group was told to rejoin and has not.
+    /// A classic member of a consumer group was to rejoin and has not.
     Rejoin(MemberId),
     /// A classic member of a consumer group has joined and not asked for its assignment.
     Resync(MemberId),

@@ -30,7 +30,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether a client has met it: it is durable, or somebody was given a member id.
+    /// Whether clients may know of it: it is durable, or a client was given a member id.
     pub(super) fn is_known(&self) -> bool {
         !self.is_nothing()
     }
@@ -80,12 +80,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The group as decided so far.
+    /// The group as it is decided now.
     pub(super) fn group(&self) -> &Group {
         &self.entry.group
     }
 
-    /// What is looked up of the group's members as decided so far.
+    /// The look-ups of the group's members as they are decided now.
     pub(super) fn index(&self) -> &Index {
         &self.entry.index
     }
@@ -147,7 +147,7 @@ impl<'a> Work<'a> {
         self.timers.is_set(self.id, timer)
     }
 
-    /// Ends the step: first what must be durable, then what may be told once it is.
+    /// Ends the step: first what must be durable, then the replies that may leave once it is.
     pub(super) fn finish(mut self, effects: &mut Vec<Effect>) {
         offsets::plan_expiry(&mut self);
         let group = self.id;

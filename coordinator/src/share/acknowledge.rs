@@ -17,7 +17,7 @@ pub enum Ack {
     Gap = 0,
     /// It has processed it.
     Accept = 1,
-    /// It has not; somebody else may.
+    /// It has not; it may be delivered again, to any member.
     Release = 2,
     /// It cannot be processed.
     Reject = 3,
@@ -54,7 +54,7 @@ pub struct Acknowledge {
     pub batches: Vec<AckBatch>,
 }
 
-/// Records in hand, of which the same is to become.
+/// Acquired records that are acknowledged alike.
 struct Settled {
     first: i64,
     last: i64,
@@ -85,12 +85,12 @@ impl Part {
         Ok(self.settle(now, settings, settled))
     }
 
-    /// Takes back everything that a member has in hand.
+    /// Releases everything that a member has acquired.
     pub(super) fn release(&mut self, now: Duration, settings: &Settings, member: &MemberId) -> Vec<Change> {
         self.give_back(now, settings, |_, holder| holder == member)
     }
 
-    /// Takes back what was in hand for too long.
+    /// Releases records whose acquisition lock has expired.
     pub(super) fn expire(&mut self, now: Duration, settings: &Settings) -> Vec<Change> {
         let changes = self.give_back(now, settings, |until, _| until <= now);
         self.due = self.locks.values().map(|lock| lock.until).min();

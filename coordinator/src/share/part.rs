@@ -20,13 +20,13 @@ pub enum NextFetch {
     Full,
 }
 
-/// Records in somebody's hands.
+/// Records that a member has acquired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lock {
     /// The last record's offset.
     pub(super) last: i64,
     pub(super) member: MemberId,
-    /// When they are taken away.
+    /// When the acquisition lock expires.
     pub(super) until: Duration,
 }
 
@@ -43,11 +43,11 @@ pub(super) struct Run {
     pub(super) first: i64,
     pub(super) last: i64,
     pub(super) holding: Holding,
-    /// How often they were delivered; of records in hand, before this time.
+    /// How often they were delivered; of acquired records, before this time.
     pub(super) deliveries: u16,
 }
 
-/// A share partition. Offsets from `begin` to `end` are in flight: each is available, in hand, or settled.
+/// A share partition. Offsets from `begin` to `end` are in flight: each is available, acquired, or settled.
 #[derive(Debug)]
 pub(super) struct Part {
     /// What is durable, or about to be. A checkpoint shares it until it changes.
@@ -56,7 +56,7 @@ pub(super) struct Part {
     pub(super) begin: i64,
     /// One past the last record that anyone was given.
     pub(super) end: i64,
-    /// By first offset. Records in hand are available in `state`, and all in one lock were delivered equally often.
+    /// By first offset. Acquired records are available in `state`, and all in one lock were delivered equally often.
     pub(super) locks: BTreeMap<i64, Lock>,
     /// Offsets, first to last, that the log does not hold. They are archived with the next change.
     pub(super) holes: BTreeMap<i64, i64>,
@@ -170,13 +170,13 @@ impl Part {
         })
     }
 
-    /// Puts records into somebody's hands.
+    /// Makes records acquired.
     pub(super) fn lock(&mut self, first: i64, lock: Lock) {
         self.due = Some(self.due.map_or(lock.until, |due| due.min(lock.until)));
         self.locks.insert(first, lock);
     }
 
-    /// Takes records out of the hands that they are in. They all are in hand.
+    /// Ends the acquisition of records, which are all acquired.
     pub(super) fn unlock(&mut self, first: i64, last: i64) {
         self.cut_lock(first);
         self.cut_lock(last + 1);

@@ -22,7 +22,7 @@ pub enum Request {
     Acquire(Acquire),
     /// A member says what became of records.
     Acknowledge(Acknowledge),
-    /// A member gives back all that it has in hand: its share session has ended.
+    /// Releases all that a member has acquired: its share session has ended.
     Release(MemberId),
     /// The share partition begins anew (AlterShareGroupOffsets).
     Alter {
@@ -56,7 +56,7 @@ pub enum Reject {
 }
 
 impl Reply {
-    /// Whether it follows from state held, so that it may be told only once a slot confirms that the state is
+    /// Whether it follows from state held, so that it may be reported only once a slot confirms that the state is
     /// still the owner's.
     pub fn needs_barrier(&self) -> bool {
         matches!(self, Self::Done(Err(Reject::InvalidRecordState(_) | Reject::InvalidRequest(_))))
@@ -73,9 +73,9 @@ pub enum Effect {
         /// What changed.
         changes: Arc<[Change]>,
     },
-    /// Who waits for records of this share partition may find some.
+    /// Requests that wait for records of this share partition may find some.
     Wake(SharePartitionId),
-    /// A request is answered, once every write of its share partition so far is durable; if
+    /// A request is answered, once every write of its share partition before it is durable; if
     /// [`Reply::needs_barrier`], once a slot is that was begun after now.
     Reply {
         /// The share partition.

@@ -21,7 +21,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Begins with what earlier owners made durable. What was in hand with them is in nobody's hands now.
+    /// Begins with what earlier owners made durable. What was acquired with them is available now.
     pub fn new(parts: BTreeMap<SharePartitionId, Arc<State>>) -> Self {
         let parts = parts.into_iter().map(|(id, state)| (id, Part::new(state))).collect();
         Self { parts, due: BTreeSet::new() }
@@ -88,7 +88,7 @@ impl Shard {
         effects.push(Effect::Reply { id: id.clone(), token, reply });
     }
 
-    /// Takes back what was in hand for too long.
+    /// Releases records whose acquisition lock has expired.
     pub fn tick(&mut self, now: Duration, settings: &dyn Fn(&str) -> Settings, effects: &mut Vec<Effect>) {
         while let Some((at, id)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
             let mut step = Step { part: self.parts.remove(&id), changes: Vec::new(), wake: false };

@@ -15,8 +15,8 @@ pub struct SharePartitionId {
     pub partition: PartitionId,
 }
 
-/// What became of a record, by its number in Kafka's share-group state. That it is in somebody's hands (1) is not
-/// durable: a record in hand is as it was before.
+/// What became of a record, by its number in Kafka's share-group state. That it is acquired (1) is not
+/// durable: an acquired record is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Delivery {

@@ -19,7 +19,7 @@ use super::resources::{Refused, altered, unless_excessive};
 use super::topics::metadata_error;
 use super::{Context, PATIENCE, text};
 
-/// How long an answer waits for all who are concerned to know of the change. Kafka's does not wait.
+/// How long an answer waits until all nodes concerned have acted on the change. Kafka's does not wait.
 const SETTLE: Duration = Duration::from_secs(5);
 
 // What IncrementalAlterConfigs does to a setting.
@@ -156,7 +156,7 @@ async fn alter(
             if let Some(committed) = committed {
                 let altered = decided.iter().filter_map(|result| result.as_ref().ok().cloned().flatten());
                 let concerned = concerned(&committed.cluster, altered);
-                // Whoever is late reads it within a second.
+                // A node that is late reads it within a second.
                 let _ = timeout(SETTLE, broker.settled(concerned, committed.cluster.next())).await;
             }
             None

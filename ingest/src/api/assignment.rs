@@ -1,4 +1,4 @@
-//! Replicas that a request names for partitions. They are checked as Kafka does. Then, since shards decide who leads
+//! Replicas that a request names for partitions. They are checked as Kafka does. Then, since shards decide what leads
 //! and the store replicates, each must be the one node that leads the partition anyway.
 
 use std::collections::BTreeSet;

@@ -50,7 +50,7 @@ async fn answer(
         owned: request.topic_partitions.as_deref().map(owned),
     };
     match ask(context, &request.group_id, Request::ConsumerHeartbeat(beat)).await {
-        Ok(Reply::ConsumerHeartbeat(Ok(beat))) => told(beat),
+        Ok(Reply::ConsumerHeartbeat(Ok(beat))) => response(beat),
         Ok(Reply::ConsumerHeartbeat(Err(HeartbeatReject { reject, message }))) => {
             refused(code(&reject), Some(message))
         }
@@ -69,7 +69,7 @@ fn refused(code: ErrorCode, message: Option<String>) -> ConsumerGroupHeartbeatRe
     ConsumerGroupHeartbeatResponse { error_code: code.code(), error_message, ..Default::default() }
 }
 
-fn told(beat: Beat) -> ConsumerGroupHeartbeatResponse {
+fn response(beat: Beat) -> ConsumerGroupHeartbeatResponse {
     let assignment = |assignment: Assignment| wire::Assignment {
         topic_partitions: assignment
             .into_iter()

@@ -19,13 +19,13 @@ pub(crate) struct Context {
     pub(crate) service: Arc<Service>,
     /// The client.
     pub(crate) remote: Remote,
-    /// The name of the listener that the client came by: it gets nodes' addresses of that name.
+    /// The name of the listener that accepted the client: it gets nodes' addresses of that name.
     pub(crate) listener: Arc<str>,
     /// Done when the node is about to stop: nothing should wait any more.
     pub(crate) stop: CancellationToken,
     /// What ends with the connection.
     pub(crate) tie: Tie,
-    /// The memory of the request at hand. What it writes into the log of groups takes it along; what waits for
+    /// The memory of the request being handled. What it writes into the log of groups takes it along; what waits for
     /// something that may be long in coming lets go of it.
     pub(crate) admitted: Mutex<Option<Permit>>,
 }

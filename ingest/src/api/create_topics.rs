@@ -40,7 +40,7 @@ const LOOKS: i32 = 100_000;
 #[derive(Clone)]
 struct Asked {
     plan: TopicPlan,
-    /// Who shall lead each partition, where that is assigned by hand.
+    /// The node that shall lead each partition, where the request assigns them.
     leaders: Vec<i32>,
 }
 

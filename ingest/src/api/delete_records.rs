@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Context;
 use super::topics::{TopicRef, View, has_partition, is_internal};
 
-/// What is told of a partition whose log start is not.
+/// What stands for the log start where a partition has an error.
 const NO_LOW_WATERMARK: i64 = -1;
 
 pub(super) async fn answer(
@@ -39,14 +39,14 @@ pub(super) async fn answer(
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (partition, decided) in topic.partitions.iter().zip(decided.by_ref()) {
-            let told = match decided {
-                Ok(outcome) => told(outcome, deadline).await,
+            let trimmed = match decided {
+                Ok(outcome) => low_watermark(outcome, deadline).await,
                 Err(code) => Err(code),
             };
             partitions.push(DeleteRecordsPartitionResult {
                 partition_index: partition.partition_index,
-                low_watermark: told.unwrap_or(NO_LOW_WATERMARK),
-                error_code: told.err().unwrap_or(ErrorCode::None).code(),
+                low_watermark: trimmed.unwrap_or(NO_LOW_WATERMARK),
+                error_code: trimmed.err().unwrap_or(ErrorCode::None).code(),
             });
         }
         topics.push(DeleteRecordsTopicResult { name: topic.name.clone(), partitions });
@@ -82,8 +82,8 @@ fn trim(
     led.log.trim(&led.partition, to).map_err(|_| ErrorCode::NotLeaderOrFollower)
 }
 
-/// What may be told once the slot is committed.
-async fn told(outcome: TrimOutcome, deadline: Instant) -> Result<i64, ErrorCode> {
+/// The partition's new log start, once the slot is committed.
+async fn low_watermark(outcome: TrimOutcome, deadline: Instant) -> Result<i64, ErrorCode> {
     match timeout_at(deadline, outcome.after.committed()).await {
         Ok(Ok(())) => outcome.log_start.map_err(|_| ErrorCode::OffsetOutOfRange),
         Ok(Err(_)) => Err(ErrorCode::NotLeaderOrFollower),

@@ -27,7 +27,7 @@ pub(super) async fn answer(
         ..TOPIC_IDS => request.topic_names.into_iter().map(named).collect(),
         _ => request.topics,
     };
-    // As often as tells that a topic is there twice, and no more: nothing else is decided meanwhile.
+    // Twice at most, which is enough to see that a topic is named twice: nothing else is decided meanwhile.
     let mut times: HashMap<_, usize> = HashMap::new();
     wanted.retain(|topic| {
         let times = times.entry((topic.name.clone(), topic.topic_id)).or_default();
@@ -104,7 +104,7 @@ fn decide(cluster: &Cluster, wanted: &[DeleteTopicState]) -> (Vec<Op>, Vec<Delet
                 topic_id: uuid(known.id),
                 ..invalid("The provided topic name maps to an ID that was already supplied.")
             },
-            // The answer to its name tells the client.
+            // The topic has a result under its name.
             (Some(known), TopicRef::Id(_)) if names.contains(known.name.as_str()) => continue,
             (Some(known), _) => {
                 ops.push(Op::DeleteTopic { topic: known.id });

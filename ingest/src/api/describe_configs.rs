@@ -84,7 +84,7 @@ fn topic(view: &View, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, 
         return Err(Refused::new(ErrorCode::InvalidTopicException, error.to_string()));
     }
     match TopicRef::Name(name).find(&view.cluster) {
-        Some(topic) => Ok(view.cluster.describe_topic(&topic.overrides).into_iter().map(told).collect()),
+        Some(topic) => Ok(view.cluster.describe_topic(&topic.overrides).into_iter().map(setting).collect()),
         None => {
             let code = view.missing(ErrorCode::UnknownTopicOrPartition);
             // Kafka says no more than the error does.
@@ -104,11 +104,11 @@ fn group(
         return Err(Refused::invalid("Group name must not be empty"));
     }
     let (node, statics) = (context.broker.configured(), &context.broker.config().settings);
-    Ok(cluster.describe_group(node, statics, name).into_iter().map(told).collect())
+    Ok(cluster.describe_group(node, statics, name).into_iter().map(setting).collect())
 }
 
 /// A setting as the wire has it.
-fn told(described: Described<'_>) -> DescribeConfigsResourceResult {
+fn setting(described: Described<'_>) -> DescribeConfigsResourceResult {
     let Described { definition, is_read_only, value, source, layers } = described;
     let synonym = |Layer { source, name, value }: Layer<'_>| DescribeConfigsSynonym {
         name: Str::from_static(name),

@@ -58,7 +58,7 @@ fn describe(id: &str, version: i16, group: Option<&Group>) -> DescribedGroup {
     }
 }
 
-/// The assignor, which is told once every member has its assignment.
+/// The assignor, which is reported once every member has its assignment.
 fn chosen(group: &ClassicGroup) -> Option<&str> {
     group.protocol.as_deref().filter(|_| group.state == ClassicState::Stable)
 }

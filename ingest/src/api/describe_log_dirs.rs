@@ -56,7 +56,7 @@ fn describe(
         if session.process != context.broker.process() {
             return None;
         }
-        // A partition that nobody has asked for yet is empty.
+        // A partition that no request has asked for yet is empty.
         let bytes = log.partition(id).map_or(0, |partition| partition.size());
         let partition_size = i64::try_from(bytes).unwrap_or(i64::MAX);
         Some(DescribeLogDirsPartition { partition_index, partition_size, ..Default::default() })

@@ -15,7 +15,7 @@ use protocol::messages::{DescribeProducersRequest, DescribeProducersResponse};
 use super::Context;
 use super::topics::{Barrier, TopicRef, View, has_partition};
 
-/// No transaction, and nobody who coordinated one.
+/// No transaction, and no coordinator of one.
 const NONE: i32 = -1;
 
 pub(super) async fn answer(
@@ -34,14 +34,14 @@ pub(super) async fn answer(
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
         for (&partition_index, found) in topic.partition_indexes.iter().zip(found.by_ref()) {
-            let told = match found {
+            let confirmed = match found {
                 Ok((led, producers)) => barrier.passed(&led).await.map(|()| producers).map_err(lost),
                 Err(code) => Err(code),
             };
             partitions.push(DescribeProducersPartitionResponse {
                 partition_index,
-                error_code: told.as_ref().err().copied().unwrap_or(ErrorCode::None).code(),
-                active_producers: told.unwrap_or_default(),
+                error_code: confirmed.as_ref().err().copied().unwrap_or(ErrorCode::None).code(),
+                active_producers: confirmed.unwrap_or_default(),
                 ..Default::default()
             });
         }
@@ -57,7 +57,7 @@ fn is_known(cluster: &Cluster, request: &DescribeProducersRequest) -> bool {
     })
 }
 
-/// What is decided of a partition; it may be told once a slot confirms it (I10).
+/// What is decided of a partition; it may be reported once a slot confirms it (I10).
 fn look(
     context: &Context,
     view: &View,

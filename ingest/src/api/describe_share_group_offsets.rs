@@ -1,4 +1,4 @@
-//! DescribeShareGroupOffsets (KIP-932): how far share groups have come. Linearizable: what is told is confirmed by
+//! DescribeShareGroupOffsets (KIP-932): how far share groups have come. Linearizable: the answer is confirmed by
 //! slots of the partitions' owners.
 
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ async fn describe(
         of_topic.into_iter().flatten()
     });
     let outcomes = ask_owners(context, &request.group_id, Action::Describe, partitions.collect()).await;
-    let told = |(topic_name, topic, indexes): (Str, Option<&Topic>, Vec<i32>)| {
+    let described = |(topic_name, topic, indexes): (Str, Option<&Topic>, Vec<i32>)| {
         let partition = |index| partition(index, topic, &outcomes);
         DescribeShareGroupOffsetsResponseTopic {
             topic_name,
@@ -83,7 +83,7 @@ async fn describe(
             partitions: indexes.into_iter().map(partition).collect(),
         }
     };
-    Ok(wanted.into_iter().map(told).collect())
+    Ok(wanted.into_iter().map(described).collect())
 }
 
 fn partition(

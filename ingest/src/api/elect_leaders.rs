@@ -17,7 +17,7 @@ pub(super) fn answer(cluster: &Cluster, request: &ElectLeadersRequest) -> ElectL
         let error_code = ErrorCode::InvalidRequest.code();
         return ElectLeadersResponse { error_code, ..Default::default() };
     }
-    // Of all partitions, Kafka tells of those alone that were elected.
+    // A request that names no partitions is about all. Kafka answers with those alone that were elected: here none.
     let topics = request.topic_partitions.iter().flatten().map(|wanted| {
         let elect = |index: &i32| {
             let (code, message) = elect(cluster, request.election_type, &wanted.topic, *index);

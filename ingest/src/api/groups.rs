@@ -95,7 +95,7 @@ pub(super) fn code(reject: &Reject) -> ErrorCode {
     }
 }
 
-/// Who asks, as most requests say it.
+/// The caller, as most requests name it.
 pub(super) fn caller(member: &Str, instance: Option<&Str>, generation: i32) -> Caller {
     Caller { member: MemberId::from(&**member), instance: instance.map(text), generation }
 }

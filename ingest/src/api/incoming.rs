@@ -146,8 +146,8 @@ impl Incoming {
     }
 }
 
-/// The bytes that an answer may take while it is made that may tell of the whole cluster; what it is made of takes more
-/// than it does itself.
+/// The bytes that an answer which may describe the whole cluster takes at most while it is made; what it is made of
+/// takes more than it does itself.
 fn breadth(cluster: &Cluster) -> usize {
     let partitions = usize::try_from(cluster.partition_count()).unwrap_or(0);
     BROAD_TOPIC * cluster.topic_count() + BROAD_PARTITION * partitions

@@ -57,7 +57,7 @@ async fn answer(
         supports_skipping: version >= SKIPPING,
     };
     match ask_patiently(context, &request.group_id, Request::Join(join)).await {
-        Ok(Reply::Join(Ok(joined))) => told(joined),
+        Ok(Reply::Join(Ok(joined))) => response(joined),
         Ok(Reply::Join(Err(JoinReject { reject, member }))) => refused(code(&reject), &member),
         Ok(_) => refused(ErrorCode::UnknownServerError, &request.member_id),
         Err(code) => refused(code, &request.member_id),
@@ -80,7 +80,7 @@ fn refused(code: ErrorCode, member: &str) -> JoinGroupResponse {
     }
 }
 
-fn told(joined: Joined) -> JoinGroupResponse {
+fn response(joined: Joined) -> JoinGroupResponse {
     let member = |(id, instance, metadata): (MemberId, Option<String>, _)| JoinGroupResponseMember {
         member_id: Str::from(&*id),
         group_instance_id: instance.map(Str::from),

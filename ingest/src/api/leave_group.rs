@@ -28,12 +28,12 @@ pub(super) async fn answer(
         let error_code = outcomes.into_iter().next().map_or(0, code);
         return LeaveGroupResponse { error_code, ..Default::default() };
     }
-    let told = members.into_iter().zip(outcomes).map(|(member, outcome)| MemberResponse {
+    let members = members.into_iter().zip(outcomes).map(|(member, outcome)| MemberResponse {
         member_id: member.member_id,
         group_instance_id: member.group_instance_id,
         error_code: code(outcome),
     });
-    LeaveGroupResponse { members: told.collect(), ..Default::default() }
+    LeaveGroupResponse { members: members.collect(), ..Default::default() }
 }
 
 async fn leave(

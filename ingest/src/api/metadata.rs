@@ -1,4 +1,4 @@
-//! Metadata: nodes, topics, and who leads which partition. An unknown topic may be created on the way.
+//! Metadata: nodes, topics, and the leaders of partitions. An unknown topic may be created on the way.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::incoming::broad_room;
 use super::topics::{Node, TopicRef, View, controller, is_internal, uuid};
 use super::{Answer, Context, Incoming, Outgoing, PATIENCE, Refusal};
 
-/// What Kafka lets anybody do with a topic, where nobody's rights are checked: a bit for each of its
+/// What Kafka lets any client do with a topic, where no rights are checked: a bit for each of its
 /// AclOperation codes READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
 pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 
@@ -29,7 +29,7 @@ pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// IDEMPOTENT_WRITE.
 pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
-/// The first version whose clients know of leaders without the listener that they came by.
+/// The first version whose clients know of leaders without the listener that they use.
 const LISTENERS: i16 = 6;
 
 /// The first version in which a topic may be asked for by id.
@@ -79,7 +79,7 @@ async fn answer(
         let missing = wanted.iter().flatten().filter(|topic| named(topic).find(&view.cluster).is_none());
         let names: Vec<_> =
             missing.filter(|t| t.topic_id.is_zero()).filter_map(|t| t.name.as_deref()).collect();
-        // Who is not told of a topic in time asks again.
+        // A client that does not find a topic in the answer asks again.
         let _ = timeout(PATIENCE, create(context, &mut view, &names)).await;
     }
     // Others need it while a turn is waited for.
@@ -169,7 +169,7 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
                 let created = plans.iter().map(|(id, plan)| (*id, plan.partitions));
                 let settled =
                     context.broker.settled(owners(&committed.cluster, created), committed.cluster.next());
-                // Whoever is late says that it does not lead, and the client asks again.
+                // A node that is late says that it does not lead, and the client asks again.
                 let _ = timeout(SETTLE, settled).await;
             }
             if let Some(cluster) = context.broker.cluster() {
@@ -181,8 +181,8 @@ async fn create(context: &Context, view: &mut View, names: &[&str]) {
     }
 }
 
-/// What to create of `names`, as far as is known before it is decided. Names that can't be created take no place of
-/// others. Kafka's own topics, which Kafka creates for what it keeps in them, are none: that is kept elsewhere here.
+/// What to create of `names`, by what this node has read of the metadata log. Names that can't be created take the
+/// place of no others. Kafka's own topics, which Kafka creates for what it keeps in them, are none: that is kept elsewhere here.
 fn creatable(broker: &Broker, cluster: &Cluster, names: &[&str]) -> Vec<(TopicId, TopicPlan)> {
     let config = broker.config();
     let mut planner = cluster.planner(config.limits);
@@ -214,11 +214,11 @@ fn creatable(broker: &Broker, cluster: &Cluster, names: &[&str]) -> Vec<(TopicId
 /// Topics as the response has them.
 pub(super) struct Described<'a> {
     pub(super) cluster: &'a Cluster,
-    /// Those that the client is told of.
+    /// Those that the client can reach by its listener.
     pub(super) nodes: &'a [Node],
     /// What to say where the leader is none of them.
     pub(super) unreachable: ErrorCode,
-    /// Whether to tell what the client may do with a topic.
+    /// Whether to include what the client may do with a topic.
     pub(super) operations: bool,
 }
 

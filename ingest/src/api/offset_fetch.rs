@@ -1,4 +1,4 @@
-//! OffsetFetch: how far groups have come. Linearizable: what is told is confirmed by a slot.
+//! OffsetFetch: how far groups have come. Linearizable: the answer is confirmed by a slot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! AlterPartitionReassignments and ListPartitionReassignments: partitions go where their shards go, which the nodes
-//! see to themselves, so that none is ever reassigned by hand.
+//! see to themselves, so that no client ever reassigns one.
 
 use coordinator::PartitionId;
 use coordinator::cluster::Cluster;

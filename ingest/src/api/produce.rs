@@ -157,7 +157,7 @@ struct Undisclosed {
     after: Ticket,
 }
 
-/// A request that has had its effect. The response tells what was decided as if it were committed.
+/// A request whose batches have been decided on. The responses are as if all of it were committed.
 struct Appending {
     listener: Arc<str>,
     responses: Vec<TopicProduceResponse>,
@@ -331,7 +331,7 @@ impl Appending {
                     let _ = after.committed().await;
                 }
             };
-            // A connection ends for many reasons, so that this tells nothing which is not known yet.
+            // A connection ends for many reasons, so that this reveals nothing that is not committed.
             let _ = timeout_at(Instant::now() + PATIENCE, disclosed).await;
             Reply::Close
         }))

@@ -41,7 +41,7 @@ pub(super) async fn looked_into<T: Send + 'static>(
     let permit = unpacking.take(turn(unpacking, memory)).await;
     let looked = tokio::task::spawn_blocking(move || {
         let looked = look(Some(&batch));
-        // Whatever becomes of who asked, the memory was taken until now.
+        // The memory was taken until now, whether the caller still waits or not.
         drop(permit);
         looked
     });

@@ -27,7 +27,7 @@ pub(crate) struct Api {
     /// The memory that the request's bytes take counts while it is handled, though nothing goes into the log. What
     /// others' requests wait for is held by none that asks the store, waits for its turn or for other members.
     pub(super) is_kept: bool,
-    /// Its answer may tell of every partition of the cluster.
+    /// Its answer may describe every partition of the cluster.
     pub(super) is_broad: bool,
     pub(super) handler: Handler,
 }
@@ -101,7 +101,7 @@ pub(crate) enum Stored {
     No,
     /// Records, or what a group remembers.
     Yes {
-        /// Whether the client expects no answer, and may have gone on purpose.
+        /// Whether the client expects no answer, and may have disconnected on purpose.
         unacknowledged: bool,
     },
     /// Something small now and then.

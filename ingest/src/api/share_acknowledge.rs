@@ -12,7 +12,7 @@ use protocol::messages::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
 use protocol::{ErrorCode, Str};
 
 use super::Context;
-use super::share_fetch::{Acknowledging, Failed, check_named, holder, release, session_error, told};
+use super::share_fetch::{Acknowledging, Failed, check_named, error_fields, holder, release, session_error};
 use super::topics::{Node, TopicRef, View, has_partition};
 use crate::share_sessions::FINAL;
 
@@ -59,7 +59,7 @@ pub(super) async fn answer(
     }
     let outcomes = join_all(decided.into_iter().map(async |(topic, index, decided)| {
         let outcome = match decided {
-            Ok(acknowledged) => acknowledged.told(&view).await,
+            Ok(acknowledged) => acknowledged.outcome(&view).await,
             Err(failed) => Err(failed),
         };
         (topic, index, outcome)
@@ -91,7 +91,7 @@ fn knows(cluster: &Cluster, topics: &[AcknowledgeTopic]) -> bool {
 }
 
 fn partition_data(index: i32, outcome: &Result<(), Failed>, nodes: &mut Vec<Node>) -> PartitionData {
-    let (error_code, error_message) = told(outcome);
+    let (error_code, error_message) = error_fields(outcome);
     let mut data = PartitionData { partition_index: index, error_code, error_message, ..Default::default() };
     if let Err(Failed { leader: Some(leader), .. }) = outcome {
         data.current_leader = LeaderIdAndEpoch { leader_id: leader.node.id, leader_epoch: leader.epoch };

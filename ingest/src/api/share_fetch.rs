@@ -26,7 +26,7 @@ use super::share_group_heartbeat::is_member_id;
 use super::topics::{Leader, Miss, Node, TopicRef, View, has_partition, uuid};
 use super::{Answer, Context, Incoming, Refusal};
 use crate::share_sessions::{FINAL, FIRST, Holder, SessionReject};
-pub(super) use acknowledge::{Acknowledging, told};
+pub(super) use acknowledge::{Acknowledging, error_fields};
 use acquire::{Acquiring, Given, Wanted};
 
 /// The first version in which a request may renew locks, and say how strictly a number of records holds.
@@ -43,7 +43,7 @@ const PARTITION: usize = 512;
 pub(super) struct Failed {
     pub(super) code: ErrorCode,
     pub(super) message: Option<Str>,
-    /// Who leads it, if that is the matter and any node does.
+    /// The leader, where this node is not and any node is.
     pub(super) leader: Option<Leader>,
 }
 
@@ -59,12 +59,12 @@ impl From<Miss> for Failed {
     }
 }
 
-/// NOT_LEADER_OR_FOLLOWER, with who leads.
+/// NOT_LEADER_OR_FOLLOWER, with the leader.
 pub(super) fn not_leader(view: &View, partition: PartitionId) -> Failed {
     Failed { leader: view.leader(partition), ..Failed::of(ErrorCode::NotLeaderOrFollower) }
 }
 
-/// Who asks, if the request says it.
+/// The group and the member that ask, if the request names them.
 pub(super) fn holder(group: Option<&Str>, member: Option<&Str>) -> Result<Holder, &'static str> {
     let group = group.ok_or("Invalid group id in the request.")?;
     let member = member.filter(|member| is_member_id(member)).ok_or("Invalid member id in the request.")?;
@@ -162,7 +162,7 @@ async fn answer(
     let given = async { if renews { Default::default() } else { acquiring.acquire(partitions).await } };
     let acknowledged = join_all(acknowledged.into_iter().map(async |(topic, index, decided)| {
         let outcome = match decided {
-            Ok(acknowledged) => acknowledged.told(&view).await,
+            Ok(acknowledged) => acknowledged.outcome(&view).await,
             Err(failed) => Err(failed),
         };
         (topic, index, outcome)
@@ -256,7 +256,7 @@ fn partition_id(topic: Uuid, index: i32) -> PartitionId {
     PartitionId { topic: TopicId(*topic.as_bytes()), index }
 }
 
-/// Closes the member's session: what it has in hand comes back.
+/// Closes the member's session: what it has acquired is available again.
 pub(super) fn release(context: &Context, holder: &Holder) {
     if let Ok(partitions) = context.service.share_sessions().close(holder) {
         context.broker.release_shares(&holder.group, &holder.member, &partitions);
@@ -292,7 +292,7 @@ impl Responding {
     fn acknowledged(&mut self, topic: Uuid, index: i32, outcome: &Result<(), Failed>) {
         let partition = partition_id(topic, index);
         let data = self.partition(partition.topic, index);
-        (data.acknowledge_error_code, data.acknowledge_error_message) = told(outcome);
+        (data.acknowledge_error_code, data.acknowledge_error_message) = error_fields(outcome);
         if let Err(failed) = outcome {
             self.led_by(partition, failed.leader.clone());
         }

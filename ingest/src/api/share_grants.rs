@@ -46,7 +46,7 @@ impl Grant {
         Self::ask_within(broker, group, member, partitions, PATIENCE).await
     }
 
-    /// Asks for partitions that this node leads, for a member that reads them, or for an administrator who sets their
+    /// Asks for partitions that this node leads, for a member that reads them, or for an administrator that sets their
     /// offsets. Fails if the group's coordinator refuses, or can't be asked `within` that time.
     pub(super) async fn ask_within(
         broker: &Broker,

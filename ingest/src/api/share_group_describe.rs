@@ -27,7 +27,7 @@ pub(super) async fn answer(
             Err(code) => Err(code),
         };
         let mut described = match found {
-            Ok(group) => told(&cluster, &id, group.as_deref()),
+            Ok(group) => described_group(&cluster, &id, group.as_deref()),
             Err(code) => DescribedGroup { error_code: code.code(), ..Default::default() },
         };
         if operations && described.error_code == 0 {
@@ -39,7 +39,7 @@ pub(super) async fn answer(
     ShareGroupDescribeResponse { groups, ..Default::default() }
 }
 
-fn told(cluster: &Cluster, id: &str, group: Option<&Group>) -> DescribedGroup {
+fn described_group(cluster: &Cluster, id: &str, group: Option<&Group>) -> DescribedGroup {
     let group = match describe(id, group) {
         Ok(group) => group,
         Err(reject) => {

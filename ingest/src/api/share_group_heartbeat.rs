@@ -49,7 +49,7 @@ async fn answer(
         topics: request.subscribed_topic_names.map(|names| names.iter().map(text).collect()),
     };
     match ask(context, &request.group_id, Request::ShareHeartbeat(beat)).await {
-        Ok(Reply::ShareHeartbeat(Ok(beat))) => told(beat),
+        Ok(Reply::ShareHeartbeat(Ok(beat))) => response(beat),
         Ok(Reply::ShareHeartbeat(Err(HeartbeatReject { reject, message }))) => {
             refused(code(&reject), Some(message))
         }
@@ -63,7 +63,7 @@ fn refused(code: ErrorCode, message: Option<String>) -> ShareGroupHeartbeatRespo
     ShareGroupHeartbeatResponse { error_code: code.code(), error_message, ..Default::default() }
 }
 
-fn told(beat: Beat) -> ShareGroupHeartbeatResponse {
+fn response(beat: Beat) -> ShareGroupHeartbeatResponse {
     let assignment = |assignment: Assignment| wire::Assignment {
         topic_partitions: assignment
             .into_iter()

@@ -232,7 +232,7 @@ async fn act_on(
         // What begins nowhere begins anew with the next fetch.
         Action::Alter(_) | Action::Delete => led.log.share(id, ShareRequest::Delete, None)?,
     };
-    decided.told().await?;
+    decided.acknowledged().await?;
     Ok(Some(Outcome { start, leader_epoch, lag: -1 }))
 }
 

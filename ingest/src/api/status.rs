@@ -132,7 +132,7 @@ pub(super) async fn control(context: &Context, request: PeerControlRequest) -> P
             refused(ErrorCode::BrokerIdNotRegistered, format!("there is no node {node} in this cluster"))
         }
         Ok(Err(Undecided::Last)) => {
-            let message = format!("nobody could take the shards of node {node}: no other node may have any");
+            let message = format!("no other node could take the shards of node {node}: none may have any");
             refused(ErrorCode::InvalidRequest, message)
         }
         Err(error) => refused(metadata_error(&error), error),

@@ -1,4 +1,4 @@
-//! What the APIs share about topics: finding one, who leads a partition, and which error says what.
+//! What the APIs share about topics: finding one, the leader of a partition, and which error says what.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub(super) fn uuid(id: TopicId) -> Uuid {
 /// The cluster as one request sees it.
 pub(super) struct View {
     pub(super) cluster: Arc<Cluster>,
-    /// The listener that the client came by.
+    /// The listener that accepted the client.
     listener: Arc<str>,
     /// Whether what is not in it is known not to exist.
     settled: bool,
@@ -163,13 +163,13 @@ pub(super) fn has_partition(cluster: &Cluster, topic: TopicRef<'_>, index: i32) 
 pub(super) struct Miss {
     /// The error.
     pub(super) code: ErrorCode,
-    /// Who leads instead, if that is the matter and any node does.
+    /// The leader, where this node is not and any node is.
     pub(super) leader: Option<Leader>,
     /// Whether this node is the leader by the metadata log: it does not serve the partition yet, or no more.
     pub(super) between: bool,
 }
 
-/// Who leads a partition, as clients see it.
+/// The leader of a partition, as clients see it.
 #[derive(Clone, Debug)]
 pub(super) struct Leader {
     /// The leader epoch.

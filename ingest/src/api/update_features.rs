@@ -1,4 +1,4 @@
-//! UpdateFeatures: which features there are follows from what all nodes are, and is not set by hand.
+//! UpdateFeatures: which features there are follows from what all nodes support, and no client sets it.
 
 use protocol::ErrorCode;
 use protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};

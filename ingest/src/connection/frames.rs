@@ -148,7 +148,7 @@ pub(crate) struct Frames<R> {
     dry: Instant,
     /// How many bytes to read ahead at once.
     read_size: usize,
-    /// The largest frame so far.
+    /// The largest frame that was read.
     largest: usize,
 }
 

@@ -70,7 +70,7 @@ async fn what_can_not_be_is_refused() {
     let mut client = node.connect();
     let (code, message) = control(&mut client, NODE, DRAIN).await;
     assert_eq!(code, ErrorCode::InvalidRequest, "there is no other node");
-    assert!(message.is_some_and(|message| message.contains("nobody could take the shards of node 7")));
+    assert!(message.is_some_and(|message| message.contains("no other node could take the shards of node 7")));
     assert_eq!(control(&mut client, 8, DRAIN).await.0, ErrorCode::BrokerIdNotRegistered);
     assert_eq!(control(&mut client, NODE, 99).await.0, ErrorCode::InvalidRequest);
     assert_eq!(control(&mut client, -1, UNDRAIN).await, (ErrorCode::None, None), "it is so already");

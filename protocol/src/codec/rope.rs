@@ -77,7 +77,7 @@ impl Extend<Bytes> for Records {
 }
 
 impl fmt::Debug for Records {
-    /// Tells only the length.
+    /// Shows only the length.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Records({} bytes)", self.len())
     }

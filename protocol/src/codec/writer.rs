@@ -36,7 +36,7 @@ impl Writer {
         Self { tail, framed: true, ..Self::default() }
     }
 
-    /// The bytes written so far, the frame's length included.
+    /// The bytes written until now, the frame's length included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.flushed + self.tail.len()

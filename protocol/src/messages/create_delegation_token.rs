@@ -21,7 +21,7 @@ pub struct CreateDelegationTokenRequest {
     pub max_lifetime_ms: i64,
 }
 
-/// Somebody who may renew a token.
+/// A principal that may renew a token.
 #[derive(Wire, Debug, Clone, PartialEq, Eq)]
 pub struct CreatableRenewers {
     /// Type of the principal.

@@ -73,7 +73,7 @@ pub struct CreatableTopicResult {
     /// What was wrong.
     #[field(nullable = "0..")]
     pub error_message: Option<Str>,
-    /// Why the configuration is not told, if it is not.
+    /// Why the configuration is left out, if it is.
     #[field(tag = 0, versions = "5..")]
     pub topic_config_error_code: i16,
     /// Partitions of the topic.

@@ -7,7 +7,7 @@ use crate::{Message, Wire};
 #[derive(Message, Debug, Clone, PartialEq, Eq)]
 #[message(key = DescribeCluster, versions = "0..=2", flexible = "0..", response = DescribeClusterResponse)]
 pub struct DescribeClusterRequest {
-    /// Whether to tell what the client may do with the cluster.
+    /// Whether to include what the client may do with the cluster.
     pub include_cluster_authorized_operations: bool,
     /// 1: brokers; 2: controllers.
     #[field(versions = "1..", default = "1")]

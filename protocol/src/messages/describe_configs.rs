@@ -9,7 +9,7 @@ use crate::{Message, Wire};
 pub struct DescribeConfigsRequest {
     /// The resources.
     pub resources: Vec<DescribeConfigsResource>,
-    /// Whether to tell what else each value could come from.
+    /// Whether to include the synonyms: what else each value could come from.
     pub include_synonyms: bool,
     /// Whether to explain each configuration.
     #[field(versions = "3..")]

@@ -62,7 +62,7 @@ pub struct DescribedDelegationToken {
     pub renewers: Vec<DescribedDelegationTokenRenewer>,
 }
 
-/// Somebody who may renew a token.
+/// A principal that may renew a token.
 #[derive(Wire, Debug, Clone, PartialEq, Eq)]
 pub struct DescribedDelegationTokenRenewer {
     /// Type of the principal.

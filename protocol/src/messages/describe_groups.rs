@@ -11,7 +11,7 @@ use crate::{Message, Wire};
 pub struct DescribeGroupsRequest {
     /// Ids of the groups.
     pub groups: Vec<Str>,
-    /// Whether to tell what the client may do with each group.
+    /// Whether to include what the client may do with each group.
     #[field(versions = "3..")]
     pub include_authorized_operations: bool,
 }
@@ -41,7 +41,7 @@ pub struct DescribedGroup {
     pub group_state: Str,
     /// What its protocols are about, or empty.
     pub protocol_type: Str,
-    /// The protocol that was chosen, or empty; only a stable group tells.
+    /// The protocol that was chosen, or empty; only a stable group has it.
     pub protocol_data: Str,
     /// The members; a dead group has none.
     pub members: Vec<DescribedGroupMember>,
@@ -62,8 +62,8 @@ pub struct DescribedGroupMember {
     pub client_id: Str,
     /// Address that it joined from.
     pub client_host: Str,
-    /// What it said for the chosen protocol; only a stable group tells.
+    /// What it said for the chosen protocol; only a stable group has it.
     pub member_metadata: Bytes,
-    /// Its part of the assignment; only a stable group tells.
+    /// Its part of the assignment; only a stable group has it.
     pub member_assignment: Bytes,
 }

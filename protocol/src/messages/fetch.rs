@@ -86,7 +86,7 @@ pub struct FetchPartition {
     /// Directory of the follower.
     #[field(tag = 0, versions = "17..")]
     pub replica_directory_id: Uuid,
-    /// High watermark the follower knows; −1 if unknown, the highest integer if it does not tell.
+    /// High watermark the follower knows; −1 if unknown, the highest integer if it does not say.
     #[field(tag = 1, versions = "18..", default = "i64::MAX")]
     pub high_watermark: i64,
 }

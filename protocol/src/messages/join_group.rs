@@ -65,7 +65,7 @@ pub struct JoinGroupResponse {
     pub skip_assignment: bool,
     /// Id of the member.
     pub member_id: Str,
-    /// All members, for the leader; nobody else is told.
+    /// All members, for the leader; empty for the others.
     pub members: Vec<JoinGroupResponseMember>,
 }
 

@@ -13,10 +13,10 @@ pub struct MetadataRequest {
     /// Whether a topic that does not exist may be created.
     #[field(versions = "4..", default = "true")]
     pub allow_auto_topic_creation: bool,
-    /// Whether to tell what the client may do with the cluster.
+    /// Whether to include what the client may do with the cluster.
     #[field(versions = "8..=10")]
     pub include_cluster_authorized_operations: bool,
-    /// Whether to tell what the client may do with each topic.
+    /// Whether to include what the client may do with each topic.
     #[field(versions = "8..")]
     pub include_topic_authorized_operations: bool,
 }

@@ -1,4 +1,4 @@
-//! OffsetForLeaderEpoch: where a leader's epoch ended, so that a client can tell whether its log was cut.
+//! OffsetForLeaderEpoch: where a leader's epoch ended, so that a client can find out whether its log was truncated.
 
 use crate::codec::Str;
 use crate::{Message, Wire};
@@ -12,7 +12,7 @@ use crate::{Message, Wire};
     response = OffsetForLeaderEpochResponse
 )]
 pub struct OffsetForLeaderEpochRequest {
-    /// Id of the follower, −1 for a consumer, −2 where it is not told.
+    /// Id of the follower, −1 for a consumer, −2 where the version does not have it.
     #[field(versions = "3..", default = "-2")]
     pub replica_id: i32,
     /// The topics.

@@ -10,15 +10,15 @@ use crate::{Message, Wire};
 pub struct PeerSharesRequest {
     /// Id of the group.
     pub group_id: Str,
-    /// 0: tell the offsets; 1: set them; 2: forget them.
+    /// 0: describe the offsets; 1: set them; 2: delete them.
     pub action: i8,
     /// Epoch of the group, where offsets are set.
     pub group_epoch: i32,
-    /// The partitions, led by whoever is asked.
+    /// The partitions, led by the node that is asked.
     pub partitions: Vec<PeerSharePartition>,
 }
 
-/// The offsets are told.
+/// The offsets are described.
 pub const DESCRIBE: i8 = 0;
 
 /// The offsets are set.
@@ -51,7 +51,7 @@ pub struct PeerSharesResponse {
 /// What became of a partition.
 #[derive(Wire, Debug, Clone, PartialEq, Eq)]
 pub struct PeerShareOutcome {
-    /// Error of the partition: 6 if whoever was asked does not lead it.
+    /// Error of the partition: 6 if the node that was asked does not lead it.
     pub error_code: i16,
     /// The first offset that is not settled; −1 if the group never read the partition.
     pub start_offset: i64,

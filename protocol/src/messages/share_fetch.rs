@@ -144,7 +144,7 @@ pub struct AcquiredRecords {
     pub first_offset: i64,
     /// Offset of the last.
     pub last_offset: i64,
-    /// How often they were acquired so far, this time included.
+    /// How often they were acquired, this time included.
     pub delivery_count: i16,
 }
 

@@ -14,7 +14,7 @@ use crate::{Message, Wire};
 pub struct ShareGroupDescribeRequest {
     /// Ids of the groups.
     pub group_ids: Vec<Str>,
-    /// Whether to tell what the client may do with each group.
+    /// Whether to include what the client may do with each group.
     pub include_authorized_operations: bool,
 }
 

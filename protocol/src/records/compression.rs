@@ -101,7 +101,7 @@ impl Compression {
         loop {
             let length = out.len();
             let room = length.max(FIRST_RESERVE).min(limit - length);
-            // One byte more than the limit tells whether there is more.
+            // One byte more than the limit shows whether there is more.
             let probe = room as u64 + u64::from(length + room == limit);
             out.reserve_exact(room + 1);
             let read = decoder.by_ref().take(probe).read_to_end(&mut out);

@@ -16,7 +16,7 @@ impl Batch {
         codec.stream_memory(&self.bytes()[super::HEADER_LENGTH..])
     }
 
-    /// Tells of each record, in order, until `each` breaks; of those before the first that is malformed if one
+    /// Calls `each` with every record, in order, until it breaks; with those before the first that is malformed if one
     /// is. Fails with `UnknownCompression`, `Compression`, `TooLarge` above `limit` bytes of records, `Record` or
     /// `TrailingBytes`. Does not look at offsets.
     pub fn pass(
@@ -27,8 +27,8 @@ impl Batch {
         self.walk(limit, each).map(drop)
     }
 
-    /// What [`Batch::validate_records`] checks, but for keys, without holding the records decompressed: tells of
-    /// each. Fails as that does.
+    /// What [`Batch::validate_records`] checks, but for keys, without holding the records decompressed: calls `each`
+    /// with every record. Fails as that does.
     pub fn check_records(
         &self,
         limit: usize,

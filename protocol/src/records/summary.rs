@@ -20,7 +20,7 @@ pub struct RecordSummary {
     pub uncompressed_bytes: usize,
 }
 
-/// What a pass over the records tells of each.
+/// What a pass over the records sees of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordGlance {
     /// Place of the record, from 0.
@@ -56,8 +56,8 @@ impl Batch {
         self.header().compression()?.decompress(&self.payload(), limit)
     }
 
-    /// Tells of each of the batch's records, decompressed as `bytes`. Checks what [`Batch::validate_records`] does,
-    /// but for keys. Fails with `Count`, `Record` or `TrailingBytes`.
+    /// Calls `each` with every record of the batch, decompressed as `bytes`. Checks what [`Batch::validate_records`]
+    /// does, but for keys. Fails with `Count`, `Record` or `TrailingBytes`.
     pub fn scan(
         &self,
         bytes: &Bytes,

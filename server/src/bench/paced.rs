@@ -34,7 +34,7 @@ pub(super) struct Pace {
     pub(super) batch_size: usize,
     /// Its codec.
     pub(super) compression: Compression,
-    /// Tells this run's records from others in the topic.
+    /// What this run's records have in common, and no others in the topic have.
     pub(super) run_id: u64,
 }
 

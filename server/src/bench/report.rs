@@ -11,7 +11,7 @@ use super::length::Run;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// The longest latency that is told apart from longer ones, in microseconds.
+/// The longest latency that is recorded as it is, in microseconds: longer ones count as this one.
 const LONGEST: u64 = 600_000_000;
 
 /// Latencies, to three digits.

@@ -101,7 +101,7 @@ impl Client {
         let created = self.administer(&request, |response| {
             response.topics.iter().try_for_each(|result| {
                 let what = || format!("topic {}", topic.name);
-                Error::check_told(result.error_code, result.error_message.as_deref(), what)
+                Error::check_with_message(result.error_code, result.error_message.as_deref(), what)
             })
         });
         created.await?;

@@ -142,7 +142,7 @@ impl Connection {
         self.submit(request, version).await?.wait().await
     }
 
-    /// As [`Connection::call`], of an API that nobody advertises, and that has one version.
+    /// As [`Connection::call`], of an API that brokers do not advertise, and that has one version.
     pub(super) async fn call_unadvertised<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
         self.submit(request, *R::VERSIONS.start()).await?.wait().await
     }
@@ -249,7 +249,7 @@ async fn send_all(
         }
         write_all(&mut socket, &mut chunks).await?;
         for waiter in written.drain(..) {
-            // Nobody may want to know any more.
+            // The caller may not wait any more.
             let _ = waiter.send(());
         }
     }
@@ -296,7 +296,7 @@ async fn receive_all(socket: OwnedReadHalf, mut waiters: mpsc::Receiver<Waiting>
         if frame[..4] != waiter.correlation_id.to_be_bytes() {
             return Err(io::Error::other("it answered a question that was not asked"));
         }
-        // Nobody may want the answer any more.
+        // The caller may not wait any more.
         let _ = waiter.answer.send(frame.freeze());
     }
 }

@@ -37,7 +37,7 @@ impl Client {
         let mut backoff = self.backoff();
         loop {
             let attempt = match self.coordinator(group).await {
-                // Nobody listens: waiting for it is not what a command is for.
+                // No process listens: a command does not wait until one does.
                 Err(error @ Error::Connect { .. }) => return Err(error),
                 Err(error) => Err(error),
                 Ok(coordinator) => match self.coordinating(&coordinator).await {
@@ -77,7 +77,7 @@ fn found(group: &str, response: &FindCoordinatorResponse) -> Result<Coordinator,
             (response.error_code, &response.error_message, response.node_id, &response.host, response.port)
         }
     };
-    Error::check_told(code, message.as_deref(), what)?;
+    Error::check_with_message(code, message.as_deref(), what)?;
     if host.is_empty() {
         Error::check(ErrorCode::CoordinatorNotAvailable.code(), what)?;
     }

@@ -37,9 +37,9 @@ pub(crate) struct Group {
     pub(crate) state: String,
     /// How partitions are assigned; empty if that is not settled.
     pub(crate) assignor: String,
-    /// How often members, subscriptions or topics changed; classic groups do not tell.
+    /// How often members, subscriptions or topics changed; classic groups do not have it.
     pub(crate) epoch: Option<i32>,
-    /// The epoch that partitions were last assigned for; classic groups do not tell.
+    /// The epoch that partitions were last assigned for; classic groups do not have it.
     pub(crate) assignment_epoch: Option<i32>,
     /// The members, by id.
     pub(crate) members: Vec<Member>,
@@ -58,15 +58,15 @@ pub(crate) struct Member {
     pub(crate) client: String,
     /// Where it joined from.
     pub(crate) host: String,
-    /// Its epoch; classic groups do not tell.
+    /// Its epoch; in classic groups it has none.
     pub(crate) epoch: Option<i32>,
-    /// Topics that it subscribes to, as far as it tells.
+    /// Topics that it subscribes to by name, where the answer has them.
     pub(crate) topics: Vec<String>,
     /// A regular expression of those.
     pub(crate) regex: Option<String>,
     /// What it has; `None` if that is in words that only members know.
     pub(crate) assignment: Option<Partitions>,
-    /// What it shall have; only consumer groups tell.
+    /// What it shall have; consumer groups only.
     pub(crate) target: Option<Partitions>,
     /// Whether it speaks the classic protocol in a group of another type.
     pub(crate) classic: bool,
@@ -130,7 +130,7 @@ impl Client {
         })
     }
 
-    /// A group of a list. None if it is of a type that nobody describes, an error if it has gone since.
+    /// A group of a list. None if it is of a type that no API describes, an error if it was deleted since.
     pub(crate) async fn group_listed(&self, listed: &Listed) -> Result<Option<Group>, Error> {
         let Some(kind) = Kind::named(&listed.kind) else { return Ok(None) };
         let here = async {

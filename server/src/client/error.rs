@@ -10,7 +10,7 @@ pub(crate) enum Error {
     /// No address was given.
     #[error("no broker address was given: use --bootstrap HOST:PORT")]
     NoAddress,
-    /// Nobody answers there.
+    /// No connection can be made.
     #[error("no broker at {address} ({source}): is it running, and is --bootstrap right?")]
     Connect {
         /// Where.
@@ -94,7 +94,7 @@ pub(crate) enum Error {
         /// Its id.
         node: i32,
     },
-    /// There is such a group, and the broker does not tell more.
+    /// There is such a group, and the broker does not describe it.
     #[error("group {group} is of type {kind}, which this cluster does not describe")]
     Undescribed {
         /// Its id.
@@ -130,11 +130,11 @@ fn reason(message: Option<&str>, code: i16) -> String {
 impl Error {
     /// The error of `what`, unless the code says that there is none.
     pub(crate) fn check(code: i16, what: impl FnOnce() -> String) -> Result<(), Self> {
-        Self::check_told(code, None::<&str>, what)
+        Self::check_with_message(code, None::<&str>, what)
     }
 
     /// As [`Error::check`], with what the broker says about it.
-    pub(crate) fn check_told(
+    pub(crate) fn check_with_message(
         code: i16,
         message: Option<impl AsRef<str>>,
         what: impl FnOnce() -> String,
@@ -145,13 +145,13 @@ impl Error {
         Err(Self::Refused { what: what(), code, message: message.map(|m| m.as_ref().to_owned()) })
     }
 
-    /// As [`Error::check_told`], where it is about a topic. One that is unknown may be known elsewhere; whoever takes
-    /// administrative requests knows all.
+    /// As [`Error::check_with_message`], where it is about a topic. One that is unknown may be known elsewhere; the node
+    /// that takes administrative requests knows all.
     pub(super) fn check_topic(topic: &str, code: i16, message: Option<&str>) -> Result<(), Self> {
         if code == ErrorCode::UnknownTopicOrPartition.code() {
             return Err(Self::NoTopic { topic: topic.to_owned() });
         }
-        Self::check_told(code, message, || format!("topic {topic}"))
+        Self::check_with_message(code, message, || format!("topic {topic}"))
     }
 
     /// The broker's error code, if it answered with one.

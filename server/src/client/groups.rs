@@ -13,11 +13,11 @@ use super::{Client, Coordinator, Error};
 pub(crate) struct Listed {
     /// Its id.
     pub(crate) id: String,
-    /// `classic`, `consumer`, `share` or `streams`; empty where the broker does not tell.
+    /// `classic`, `consumer`, `share` or `streams`; empty where the broker's version has no types.
     pub(crate) kind: String,
     /// What its protocols are about; empty for a group that only holds offsets.
     pub(crate) protocol: String,
-    /// Its state; empty where the broker does not tell.
+    /// Its state; empty where the broker's version does not list it.
     pub(crate) state: String,
     /// The node that listed it.
     pub(crate) coordinator: Coordinator,

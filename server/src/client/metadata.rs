@@ -1,4 +1,4 @@
-//! What a cluster tells about its nodes and topics.
+//! What a cluster answers about its nodes and topics.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use protocol::{ErrorCode, Uuid};
 
 use super::{Client, Error};
 
-/// Nodes and topics, as last heard.
+/// Nodes and topics, as in the last answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metadata {
     /// Node id to address.
@@ -77,7 +77,7 @@ impl Client {
             let attempt = async { self.any().await?.call(&request).await };
             match attempt.await {
                 Ok(response) => break response,
-                // Nobody listens: waiting for it is not what a command is for.
+                // No process listens: a command does not wait until one does.
                 Err(error @ Error::Connect { .. }) => return Err(error),
                 Err(error) => backoff.wait(error).await?,
             }

@@ -7,7 +7,7 @@ use protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest,
 use super::{Client, Error, TopicPartition};
 
 impl Client {
-    /// As [`Client::offsets`], in many topics; without partitions that do not exist or that nobody leads.
+    /// As [`Client::offsets`], in many topics; without partitions that do not exist or have no leader.
     pub(crate) async fn offsets_of(
         &self,
         timestamps: &BTreeMap<TopicPartition, i64>,

@@ -73,12 +73,12 @@ impl Client {
             let mut offsets = BTreeMap::new();
             for answer in &response.groups {
                 let what = || format!("offsets of group {group}");
-                Error::check_told(answer.error_code, answer.error_message.as_deref(), what)?;
+                Error::check_with_message(answer.error_code, answer.error_message.as_deref(), what)?;
                 for topic in &answer.topics {
                     for p in &topic.partitions {
                         let name = &topic.topic_name;
                         let what = || format!("offset of group {group} in {name}-{}", p.partition_index);
-                        Error::check_told(p.error_code, p.error_message.as_deref(), what)?;
+                        Error::check_with_message(p.error_code, p.error_message.as_deref(), what)?;
                         if p.start_offset >= 0 {
                             offsets.insert((name.to_string(), p.partition_index), p.start_offset);
                         }

@@ -39,7 +39,7 @@ impl Client {
         }
     }
 
-    /// Tells a node what is wanted of `node_id`. Tries again where that can help.
+    /// Sends any node what `node_id` is to do. Tries again where that can help.
     pub(crate) async fn control(&self, node_id: i32, action: i8) -> Result<(), Error> {
         let mut backoff = self.backoff();
         loop {
@@ -52,7 +52,7 @@ impl Client {
         }
     }
 
-    /// Tells the node at an address what is wanted of it.
+    /// Sends the node at an address what `node_id` is to do.
     pub(crate) async fn control_at(&self, address: &str, node_id: i32, action: i8) -> Result<(), Error> {
         let connection = self.open_briefly(address).await?;
         tell(&connection, node_id, action).await
@@ -61,7 +61,9 @@ impl Client {
 
 async fn tell(connection: &Connection, node_id: i32, action: i8) -> Result<(), Error> {
     let response = ask(connection, &PeerControlRequest { node_id, action }).await?;
-    Error::check_told(response.error_code, response.error_message.as_deref(), || format!("node {node_id}"))
+    Error::check_with_message(response.error_code, response.error_message.as_deref(), || {
+        format!("node {node_id}")
+    })
 }
 
 async fn ask<R: Request>(connection: &Connection, request: &R) -> Result<R::Response, Error> {

@@ -205,7 +205,7 @@ pub(crate) fn check(response: &ProduceResponse) -> Result<(), Error> {
                 continue;
             }
             let what = || format!("partition {}", partition.index);
-            Error::check_told(partition.error_code, partition.error_message.as_deref(), what)?;
+            Error::check_with_message(partition.error_code, partition.error_message.as_deref(), what)?;
         }
     }
     Ok(())

@@ -21,8 +21,8 @@ use super::{Client, Error};
 /// The version of ListConfigResources from which on it lists more than client metrics.
 const TYPED: i16 = 1;
 
-/// What a cluster tells of a resource.
-type Told = (Resource, Result<Vec<Setting>, Error>);
+/// A resource, and its settings as a cluster answers them.
+type Answered = (Resource, Result<Vec<Setting>, Error>);
 
 impl Client {
     /// What has settings, or could have; in order. Of groups only those that have some.
@@ -38,7 +38,7 @@ impl Client {
             };
             match attempt.await {
                 Ok(response) => break response,
-                // Nobody listens: waiting for it is not what a command is for.
+                // No process listens: a command does not wait until one does.
                 Err(error @ Error::Connect { .. }) => return Err(error),
                 Err(error) => backoff.wait(error).await?,
             }
@@ -52,14 +52,14 @@ impl Client {
         Ok(resources)
     }
 
-    /// The settings of a resource, by name, with all that there is to tell of them.
+    /// The settings of a resource, by name, with their documentation and all values that there are for them.
     pub(crate) async fn settings(&self, resource: &Resource) -> Result<Vec<Setting>, Error> {
-        let told = self.settings_at(resource.node(), std::slice::from_ref(resource), true).await?;
-        told.into_iter().next().map_or_else(|| Ok(Vec::new()), |(_, settings)| settings)
+        let answered = self.settings_at(resource.node(), std::slice::from_ref(resource), true).await?;
+        answered.into_iter().next().map_or_else(|| Ok(Vec::new()), |(_, settings)| settings)
     }
 
     /// The settings of resources, in their order, without synonyms and documentation; from each node at once.
-    pub(crate) async fn settings_of(&self, resources: Vec<Resource>) -> Result<Vec<Told>, Error> {
+    pub(crate) async fn settings_of(&self, resources: Vec<Resource>) -> Result<Vec<Answered>, Error> {
         let mut by_node: BTreeMap<Option<i32>, Vec<Resource>> = BTreeMap::new();
         for resource in resources {
             by_node.entry(resource.node()).or_default().push(resource);
@@ -70,16 +70,16 @@ impl Client {
             asked.spawn(async move {
                 match client.settings_at(node, &resources, false).await {
                     Err(error @ Error::NoNode { node }) => Ok(vec![(Resource::Broker(node), Err(error))]),
-                    told => told,
+                    answered => answered,
                 }
             });
         }
-        let mut told = Vec::new();
+        let mut answered = Vec::new();
         for answer in asked.join_all().await {
-            told.extend(answer?);
+            answered.extend(answer?);
         }
-        told.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(told)
+        answered.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(answered)
     }
 
     async fn settings_at(
@@ -87,7 +87,7 @@ impl Client {
         node: Option<i32>,
         resources: &[Resource],
         in_detail: bool,
-    ) -> Result<Vec<Told>, Error> {
+    ) -> Result<Vec<Answered>, Error> {
         let asked = |resource: &Resource| DescribeConfigsResource {
             resource_type: resource.kind(),
             resource_name: resource.name().into(),
@@ -99,14 +99,14 @@ impl Client {
             include_documentation: in_detail,
         };
         self.administer_at(node, &request, |response| {
-            let told = response.results.into_iter().filter_map(|result| {
+            let answered = response.results.into_iter().filter_map(|result| {
                 let resource = Resource::of(result.resource_type, &result.resource_name)?;
                 match read(&resource, result) {
                     Err(error) if error.is_retriable() => Some(Err(error)),
                     settings => Some(Ok((resource, settings))),
                 }
             });
-            told.collect()
+            answered.collect()
         })
         .await
     }
@@ -123,6 +123,6 @@ fn read(resource: &Resource, result: DescribeConfigsResult) -> Result<Vec<Settin
 fn check(resource: &Resource, code: i16, message: Option<&str>) -> Result<(), Error> {
     match resource {
         Resource::Topic(topic) => Error::check_topic(topic, code, message),
-        _ => Error::check_told(code, message, || resource.to_string()),
+        _ => Error::check_with_message(code, message, || resource.to_string()),
     }
 }

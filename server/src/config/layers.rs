@@ -1,4 +1,4 @@
-//! From file, environment and flags to one set of settings. A name that nobody knows is a mistake, and is
+//! From file, environment and flags to one set of settings. An unknown name is a mistake, and is
 //! answered with the nearest known one.
 
 use std::collections::BTreeMap;

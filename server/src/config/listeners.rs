@@ -18,7 +18,7 @@ const SECURE: [&str; 3] = ["SSL", "SASL_SSL", "SASL_PLAINTEXT"];
 /// The port of a listener that was not given one; Kafka's.
 pub(crate) const KAFKA_PORT: u16 = 9092;
 
-/// Where clients are accepted, and what they are told.
+/// Where clients are accepted, and what is advertised to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listener {
     /// Its name.
@@ -27,7 +27,7 @@ pub(crate) struct Listener {
     pub(crate) host: String,
     /// The port; 0 takes a free one.
     pub(crate) port: u16,
-    /// What clients are told, if it was said.
+    /// What is advertised to clients, if it was set.
     pub(crate) advertise: Option<AddressSpec>,
 }
 

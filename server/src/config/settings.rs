@@ -74,9 +74,9 @@ settings! {
         listen "listen": ListenerSpecs, "[NAME=]ADDR:PORT,...", "0.0.0.0:9092",
             "Where Kafka clients are accepted (Kafka's listeners; NAME://ADDR:PORT is understood, too, and a listener without a name is PLAINTEXT). Several have commas between them, or a flag each. Port 0 takes a free one, which is logged. There is no authentication: listen on 127.0.0.1 where others must not connect";
         advertise "advertise": ListenerSpecs, "[NAME=]HOST[:PORT],...", "the listening address; where that is all of them, this machine's own address",
-            "What clients are told to connect to, for each listener (Kafka's advertised.listeners): those that came by a listener are told the addresses of that name, and not of nodes without one. It must lead to this node from wherever they are";
+            "The address that clients are given, for each listener (Kafka's advertised.listeners): those that use a listener get the addresses of that name, and none of nodes without one. It must lead to this node from wherever they are";
         inter_node_listener "inter-node-listener": ListenerName, "NAME", "the first of listen",
-            "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name). It alone serves what nodes ask of each other and what tidelog status and tidelog node ask; whoever reaches it can drain nodes. Give clients another listener where they are not to be trusted with that, and keep them from this one";
+            "The listener by which other nodes reach this one (Kafka's inter.broker.listener.name). It alone serves what nodes ask of each other and what tidelog status and tidelog node ask; every client that reaches it can drain nodes. Give clients another listener where they are not to be trusted with that, and keep them from this one";
         http "http": HttpSetting, "ADDR:PORT|off", "127.0.0.1:8080",
             "Where /health and /metrics are served. Unless this is set, a free port is taken where 8080 is not, and logged";
         http_hosts "http-hosts": HostNames, "NAME,...", "none where http is a loopback address, otherwise any",
@@ -92,7 +92,7 @@ settings! {
         node_id "node-id": i32, "N", "a number that no node of the cluster had before",
             "The id that clients see (Kafka's node.id). With a fixed one, a restarted node is the same to them";
         rack "rack": String, "NAME", "none",
-            "The rack or availability zone that clients are told (Kafka's broker.rack)";
+            "The rack or availability zone that clients see (Kafka's broker.rack)";
         auto_create_topics "auto-create-topics": bool, "BOOL", "true",
             "Whether asking for an unknown topic creates it (Kafka's auto.create.topics.enable)";
         default_partitions "default-partitions": i32, "N", "1",
@@ -110,7 +110,7 @@ settings! {
         kafka_settings "kafka-settings": KafkaSettings, "NAME=VALUE,...", "none",
             "Settings of Kafka's for groups, committed offsets and fetch sessions, under Kafka's names, such as group.initial.rebalance.delay.ms=0,offsets.retention.minutes=1440. Give all nodes the same";
         shutdown_grace "shutdown-grace": Span, "DURATION", "25s",
-            "How long a stopping node may take to answer what it was asked and to close its session. Kubernetes kills after 30 s unless told otherwise";
+            "How long a stopping node may take to answer what it was asked and to close its session. Kubernetes kills after 30 s unless configured otherwise";
     }
     "Writing" {
         linger "linger": Span, "DURATION", "0 on memory://, 2ms on file://, 100ms on networks",

@@ -67,7 +67,7 @@ async fn forget(client: &Client, group: &str, scopes: &[Scope]) -> Result<Vec<Ou
     let deleted = async {
         let offsets = client.committed(group).await?;
         if offsets.is_empty() {
-            // To tell a group without offsets from one that does not exist.
+            // There may be no such group: this fails then.
             client.group(group).await?;
         }
         match scope::committed(group, scopes, &offsets) {

@@ -47,7 +47,7 @@ struct Partition {
     committed: Option<i64>,
     /// The end of the log.
     end: Option<i64>,
-    /// The member that has it, as its place in the group; in a share group any number may, and none is told.
+    /// The member that has it, as its place in the group; in a share group any number may, and none is shown.
     member: Option<usize>,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct List {
     target: Target,
 }
 
-/// A group, and how many members it has, if that is told.
+/// A group, and how many members it has, if that is known.
 struct Counted {
     group: Listed,
     members: Option<usize>,
@@ -97,7 +97,7 @@ fn is_wanted(filter: &[String], value: &str) -> bool {
     filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
 }
 
-/// Counts members, many groups at once, in tasks of this thread. Leaves out groups that have gone since they were listed.
+/// Counts members, many groups at once, in tasks of this thread. Leaves out groups that were deleted since they were listed.
 async fn counted(client: &Client, groups: Vec<Listed>) -> Result<Vec<Counted>, Error> {
     let mut counted = Vec::with_capacity(groups.len());
     let (mut left, mut asked) = (groups.into_iter(), JoinSet::new());

@@ -1,4 +1,4 @@
-//! Where clients are told to connect to.
+//! The addresses that are advertised to clients.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use tokio::net::{UdpSocket, lookup_host};
 
 use crate::config::{AddressSpec, Listener};
 
-/// What clients of a listener are told, and whether that was guessed: as configured; or the listening host as it
+/// What is advertised to clients of a listener, and whether that was guessed: as configured; or the listening host as it
 /// was written; or, if that is all addresses, the one with which this machine reaches others.
 pub(super) async fn advertised(listener: &Listener, bound: SocketAddr) -> (Address, bool) {
     let address = |host: String, port| Address { listener: listener.name.clone(), host, port };

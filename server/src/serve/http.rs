@@ -31,7 +31,7 @@ const METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What the pages tell of. There is no broker before the store is open.
+/// What the pages are about. There is no broker before the store is open.
 pub(super) struct Node {
     registry: RwLock<Registry>,
     broker: OnceLock<Arc<Broker>>,

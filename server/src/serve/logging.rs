@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// What is logged unless somebody says otherwise; the SDK reports what it looks for and does not find, and the
+/// What is logged unless the settings or the environment say otherwise; the SDK reports what it looks for and does not find, and the
 /// store's client each of its retries.
 const DEFAULT: &str = "info,aws_config=warn,object_store=warn";
 

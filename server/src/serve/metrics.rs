@@ -122,7 +122,7 @@ impl Collector for Process {
     }
 }
 
-/// Resident memory in bytes, where the kernel tells.
+/// Resident memory in bytes, where the kernel reports it.
 fn resident() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

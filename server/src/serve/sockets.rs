@@ -13,11 +13,11 @@ use crate::config::{Http, Listener};
 pub(super) struct Kafka {
     /// The sockets by name.
     pub(super) listeners: Vec<ingest::listener::Listener>,
-    /// What clients are told, in the same order.
+    /// The advertised addresses, in the same order.
     pub(super) advertised: Vec<Address>,
     /// Where the sockets are, for the log.
     pub(super) listen: String,
-    /// What clients are told, for the log.
+    /// The advertised addresses, for the log.
     pub(super) advertise: String,
 }
 
@@ -34,7 +34,7 @@ impl Kafka {
             if guessed {
                 tracing::info!(
                     listener = %listener.name,
-                    "clients are told to connect to {address}; if that does not lead here from where they are, set --advertise"
+                    "clients are given the address {address}; if that does not lead here from where they are, set --advertise"
                 );
             }
             bound.push((listener.name.clone(), at));

@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: List) -> anyhow::Result<()> {
     for (resource, settings) in client.settings_of(client.resources().await?).await? {
         match settings {
             Ok(settings) => listed.push((resource, settings.into_iter().filter(|s| s.own).collect())),
-            // It has gone since.
+            // It was deleted since, or its node is down.
             Err(Error::NoTopic { .. } | Error::NoNode { .. }) => {}
             Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => {}
             Err(error) => return Err(error.into()),

@@ -110,7 +110,7 @@ fn nodes_join_are_listed_drained_and_missed() {
 fn a_node_alone_is_not_drained() {
     let node = Node::start("memory://");
     let error = node.fails(&["node", "drain", &node.id.to_string()]);
-    assert!(error.contains("nobody could take the shards"), "{error}");
+    assert!(error.contains("no other node could take the shards"), "{error}");
     assert!(node.run(&["status"]).contains("1: 1 alive"));
     assert_eq!(node.stop(), Some(0));
 }

@@ -38,7 +38,9 @@ fn operators_are_answered_on_the_inter_node_listener_alone() {
     }
     assert!(node.run(&["status", "-b", inside]).contains("nodes     1: 1 alive\n"));
     assert_eq!(node.run(&["node", "rebalance", "-b", inside]), "1 nodes even out their load\n");
-    assert!(node.fails(&["node", "drain", &id, "-b", inside]).contains("nobody could take the shards"));
+    assert!(
+        node.fails(&["node", "drain", &id, "-b", inside]).contains("no other node could take the shards")
+    );
     assert_eq!(node.stop(), Some(0));
 }
 

@@ -2,7 +2,7 @@
 //! records in the log.
 //!
 //! OffsetForLeaderEpoch answers with the highest epoch that is not above the one asked for, and the first
-//! offset of the next (KIP-101). A list of epochs that is lost or shortened tells consumers of a truncation that
+//! offset of the next (KIP-101). A list of epochs that is lost or shortened shows consumers a truncation that
 //! never was, or hides one.
 
 use super::{Anomaly, Findings};

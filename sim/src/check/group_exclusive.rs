@@ -1,9 +1,9 @@
 //! Exclusive partitions: no two members of a consumer group own a partition at one time.
 //!
 //! KIP-848, "Reconciliation Process": a partition is assigned to another member only when its owner says that it
-//! has given it back, or is no longer a member. A member owns what it was told, up to when it sends that it owns
-//! it no more, leaves, dies or is fenced. Of one that was not heard of for a while nothing is known: the group may
-//! have taken its partitions away.
+//! has given it back, or is no longer a member. A member owns what it was assigned, up to when it sends that it owns
+//! it no more, leaves, dies or is fenced. Of one that sent nothing for a while nothing is known: the group may
+//! have revoked its partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! Generations: whoever joins a classic group after somebody was told of a generation is told of that or a later
+//! Generations: a member that joins a classic group after any member got a generation gets that or a later
 //! one, and every generation has one leader. A member's epoch in a consumer group never goes back either. A group that
 //! was deleted or has expired begins anew.
 //!
 //! Kafka's generations (KIP-62) and member epochs (KIP-848) fence what is late: a commit of an older one is refused.
-//! Two leaders of a generation would hand the same partitions out twice. A static member that comes back takes the
+//! Two leaders of a generation would assign the same partitions twice. A static member that comes back takes the
 //! place that it had, under another id (KIP-345).
 
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
                 if *generation < known {
                     findings.add(
                         Anomaly::GenerationWentBack,
-                        format_args!("{member} was told of generation {generation} after {known}"),
+                        format_args!("{member} got generation {generation} after {known}"),
                     );
                 }
                 let (answered, generation, leader) = (at.order, *generation, Arc::clone(leader));
@@ -57,7 +57,7 @@ pub(super) fn check(group: &Group, findings: &mut Findings) {
                 if let Some((_, before)) = before.filter(|(_, before)| before > epoch) {
                     findings.add(
                         Anomaly::GenerationWentBack,
-                        format_args!("{member} was told of epoch {epoch} after {before}"),
+                        format_args!("{member} got epoch {epoch} after {before}"),
                     );
                 }
             }

@@ -1,5 +1,5 @@
-//! Membership: a member that was heard of in time stays one, whoever coordinates the group, and nobody has to
-//! rebalance because the coordinator changes.
+//! Membership: a member that sends heartbeats in time stays one, whichever node coordinates the group, and no member
+//! has to rebalance because the coordinator changes.
 //!
 //! KIP-62's session timeout: only silence for that long, leaving, or missing a rebalance costs membership. Kafka
 //! replays its members from `__consumer_offsets` and begins their timers anew, so that a failover is no reason
@@ -16,7 +16,7 @@ use super::{Anomaly, Findings};
 use crate::history::{Exchange, Group, GroupReply, GroupRequest, Moment, Step};
 
 /// How long a request that was not answered may still be a reason for a rebalance (ms): a node may be stopped
-/// for two minutes, and whoever joined then is waited for until its session ends.
+/// for two minutes, and a member that joined then is waited for until its session ends.
 const LATE_MS: u64 = 300_000;
 
 /// How long a request may be on its way and be carried out (ms): the longest time for which a node is stopped.
@@ -140,7 +140,7 @@ fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, f
             if removed && fresh {
                 findings.add(
                     Anomaly::MemberForgotten,
-                    format_args!("{member} was told {code:?} for {:?} at {} ms", exchange.request, at.ms),
+                    format_args!("{member} was answered {code:?} for {:?} at {} ms", exchange.request, at.ms),
                 );
             }
             let beats = matches!(exchange.request, GroupRequest::Heartbeat { .. });
@@ -172,7 +172,7 @@ fn answered(watch: &mut Watch, group: &Group, exchange: &Exchange, at: Moment, f
     }
 }
 
-/// A member was heard of.
+/// A member's request was answered.
 fn alive(watch: &mut Watch, member: &Arc<str>, exchange: &Exchange, at: Moment, epoch: i32, patience: u64) {
     let before = watch.members.get(member);
     // It may have been out meanwhile.
@@ -196,7 +196,7 @@ fn alive(watch: &mut Watch, member: &Arc<str>, exchange: &Exchange, at: Moment, 
 /// Looks for a reason of a rebalance.
 fn needless(watch: &Watch, group: &Group, member: &str, at: Moment, findings: &mut Findings) {
     let patience = group.patience_ms;
-    // Who rebalances now was well at most so long ago, and so is told of what happened since then.
+    // A member that rebalances now was up to date at most so long ago: only what happened since then is a reason.
     let since = at.ms.saturating_sub(2 * patience + 5000);
     let silent = watch.members.values().any(|known| known.alive + patience <= at.ms);
     if watch.reason < since && !silent {

@@ -67,7 +67,7 @@ fn fetched(
         return;
     }
     let Some(read) = attempts.get(&offset).filter(|read| read.begun < answered && !read.refused) else {
-        return add(Anomaly::PhantomOffset, format!("{offset} was read, and nobody committed it"));
+        return add(Anomaly::PhantomOffset, format!("{offset} was read, and no client committed it"));
     };
     let overwrites = |attempt: &Attempt| read.over.is_some_and(|over| over < attempt.begun);
     if let Some((lost, _)) = attempts.iter().find(|(_, other)| over_before(other) && overwrites(other)) {

@@ -1,4 +1,4 @@
-//! Inconsistent offset: two different records were told of, seen or stored at one offset.
+//! Inconsistent offset: two different records were acknowledged, seen or stored at one offset.
 //!
 //! Jepsen's "inconsistent-offsets": the mark of a log that was cut and written again.
 

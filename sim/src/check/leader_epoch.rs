@@ -1,4 +1,4 @@
-//! Leader epochs: one epoch names one leader, and no process tells an observer an older epoch than before.
+//! Leader epochs: one epoch names one leader, and no process reports to an observer an older epoch than before.
 //!
 //! Raft's "election safety" (at most one leader per term, <https://raft.github.io/raft.pdf>, figure 3), which
 //! Kafka's controller guarantees for leader epochs (KIP-101, KIP-320): a consumer that trusts them detects
@@ -23,7 +23,7 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
             let (observer, process) = key;
             findings.add(
                 Anomaly::EpochWentBack,
-                format_args!("process {process} told {observer} of epoch {epoch} after {before}"),
+                format_args!("process {process} reported epoch {epoch} to {observer} after {before}"),
             );
         }
     }

@@ -1,8 +1,8 @@
 //! Log starts: where a log begins never goes back, neither for an observer to whom it is reported again and
 //! again nor in the end, and never beyond what a client asked to delete.
 //!
-//! Kafka's log start offset only grows (KIP-107). One that goes back shows records again that an application counts
-//! on being gone; one that goes too far is a lost write, of which [`super::lost_write`] does not tell: it asks for
+//! Kafka's log start offset only grows (KIP-107). One that goes back shows records again that an application takes
+//! for deleted; one that goes too far is a lost write, which [`super::lost_write`] does not find: it asks for
 //! records from the log start on.
 
 use std::collections::BTreeMap;
@@ -18,12 +18,12 @@ pub(super) fn check(partition: &Partition, findings: &mut Findings) {
         if let Some(before) = last.insert(observer, offset).filter(|before| *before > offset) {
             findings.add(
                 Anomaly::LogStartWentBack,
-                format_args!("observer {observer} was told of {before}, and then of {offset}"),
+                format_args!("observer {observer} got {before}, and then {offset}"),
             );
         }
     }
     let told = partition.starts.iter().map(|start| start.offset).max().unwrap_or(0);
-    // Where anything may go at any time, it may have gone since the end of the log was read.
+    // Where records may be deleted at any time, they may have been since the end of the log was read.
     if !partition.gone && told > partition.log_start && asked != i64::MAX {
         let log_start = partition.log_start;
         findings.add(Anomaly::LogStartWentBack, format_args!("it was {told}, and is {log_start}"));

@@ -23,7 +23,7 @@ pub(super) fn check(events: &[Event], partitions: &BTreeMap<(Topic, i32), Partit
         let stored = partition.log.iter().map(|stored| (stored.record, stored.offset));
         let seen = partition.seen().map(|seen| (seen.record, seen.offset));
         let unknown: BTreeSet<_> = stored.chain(seen).filter(|(record, _)| !known(record)).collect();
-        for (record, offset) in unknown.into_iter().take(super::TOLD) {
+        for (record, offset) in unknown.into_iter().take(super::REPORTED) {
             let detail = format!("{}: {record:?} is at {offset}, and was not sent there", shown(name));
             violations.push(Violation { anomaly: Anomaly::PhantomRecord, detail });
         }

@@ -3,7 +3,7 @@
 //!
 //! KIP-932, "In-flight records": an acquired record is locked for its member, until that says what became of it,
 //! its share session ends, or the lock's time is over. A session ends with its connection, so that a lock counts
-//! only if the same connection answered something later. With the next leader, nothing is in anybody's hands, nor in a
+//! only if the same connection answered something later. With the next leader, nothing is acquired, nor in a
 //! group that was deleted meanwhile.
 
 use std::collections::BTreeMap;

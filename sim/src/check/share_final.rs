@@ -1,10 +1,10 @@
-//! Delivered after it was settled: a member was told that its acceptance or rejection of a record is done, and the
+//! Delivered after it was settled: a member's acceptance or rejection of a record was acknowledged, and the
 //! record was delivered by a request that began after that.
 //!
 //! KIP-932, "Acknowledging records": an acknowledged or archived record is not delivered again, and the state that
-//! says so is durable before the answer. Whoever was replaced as the partition's leader and has not heard of it
-//! hands out what it knows, as in Kafka; nothing that is said of that counts. So only a delivery by the leader that
-//! was told, or by a later one, is held against it.
+//! says so is durable before the answer. A node that was replaced as the partition's leader and does not know it yet
+//! delivers by what it knows, as in Kafka; nothing that is said of that counts. So only a delivery by the leader that
+//! acknowledged it, or by a later one, is a violation.
 
 use super::{Anomaly, Findings};
 use crate::history::{ShareGroup, ShareRecords, not_before};
@@ -24,7 +24,7 @@ pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &m
                     findings.add(
                         Anomaly::DeliveredAfterSettled,
                         format_args!(
-                            "{topic}-{index}: {} was told of its {:?} of {offset} at {} ms, and {} got it at {} ms",
+                            "{topic}-{index}: {}'s {:?} of {offset}, asked for at {} ms, was acknowledged, and {} got it at {} ms",
                             said.exchange.request.member,
                             said.said,
                             said.exchange.asked.ms,

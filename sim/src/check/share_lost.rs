@@ -1,4 +1,4 @@
-//! Lost from delivery: a record is in the final log and settled, as all are in the end, but nobody accepted or
+//! Lost from delivery: a record is in the final log and settled, as all are in the end, but no member accepted or
 //! rejected it, and it was not delivered as often as may be.
 //!
 //! KIP-932's delivery is at least once: a record leaves the records in flight only by an acknowledgement, after too
@@ -15,7 +15,7 @@ pub(super) fn check(group: &ShareGroup, records: &ShareRecords<'_>, findings: &m
     let begun = group.resets.done().iter().map(|span| span.0).max().unwrap_or(0);
     let came = group.came.iter().any(|came| came.1 > begun);
     if begun > 0 && !came && group.exchanges.iter().all(|exchange| exchange.asked.order < begun) {
-        // It was deleted for the last time once all members had gone.
+        // It was deleted for the last time once all members had left.
         return;
     }
     let counts = |exchange: &ShareExchange| exchange.answer.as_ref().is_none_or(|(at, _)| at.order > begun);

@@ -1,4 +1,4 @@
-//! Share-partition starts: none is told that is before one which was told when the question was asked.
+//! Share-partition starts: none is reported that is before one which had been reported when the request was sent.
 //!
 //! KIP-932, "Share-partition": the start offset moves forward as records before it are settled; only an
 //! administrator sets it back, who deletes the group.

@@ -196,7 +196,7 @@ impl Producer {
             }
             due.push(connection.send(9, &request).await?);
         }
-        // By partition: whether every batch so far is acknowledged.
+        // By partition: whether every batch until now is acknowledged.
         let mut whole: BTreeMap<PartitionIndex, bool> = group.iter().map(|p| (*p, true)).collect();
         let mut done: Vec<(PartitionIndex, i32)> = Vec::new();
         let mut verdict = Verdict::Done;

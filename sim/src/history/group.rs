@@ -43,7 +43,7 @@ pub enum GroupRequest {
         /// What the member owns from now on, if it says so.
         owned: Option<Vec<Place>>,
     },
-    /// DescribeShareGroupOffsets. What it tells stands in the history by itself.
+    /// DescribeShareGroupOffsets. Its answer stands in the history by itself.
     ShareOffsets,
     /// ShareGroupHeartbeat.
     ShareHeartbeat {

@@ -3,7 +3,7 @@
 /// The prefix of such a value.
 const BY_DURATION: &str = "by_duration:";
 
-/// The longest that Java's `Duration` can tell in ms.
+/// The longest that Java's `Duration` can express in ms.
 const MOST: i128 = i64::MAX as i128;
 
 /// The ms of `by_duration:PnDTnHnMn.nS`. None if it is no such value, or would lie ahead.

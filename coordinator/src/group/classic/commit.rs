@@ -5,8 +5,8 @@ use crate::group::request::Reject;
 use crate::group::state::{ClassicGroup, ClassicState};
 use crate::group::work::Work;
 
-/// A member commits in its generation, up to when it joins the next one. Whoever is no member may while there
-/// are none.
+/// A member commits in its generation, up to when it joins the next one. A client that is no member may commit while
+/// there are none.
 pub(in crate::group) fn check_commit(
     work: &Work<'_>,
     classic: &ClassicGroup,

@@ -55,7 +55,7 @@ fn has_room(work: &Work<'_>, state: ClassicState, member: &MemberId) -> bool {
     }
 }
 
-/// Forgets whoever came too late for the last place.
+/// Removes a member that came too late for the last place.
 fn leave_out(work: &mut Work<'_>, member: &MemberId) {
     forget_pending(work, member);
     if work.group().classic_member(member).is_some() {
@@ -80,13 +80,13 @@ fn join_unknown(work: &mut Work<'_>, token: Token, join: &Join) {
     }
 }
 
-/// Whoever was given a member id has not come back with it.
+/// A client that was given a member id has not come back with it.
 pub(in crate::group) fn pending_expired(work: &mut Work<'_>, member: &MemberId) {
     forget_pending(work, member);
     rebalance::complete_if_all_joined(work);
 }
 
-/// Whether somebody was waited for under this id, which is no longer so.
+/// Waits no more for a client that was given this id; answers whether one was waited for.
 pub(super) fn forget_pending(work: &mut Work<'_>, member: &MemberId) -> bool {
     work.cancel(&Timer::Pending(MemberId::clone(member)));
     work.entry.classic.pending.remove(member)

@@ -11,7 +11,7 @@ use crate::group::state::{ClassicGroup, ClassicState, MemberId, Membership};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
 
-/// How long a rebalance that nobody has joined waits at least before it is looked at again.
+/// How long a rebalance that no member has joined waits at least before it is looked at again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Changes what the group keeps besides its members, and since when it is empty.
@@ -39,7 +39,7 @@ pub(super) fn after_joining(work: &mut Work<'_>) {
     }
 }
 
-/// Members have gone: the others share what they had.
+/// Members were removed: the others share what they had.
 pub(super) fn after_removal(work: &mut Work<'_>) {
     match state(work) {
         Some(ClassicState::Stable | ClassicState::CompletingRebalance) => prepare(work),
@@ -155,7 +155,7 @@ fn next_generation(work: &mut Work<'_>, leader: MemberId) {
     work.set(Timer::Sync, rebalance_timeout(work));
 }
 
-/// What a member is told of the generation; the leader is told of every member.
+/// The reply to a member's JoinGroup; the leader's lists every member.
 pub(super) fn joined(work: &Work<'_>, member: &MemberId) -> Joined {
     let group = work.group().classic().cloned().unwrap_or_default();
     let leader = group.leader.unwrap_or_else(|| "".into());

@@ -9,7 +9,7 @@ use crate::group::state::{ClassicState, MemberId};
 use crate::group::timer::Timer;
 use crate::group::work::Work;
 
-/// How long a member that was never told a generation may wait for it. It cannot send heartbeats until then,
+/// How long a member that was never sent a generation may wait for it. It cannot send heartbeats until then,
 /// and whether its client is still there shows only when it joins again.
 pub(super) const NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 

@@ -14,11 +14,11 @@ pub(in crate::group) struct Soft {
     pub(in crate::group) joining: BTreeMap<MemberId, Token>,
     /// Members whose SyncGroup waits for the leader.
     pub(in crate::group) syncing: BTreeMap<MemberId, Token>,
-    /// Who was given a member id and is to come back with it (KIP-394).
+    /// Member ids that were given out, and with which clients are to come back (KIP-394).
     pub(in crate::group) pending: BTreeSet<MemberId>,
-    /// Members that have never been told a generation: they cannot send heartbeats yet.
+    /// Members that have never been sent a generation: they cannot send heartbeats yet.
     pub(in crate::group) new: BTreeSet<MemberId>,
-    /// Members that were told the generation and have not sent SyncGroup.
+    /// Members that were sent the generation and have not sent SyncGroup.
     pub(in crate::group) unsynced: BTreeSet<MemberId>,
     /// The wait for more members while the group was empty before.
     pub(in crate::group) initial: Option<InitialDelay>,
@@ -31,7 +31,7 @@ pub(in crate::group) struct InitialDelay {
     pub(in crate::group) delay: Duration,
     /// How much may be added to it.
     pub(in crate::group) remaining: Duration,
-    /// Whether somebody has joined since this part began.
+    /// Whether a member has joined since this part began.
     pub(in crate::group) joined: bool,
 }
 

@@ -41,7 +41,7 @@ fn keeps_protocol(work: &Work<'_>) -> bool {
     work.group().classic().is_some_and(|group| group.protocol == protocol::select(work))
 }
 
-/// Whoever still waits under the old id is another process, and is told so.
+/// A request that still waits under the old id is of another process, and is answered FENCED_INSTANCE_ID.
 fn fence(work: &mut Work<'_>, old: &MemberId, new: &MemberId) {
     let soft = &mut work.entry.classic;
     let (joining, syncing) = (soft.joining.remove(old), soft.syncing.remove(old));
@@ -59,8 +59,8 @@ fn fence(work: &mut Work<'_>, old: &MemberId, new: &MemberId) {
     work.cancel(&Timer::Session(MemberId::clone(old)));
 }
 
-/// Answers without a rebalance. A leader that knows KIP-814 is told to assign nothing; another is told of its
-/// former id as the leader, so that it does not take itself for it.
+/// Answers without a rebalance. A leader that knows KIP-814 is asked to skip the assignment; to another its
+/// former id is named as the leader's, so that it does not take itself for it.
 fn answer(work: &mut Work<'_>, token: Token, join: &Join, former_leader: Option<MemberId>) {
     session::renew(work, &join.fresh);
     let mut joined = rebalance::joined(work, &join.fresh);

@@ -50,7 +50,7 @@ fn check(work: &Work<'_>, sync: &Sync) -> Result<ClassicState, Reject> {
     }
 }
 
-/// The member has synced; once all have, nobody is waited for.
+/// The member has synced; once all have, none is waited for.
 fn note(work: &mut Work<'_>, member: &MemberId) {
     work.entry.classic.unsynced.remove(member);
     if work.entry.classic.unsynced.is_empty() {

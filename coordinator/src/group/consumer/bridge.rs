@@ -1,8 +1,8 @@
 //! Members of a consumer group that speak the classic protocol (KIP-848, "Online Migration").
 //!
 //! JoinGroup brings what a heartbeat would: the subscription, and the partitions that it owns. Its reply has the
-//! member epoch as generation and names no leader; SyncGroup brings what is assigned. A heartbeat tells the member
-//! to join again when there is something to learn or to give back.
+//! member epoch as generation and names no leader; SyncGroup brings what is assigned. A heartbeat is answered
+//! REBALANCE_IN_PROGRESS when there is something to learn or to give back.
 
 mod heartbeat;
 mod join;

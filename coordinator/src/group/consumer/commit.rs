@@ -35,7 +35,7 @@ pub(in crate::group) fn check_commit(group: &Group, commit: &Commit) -> Result<(
     Ok(())
 }
 
-/// Whether somebody who reads offsets as a member of a group is one. To be asked only with an id or an epoch from
+/// Whether a client that reads offsets as a member of a group is one. To be asked only with an id or an epoch from
 /// 0 on (OffsetFetch 9).
 pub fn check_fetch(group: &Group, member: &str, epoch: i32) -> Result<(), Reject> {
     match (&group.membership, group.members.get(member)) {

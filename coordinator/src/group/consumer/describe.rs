@@ -1,4 +1,4 @@
-//! A consumer group as ConsumerGroupDescribe and ListGroups tell of it.
+//! A consumer group as ConsumerGroupDescribe and ListGroups show it.
 
 use super::state::{ConsumerMember, partitions};
 use super::target;

@@ -69,7 +69,7 @@ impl HeartbeatReject {
     }
 }
 
-/// What a member that speaks the classic protocol is told: there is no place for a message.
+/// The reject for a member that speaks the classic protocol: there is no place for a message.
 impl From<HeartbeatReject> for Reject {
     fn from(reject: HeartbeatReject) -> Self {
         reject.reject

@@ -1,7 +1,7 @@
 //! One member's next step towards its target (KIP-848, "Member Assignment", "Reconciliation").
 //!
 //! It first gives back what is not in the target, and only then reaches the target's epoch; it gets partitions as
-//! nobody else holds them.
+//! soon as no other member holds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

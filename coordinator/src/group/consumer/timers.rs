@@ -34,7 +34,7 @@ pub(super) fn session(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMembe
     work.set(Timer::Session(MemberId::clone(id)), timeout);
 }
 
-/// The member's step is new: it has its rebalance timeout to give back what it must. A classic member is told to
+/// The member's step is new: it has its rebalance timeout to give back what it must. A classic member is to
 /// rejoin instead, and has as long for that.
 pub(super) fn revoke(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember) {
     let timer = Timer::Revoke(MemberId::clone(id));
@@ -47,7 +47,7 @@ pub(super) fn revoke(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember
     }
 }
 
-/// A classic member is told to rejoin, and has its rebalance timeout for it from the first time on.
+/// A classic member is to rejoin, and has its rebalance timeout for it from the first such answer on.
 pub(super) fn rejoin(work: &mut Work<'_>, id: &MemberId, member: &ConsumerMember) {
     let timer = Timer::Rejoin(MemberId::clone(id));
     if !work.is_set(&timer) {

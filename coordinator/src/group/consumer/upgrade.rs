@@ -29,7 +29,7 @@ pub(super) enum Opened {
     Converted(Box<(Group, Index)>),
 }
 
-/// Looks whether the group is a consumer group, or becomes one if somebody joins. Nothing changes.
+/// Looks whether the group is a consumer group, or becomes one if the member joins. Nothing changes.
 pub(super) fn open(work: &Work<'_>, joins: bool) -> Result<Opened, HeartbeatReject> {
     match &work.group().membership {
         _ if !work.entry.exists && joins => Ok(Opened::Empty(1)),
@@ -60,7 +60,7 @@ impl Opened {
         }
     }
 
-    /// Makes the group what it is to be. Classic members that wait for a rebalance are told to join again; whoever
+    /// Makes the group what it is to be. Classic members that wait for a rebalance are to join again; a client that
     /// was given a member id may come back with it.
     pub(super) fn apply(self, work: &mut Work<'_>) {
         let changes: Vec<Change> = match self {

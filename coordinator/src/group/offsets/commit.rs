@@ -8,7 +8,7 @@ use crate::group::state::{Committed, Membership};
 use crate::group::work::Work;
 use crate::group::{classic, consumer};
 
-/// Commits offsets. A group that nobody knows comes into being if who commits is a member of none.
+/// Commits offsets. A group that does not exist comes into being if the client is a member of none.
 pub(in crate::group) fn commit(work: &mut Work<'_>, token: Token, commit: Commit) {
     let outcome = check(work, &commit);
     let reply = outcome.map(|()| {

@@ -7,7 +7,7 @@ use crate::PartitionId;
 use crate::group::assignor::{Reader, Readers, Topics};
 use crate::group::state::{Assignment, MemberId};
 
-/// Gives every partition that somebody reads to some of its readers. Every reader is in the answer.
+/// Gives every partition that has readers to some of them. Every reader is in the answer.
 ///
 /// Members that all read the same share all partitions evenly; else each topic is shared among its readers.
 pub(super) fn assign(readers: &Readers<'_>, topics: &Topics) -> BTreeMap<MemberId, Assignment> {

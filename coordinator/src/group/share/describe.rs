@@ -1,4 +1,4 @@
-//! A share group as ShareGroupDescribe and ListGroups tell of it.
+//! A share group as ShareGroupDescribe and ListGroups show it.
 
 use super::state::ShareMember;
 use crate::group::request::Reject;

@@ -19,7 +19,7 @@ pub struct ShareGroup {
 }
 
 impl Default for ShareGroup {
-    /// A group that nobody has joined. Its first member gets epoch 2, as from Kafka.
+    /// A group that no member has joined. Its first member gets epoch 2, as from Kafka.
     fn default() -> Self {
         Self { group_epoch: 1, assignment_epoch: 1, metadata_hash: 0, topics: BTreeSet::new() }
     }

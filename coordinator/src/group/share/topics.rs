@@ -1,5 +1,5 @@
-//! Which topics' share partitions belong to a group. They lie with the partitions' owners: whoever deletes them
-//! there asks the group before and after. A group that lists any is not deleted, so that none is left without it.
+//! Which topics' share partitions belong to a group. They lie with the partitions' owners: the node that deletes
+//! them there asks the group before and after. A group that lists any is not deleted, so that none is left without it.
 
 use std::collections::BTreeSet;
 

@@ -7,7 +7,7 @@ use coordinator::config::{ConfigType, Source};
 use protocol::Str;
 use protocol::messages::describe_configs::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 
-use super::told;
+use super::setting;
 use crate::api::Context;
 use crate::api::fetch::MAX_BYTES;
 use crate::api::resources::Refused;
@@ -29,7 +29,7 @@ pub(super) fn describe(
     name: &str,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
     if name.is_empty() {
-        return Ok(cluster.describe_all_brokers().into_iter().map(told).collect());
+        return Ok(cluster.describe_all_brokers().into_iter().map(setting).collect());
     }
     let own = context.broker.node_id().map(|id| id.0);
     if own.is_none() || name.parse().ok() != own {
@@ -44,7 +44,7 @@ pub(super) fn describe(
     }
     let mut described: Vec<_> = settings(&context.broker).into_iter().map(result).collect();
     let (node, statics) = (context.broker.configured(), &context.broker.config().settings);
-    described.extend(cluster.describe_broker(node, statics).into_iter().map(told));
+    described.extend(cluster.describe_broker(node, statics).into_iter().map(setting));
     described.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(described)
 }

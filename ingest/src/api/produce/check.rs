@@ -1,5 +1,5 @@
 //! What is checked of a batch before anything is decided on it: all that follows from its header and from its
-//! topic's settings, in Kafka's order. What its records tell is checked by [`super::unpack`], where it matters.
+//! topic's settings, in Kafka's order. Its records are checked by [`super::unpack`], where that matters.
 
 use coordinator::topic::config::{TimestampType, TopicConfig};
 use protocol::records::{Batch, BatchError, Compression};
@@ -40,7 +40,7 @@ impl From<BatchError> for Invalid {
     }
 }
 
-/// A batch that is well so far.
+/// A batch whose header is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sound {
     /// It is as it is to be stored.

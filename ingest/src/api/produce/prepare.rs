@@ -165,7 +165,7 @@ pub(super) struct Refused {
     pub(super) message: Option<String>,
     /// The records at fault, and what is wrong with each.
     pub(super) records: Vec<(i32, String)>,
-    /// Who leads instead, if that is the matter.
+    /// The leader, where this node is not.
     pub(super) leader: Option<Leader>,
 }
 

@@ -22,7 +22,7 @@ const REPORTED: usize = 1000;
 /// The bytes after which no more batches of a request are looked into: it is one client's, and others wait.
 const AT_ONCE: usize = 1 << 30;
 
-/// Whether a batch's header does not tell enough.
+/// Whether a batch's records must be looked at: its header does not say enough, or it is compressed otherwise.
 pub(super) fn is_due(header: &BatchHeader, config: &TopicConfig, now: i64) -> bool {
     let bounds = Bounds::of(config, now);
     let recompresses =
@@ -66,7 +66,7 @@ impl Bounds {
         timestamp == NO_TIMESTAMP || (self.earliest..=self.latest).contains(&timestamp)
     }
 
-    /// Whether records may be too old. By default they may not: a header does not tell the earliest timestamp.
+    /// Whether records may be too old. By default they may not: a header does not have the earliest timestamp.
     fn looks_back(self, now: i64) -> bool {
         self.earliest > now.saturating_sub(i64::MAX)
     }

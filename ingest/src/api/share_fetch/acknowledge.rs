@@ -52,9 +52,9 @@ impl Acknowledging<'_> {
 }
 
 impl Acknowledged {
-    /// What became of it.
-    pub(in crate::api) async fn told(self, view: &View) -> Result<(), Failed> {
-        let reject = match timeout(PATIENCE, self.decided.told()).await.unwrap_or(Err(NotLeader)) {
+    /// The outcome, once it may be reported.
+    pub(in crate::api) async fn outcome(self, view: &View) -> Result<(), Failed> {
+        let reject = match timeout(PATIENCE, self.decided.acknowledged()).await.unwrap_or(Err(NotLeader)) {
             Ok(Reply::Done(Err(reject))) => reject,
             Ok(_) => return Ok(()),
             Err(NotLeader) => return Err(not_leader(view, self.partition)),
@@ -79,7 +79,7 @@ fn batches<'r>(said: impl Iterator<Item = Range<'r>>, renews: bool) -> Option<Ve
 }
 
 /// An error and its message, as the wire has them.
-pub(in crate::api) fn told(outcome: &Result<(), Failed>) -> (i16, Option<Str>) {
+pub(in crate::api) fn error_fields(outcome: &Result<(), Failed>) -> (i16, Option<Str>) {
     match outcome {
         Ok(()) => (ErrorCode::None.code(), None),
         Err(failed) => (failed.code.code(), failed.message.clone()),

@@ -79,15 +79,15 @@ type Outcomes = Vec<(PartitionId, Result<Given, Failed>)>;
 type Plan = Option<(Bounds, Look, usize)>;
 
 impl Acquiring<'_> {
-    /// What is acquired of these partitions, and why nothing is of others. Those with nothing to tell are left out.
+    /// What is acquired of these partitions, and why nothing is of others. Those with neither are left out.
     /// With it goes the memory that the answer takes.
     pub(super) async fn acquire(&self, partitions: Vec<PartitionId>) -> (Outcomes, Option<Permit>) {
         let answers = self.context.broker.answers();
         let Wanted { max_bytes: most, min_bytes, max_records, deadline, .. } = self.wanted;
         let mut targets: Vec<_> = partitions.into_iter().map(|partition| self.target(partition)).collect();
-        let told = targets.len() * PARTITION;
+        let entries = targets.len() * PARTITION;
         if targets.is_empty() || max_records == 0 || most == 0 {
-            let permit = timeout(PATIENCE, answers.take(told)).await.ok().flatten();
+            let permit = timeout(PATIENCE, answers.take(entries)).await.ok().flatten();
             return (failures(targets), permit);
         }
         let enough = min_bytes.min(most);
@@ -101,13 +101,13 @@ impl Acquiring<'_> {
             let failed = targets.iter().any(|target| target.led.is_err());
             let over = failed || self.context.stop.is_cancelled() || Instant::now() >= deadline;
             if over || (bytes > 0 && bytes >= enough.min(budget)) {
-                let mut permit = answers.try_take(told + bytes);
+                let mut permit = answers.try_take(entries + bytes);
                 if permit.is_none() {
                     // The plans hold slices of memory, and are made anew where that for the answer must be waited for:
                     // for the first batch, and what is free then.
                     drop(plans);
                     let least = length(&self.plan(&mut targets, 0, max_records));
-                    permit = timeout(PATIENCE, answers.take(told + least)).await.ok().flatten();
+                    permit = timeout(PATIENCE, answers.take(entries + least)).await.ok().flatten();
                     plans = match &permit {
                         Some(_) => self.plan(&mut targets, 0, max_records),
                         None => Vec::new(),
@@ -218,7 +218,7 @@ impl Acquiring<'_> {
                 ShareReset::ByDuration(back) => self.since(&led, back).await?,
             };
             let begun = grant.share(id, ShareRequest::Begin(start)).map_err(|_| self.lost(id))?;
-            begun.told().await.map(drop).map_err(|_| self.lost(id))
+            begun.acknowledged().await.map(drop).map_err(|_| self.lost(id))
         };
         if let Err(failed) = begun.await {
             target.led = Err(failed);
@@ -290,8 +290,8 @@ impl Acquiring<'_> {
         let admitted = self.context.admitted.lock().take();
         let decided =
             led.log.share(id, ShareRequest::Acquire(wanted), admitted).map_err(|_| self.lost(id))?;
-        let told = timeout(PATIENCE, decided.told()).await.unwrap_or(Err(NotLeader));
-        let Ok(Reply::Acquired(acquired)) = told else { return Err(self.lost(id)) };
+        let reply = timeout(PATIENCE, decided.acknowledged()).await.unwrap_or(Err(NotLeader));
+        let Ok(Reply::Acquired(acquired)) = reply else { return Err(self.lost(id)) };
         let count: i64 = acquired.iter().map(|range| range.last - range.first + 1).sum();
         let records: Records = overlapping(batches, &acquired).collect();
         led.partition.was_read(records.len());

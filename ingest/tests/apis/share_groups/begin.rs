@@ -85,7 +85,7 @@ async fn what_was_allowed_before_a_deletion_is_not_any_more() {
     let delete = async |group: &str| {
         let id = SharePartitionId { group: group.into(), ..id.clone() };
         let deleted = log.share(&id, Request::Delete, None).expect("it is led here");
-        deleted.told().await.expect("it is durable");
+        deleted.acknowledged().await.expect("it is durable");
     };
     let before = ShareAsk::new(Arc::clone(&log), &id.group);
     delete(GROUP).await;
@@ -94,7 +94,12 @@ async fn what_was_allowed_before_a_deletion_is_not_any_more() {
     let since = ShareAsk::new(Arc::clone(&log), &id.group);
     assert!(before.share(&id, Request::Begin(0)).is_err(), "it was asked earlier");
     delete("another").await;
-    since.share(&id, Request::Begin(0)).expect("none of the group").told().await.expect("it is durable");
+    since
+        .share(&id, Request::Begin(0))
+        .expect("none of the group")
+        .acknowledged()
+        .await
+        .expect("it is durable");
     assert_eq!(kept(&mut client).await, 0);
 }
 

@@ -17,11 +17,11 @@ pub(super) async fn describe(connection: &Connection, id: &str) -> Result<Option
     let Some(group) = response.groups.into_iter().find(|group| group.group_id == *id) else {
         return Ok(None);
     };
-    Error::check_told(group.error_code, group.error_message.as_deref(), || format!("group {id}"))?;
-    Ok((group.group_state != *DEAD).then(|| told(group)))
+    Error::check_with_message(group.error_code, group.error_message.as_deref(), || format!("group {id}"))?;
+    Ok((group.group_state != *DEAD).then(|| described(group)))
 }
 
-fn told(group: DescribedGroup) -> Group {
+fn described(group: DescribedGroup) -> Group {
     let speaks = group.protocol_type == *consumer_protocol::PROTOCOL_TYPE;
     Group {
         id: group.group_id.into(),
@@ -77,7 +77,7 @@ mod tests {
             member_assignment: assignment.clone(),
             ..Default::default()
         };
-        told(DescribedGroup {
+        described(DescribedGroup {
             protocol_type: protocol.into(),
             members: vec![member("b"), member("a")],
             ..Default::default()
@@ -102,13 +102,13 @@ mod tests {
             rack_id: Some("r".into()),
         };
         let assigned = assigned.encode(3).expect("it fits");
-        let told = group("consumer", subscribed.encode(3).expect("it fits"), assigned.clone());
-        let [a, b] = &told.members[..] else { panic!("{told:?}") };
+        let described = group("consumer", subscribed.encode(3).expect("it fits"), assigned.clone());
+        let [a, b] = &described.members[..] else { panic!("{described:?}") };
         assert_eq!((&*a.id, &*b.id, &*a.host, a.rack.as_deref()), ("a", "b", "10.0.0.1", Some("r")));
         assert_eq!(a.topics, ["t", "u"]);
         let expected = Partitions::from([("t".to_owned(), vec![1]), ("u".to_owned(), vec![0, 2])]);
         assert_eq!(a.assignment, Some(expected));
-        // Others than consumers have words of their own, and nobody's bytes are trusted.
+        // Others than consumers have formats of their own, and no bytes are trusted.
         assert_eq!(group("connect", Bytes::new(), assigned.clone()).members[0].assignment, None);
         let damaged = group("consumer", Bytes::from_static(b"x"), assigned.slice(..5));
         assert_eq!((damaged.members[0].assignment.clone(), damaged.members[0].topics.len()), (None, 0));

@@ -12,11 +12,11 @@ pub(super) async fn describe(connection: &Connection, id: &str) -> Result<Option
     let Some(group) = response.groups.into_iter().find(|group| group.group_id == *id) else {
         return Ok(None);
     };
-    Error::check_told(group.error_code, group.error_message.as_deref(), || format!("group {id}"))?;
-    Ok(Some(told(group)))
+    Error::check_with_message(group.error_code, group.error_message.as_deref(), || format!("group {id}"))?;
+    Ok(Some(described(group)))
 }
 
-fn told(group: DescribedGroup) -> Group {
+fn described(group: DescribedGroup) -> Group {
     Group {
         id: group.group_id.into(),
         kind: Kind::Share,

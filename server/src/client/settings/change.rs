@@ -11,7 +11,7 @@ use crate::client::{Client, Error};
 pub(crate) enum Change {
     /// It has this value.
     Set(String),
-    /// It has the value that it would have if nobody had set it.
+    /// It has the value that it would have if it had not been set here.
     Unset,
     /// Its list has this, too.
     Append(String),

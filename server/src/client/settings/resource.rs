@@ -67,7 +67,7 @@ impl Resource {
         }
     }
 
-    /// None for types that nobody here knows.
+    /// None for types that this command does not know.
     pub(super) fn of(kind: i8, name: &str) -> Option<Self> {
         match kind {
             TOPIC => Some(Self::Topic(name.to_owned())),

@@ -1,4 +1,4 @@
-//! A setting, as DescribeConfigs tells it.
+//! A setting, as DescribeConfigs describes it.
 
 use protocol::messages::describe_configs::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 
@@ -11,7 +11,7 @@ pub(crate) struct Setting {
     pub(crate) name: String,
     /// Its value, unless it is sensitive.
     pub(crate) value: Option<String>,
-    /// Its type, in Kafka's word; `unknown` where the broker does not tell.
+    /// Its type, in Kafka's word; `unknown` where the broker does not say.
     pub(crate) kind: &'static str,
     /// Where the value comes from, in a word.
     pub(crate) source: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Setting {
     pub(crate) own: bool,
     /// Whether it cannot be changed.
     pub(crate) read_only: bool,
-    /// Whether its value is not told.
+    /// Whether its value is withheld.
     pub(crate) sensitive: bool,
     /// All that gave it a value, the one that counts first; empty unless it was asked for.
     pub(crate) synonyms: Vec<Synonym>,

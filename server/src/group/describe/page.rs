@@ -85,7 +85,7 @@ type Column = (&'static str, bool, fn(&Member) -> String);
 
 fn members(described: &Described) -> Vec<Vec<String>> {
     let all = &described.group.members;
-    // What nobody has is not worth a column.
+    // What no member has is not worth a column.
     let (instances, racks) = (all.iter().any(|m| m.instance.is_some()), all.iter().any(|m| m.rack.is_some()));
     let (epochs, moving) = (all.iter().any(|m| m.epoch.is_some()), all.iter().any(is_moving));
     let columns: [Column; 8] = [

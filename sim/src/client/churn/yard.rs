@@ -46,7 +46,7 @@ impl Yard {
         self.names.keys().cloned().collect()
     }
 
-    /// How many topics there are, as far as is known.
+    /// How many topics there are, by the answers that came.
     pub(super) fn alive(&self) -> usize {
         self.lots.values().filter(|lot| !lot.going).count()
     }
@@ -68,7 +68,7 @@ impl Yard {
         (name, false)
     }
 
-    /// A topic that is there, as far as is known.
+    /// A topic that is there, by the answers that came.
     pub(super) fn some(&self, rng: &mut StdRng) -> Option<(Arc<str>, Lot)> {
         let alive = self.lots.iter().filter(|(_, lot)| !lot.going).choose(rng);
         alive.map(|(topic, lot)| (Arc::clone(topic), lot.clone()))

@@ -1,5 +1,5 @@
 //! A member of a classic group: it joins, syncs, sends heartbeats, commits in its generation, and joins again when
-//! it is told to, as Kafka's classic consumer does.
+//! a reply asks it to, as Kafka's classic consumer does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::offsets::{commit, fetch};
 use super::seat::Seat;
 use crate::history::{Event, GroupReply, GroupRequest, Place};
 
-/// What a member was told when it joined.
+/// A member's reply to JoinGroup.
 struct Joined {
     generation: i32,
     /// Every member, if this one leads and is to assign something: its id, and the name by which that is known.
@@ -284,7 +284,7 @@ impl Member {
                 sleep(self.seat.group.plan.session * 3 / 2).await;
                 false
             }
-            // The leader of a group rebalances it, another member is told what it knows.
+            // The leader of a group rebalances it, another member gets what it knows already.
             3 => true,
             _ => false,
         }
@@ -312,7 +312,7 @@ impl Member {
                 code => GroupReply::Refused(code),
             }
         });
-        // Whoever gets no answer is out when its session ends.
+        // Without an answer, it is removed when its session ends.
         drop(reply.await);
     }
 }

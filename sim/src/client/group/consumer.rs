@@ -1,4 +1,4 @@
-//! A member of a consumer group (KIP-848): it sends heartbeats, owns what it is told to, gives back what it is not,
+//! A member of a consumer group (KIP-848): it sends heartbeats, owns what it is assigned, gives back what it is not,
 //! and commits for what it owns. As Kafka's consumer does, it says everything of itself after a heartbeat failed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ struct Member {
     id: Arc<str>,
     epoch: i32,
     owned: BTreeSet<Place>,
-    /// What the group was told last that it owns.
+    /// What it said last that it owns.
     said: Option<BTreeSet<Place>>,
     /// The name that it has in all its lives, if it is a static member.
     instance: Option<Str>,
@@ -72,7 +72,7 @@ fn fresh(seat: &mut Seat) -> Arc<str> {
 }
 
 impl Member {
-    /// Returns whether it was heard.
+    /// Returns whether it was answered.
     async fn heartbeat(&mut self) -> bool {
         let plan = Arc::clone(&self.seat.group.plan);
         let says_all = self.said.is_none();
@@ -141,7 +141,7 @@ impl Member {
                 self.epoch = 0;
                 self.owned.clear();
             }
-            // The life before this one was not heard to end, or a reply was lost.
+            // The leave of the life before this one was lost, or a reply was.
             Some(ErrorCode::UnreleasedInstanceId) if self.instance.is_some() => {}
             Some(code) if code.is_retriable() => {}
             // The reply with the next epoch is on its way, or was lost.
@@ -211,7 +211,7 @@ impl Member {
             instance_id: self.instance.clone(),
             ..Default::default()
         };
-        // Whoever gets no answer is out when its session ends.
+        // Without an answer, it is removed when its session ends.
         let what = GroupRequest::ConsumerHeartbeat { epoch, owned: None };
         drop(self.send(what, &request).await);
     }

@@ -16,7 +16,7 @@ use crate::history::{GroupReply, GroupRequest};
 /// Who commits and reads: a member's id and its generation or epoch.
 pub(super) type Caller = (Arc<str>, i32);
 
-/// Whoever is no member.
+/// A client that is no member.
 pub(super) fn nobody() -> Caller {
     (Arc::from(""), -1)
 }
@@ -68,7 +68,7 @@ pub(super) async fn fetch(seat: &mut Seat, caller: &Caller) -> Option<GroupReply
     };
     let request = OffsetFetchRequest { groups: vec![group], ..Default::default() };
     let patience = seat.patience();
-    // What nobody had committed for when the request was sent may have an offset or none.
+    // A partition without a commit when the request was sent may have an offset or none.
     let places: Vec<Place> = seat.group.next.lock().keys().cloned().collect();
     let version = if by_id { 10 } else { 8 };
     seat.ask(&caller.0, GroupRequest::Fetch, (version, &request), patience, |mut response| {

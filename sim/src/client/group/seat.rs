@@ -38,7 +38,7 @@ impl Seat {
     }
 
     /// Asks the coordinator. `None` if there is no answer: what became of the request is unknown, if it was sent at
-    /// all. Whoever is told that it asked the wrong node looks for the coordinator next time.
+    /// all. After NOT_COORDINATOR, the coordinator is looked for next time.
     pub(super) async fn ask<R: Request>(
         &mut self,
         member: &Arc<str>,

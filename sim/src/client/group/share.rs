@@ -1,5 +1,5 @@
-//! A member of a share group (KIP-932): it sends heartbeats, reads what it is told to at the partitions' leaders,
-//! and says of each record that it is processed, may go to somebody else, can't be processed, or takes longer.
+//! A member of a share group (KIP-932): it sends heartbeats, reads what it is assigned at the partitions' leaders,
+//! and says of each record that it is processed, may go to another member, can't be processed, or takes longer.
 
 mod deleter;
 mod exchange;

@@ -10,7 +10,7 @@ use crate::history::Place;
 pub struct Delivered<'a> {
     /// The request that got it. It was answered.
     pub exchange: &'a ShareExchange,
-    /// The number of the delivery, as the member was told.
+    /// The number of the delivery, as the member's answer has it.
     pub deliveries: i16,
     /// Who gave it, if that is known.
     pub owner: Option<Owner>,

@@ -1,6 +1,6 @@
 //! Readers that read different topics.
 //!
-//! Partitions that nobody keeps go to the least loaded reader of their topic, those topics first whose readers
+//! Partitions that no reader keeps go to the least loaded reader of their topic, those topics first whose readers
 //! get most of it. Then topics are evened out one after the other, until none changes.
 
 use std::cmp::Reverse;
@@ -78,7 +78,7 @@ impl Tables {
         order
     }
 
-    /// Whoever reads the topic, the least loaded first.
+    /// The readers of the topic, the least loaded first.
     fn by_load(&self, topic: TopicId) -> BTreeSet<(usize, usize)> {
         self.read_by.get(&topic).into_iter().flatten().map(|&reader| (self.loads[reader], reader)).collect()
     }

@@ -10,7 +10,7 @@ use crate::group::state::MemberId;
 use crate::group::work::Work;
 
 /// A member shows that it lives, and learns whether it is to join again. The group looks after itself as at any
-/// heartbeat: there may be nobody left who sends the other kind.
+/// heartbeat: there may be no member left that sends the other kind.
 pub(in crate::group) fn heartbeat(work: &mut Work<'_>, token: Token, heartbeat: &Heartbeat) {
     let member = check(work, &heartbeat.caller).map(|(id, member, _)| (MemberId::clone(id), member.clone()));
     let outcome = member.and_then(|(id, member)| {
@@ -35,7 +35,7 @@ fn must_rejoin(work: &Work<'_>, id: &MemberId, member: &ConsumerMember) -> bool 
         }
 }
 
-/// Whether somebody holds a partition that the member is to have.
+/// Whether another member holds a partition that the member is to have.
 fn waits_for_others(work: &Work<'_>, id: &MemberId, member: &ConsumerMember) -> bool {
     let target = work.group().targets.get(id).into_iter().flatten();
     let partitions =

@@ -9,7 +9,7 @@ use super::Member;
 use crate::history::{GroupReply, GroupRequest, Place};
 
 impl Member {
-    /// Returns whether it was heard.
+    /// Returns whether it was answered.
     pub(super) async fn heartbeat(&mut self) -> bool {
         let names = self.seat.client.topics.iter().map(|topic| Str::from(&*topic.name));
         let topics = (!self.introduced).then(|| names.collect());
@@ -31,7 +31,7 @@ impl Member {
     }
 
     pub(super) async fn leave(&mut self) {
-        // Whoever gets no answer is out when its session ends.
+        // Without an answer, it is removed when its session ends.
         drop(self.beat(-1, None).await);
         self.assigned.clear();
     }
